@@ -1,0 +1,142 @@
+# Everything lives in .venv and node_modules; nothing outside this folder is changed (but see `browser`).
+#
+#   make demo            JupyterLab with the tour; APP=voila for Voilà; CHECK=1 looks at it and exits
+#   make test            all that CI runs
+#   make install         an editable install for development (`make watch` rebuilds on every change)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+APP ?= lab
+CHECK ?=
+MATRIX ?= oldest ipykernel-6.29 ipykernel-7.3 latest
+
+export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+PIP := $(BIN)/python -m pip
+INSTALLED := $(VENV)/.installed
+LABEXTENSION := $(VENV)/share/jupyter/labextensions/nbsession
+MANIFESTS := pyproject.toml package.json package-lock.json
+SOURCES := $(shell find js_src jupyter-config -type f) install.json rspack.lab.cjs
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format types imports test-js test-py test-wheel test-matrix \
+  test-stress browser watch bench wheel clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@echo "also: lint format types imports test-js test-py test-wheel test-matrix test-stress"
+	@echo "      browser watch bench wheel clean"
+
+# ------------------------------------------------------------------------------------------- install
+
+install: $(INSTALLED)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "nbsession needs Python 3.11 or newer; say which: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+.PHONY: node
+node:
+	@command -v npm >/dev/null \
+	  || { echo "Building the JavaScript needs Node.js 20.19 or newer, with npm." >&2; exit 1; }
+
+# The labextension may be the symlink of `make watch`; Voilà serves only copies.
+UNLINK := if [ -L $(LABEXTENSION) ]; then rm $(LABEXTENSION); fi
+
+# Dependencies only when a manifest changed; a change of js_src just builds and copies again.
+$(INSTALLED): $(MANIFESTS) $(SOURCES) | node $(BIN)/python
+	@$(UNLINK)
+	$(if $(filter $(MANIFESTS),$?),\
+	  $(PIP) install -q -e '.[dev]',\
+	  $(PIP) install -q --no-deps --no-build-isolation -e .)
+	@touch $@
+
+# The demo needs less; if the development install is there, that one serves.
+DEMO := $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(VENV)/.demo)
+
+$(VENV)/.demo: $(MANIFESTS) $(SOURCES) | node $(BIN)/python
+	$(PIP) install -q -e '.[demo]'
+	@touch $@
+
+$(VENV)/.demo-check: $(DEMO)
+	$(PIP) install -q playwright
+	@touch $@
+
+$(VENV)/.bench: $(INSTALLED)
+	$(PIP) install -q -e '.[bench]'
+	@touch $@
+
+# ----------------------------------------------------------------------------------------------- use
+
+demo: $(DEMO) $(if $(filter 1,$(CHECK)),$(VENV)/.demo-check browser)
+	$(BIN)/python tools/demo.py --app $(APP) $(if $(filter 1,$(CHECK)),--check)
+
+# Rebuilds both bundles on every change. Reload the page for the labextension; for the widgets start
+# the server as `ANYWIDGET_HMR=1 .venv/bin/jupyter lab`, and they reload by themselves. The next `make`
+# installs again: `develop` leaves a symlink, of which Voilà serves nothing.
+watch: $(INSTALLED)
+	@rm -f $(INSTALLED)
+	$(BIN)/jupyter labextension develop . --overwrite
+	npm run watch
+
+bench: $(VENV)/.bench browser
+	$(BIN)/python benchmarks/run.py
+
+# -------------------------------------------------------------------------------------------- checks
+
+test: install browser lint types imports test-js test-py test-wheel
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	npm run --silent lint
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	npm run --silent format
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+	npm run --silent typecheck
+
+imports: $(INSTALLED)
+	$(BIN)/lint-imports
+
+test-js: $(INSTALLED)
+	npm test --silent
+
+test-py: $(INSTALLED) browser
+	$(BIN)/pytest tests
+
+# A user's machine has no Node: the wheel and the sdist must do without.
+test-wheel: wheel
+	PYTHON=$(BIN)/python tools/check-wheel.sh dist
+
+# The oldest and the newest of what we promise to run on; MATRIX="oldest latest" chooses.
+test-matrix: wheel browser
+	PYTHON=$(PYTHON) tools/test-matrix.sh $(MATRIX)
+
+# pytest's 5 is "no tests": there are none yet.
+test-stress: $(INSTALLED) browser
+	$(BIN)/pytest tests -m stress || [ $$? -eq 5 ]
+
+# Finds a Chromium, or installs Debian's if this is root on a machine with apt-get.
+browser:
+	@tools/browser.sh
+
+# ------------------------------------------------------------------------------------------- release
+
+# Old assets go first: a build from a checkout takes what it finds.
+wheel: $(INSTALLED)
+	rm -rf dist py_src/nbsession/labextension py_src/nbsession/static
+	$(BIN)/python -m build --no-isolation
+
+clean:
+	rm -rf $(VENV) .venv-* node_modules dist build py_src/nbsession/labextension \
+	  py_src/nbsession/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

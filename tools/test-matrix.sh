@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Runs the tests on the wheel in dist/ with several sets of Jupyter versions, each in its own venv.
+# Arguments: names of sets; see `pins`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+wheel=$(ls "$PWD"/dist/nbsession-*.whl)
+
+# What to hold fixed; everything else is the newest that goes with it.
+pins() {
+  case $1 in
+    oldest)
+      echo 'jupyter_server==2.14.*' 'jupyterlab==4.4.*' 'notebook==7.4.*' 'voila==0.5.8' \
+        'ipykernel==6.29.*' 'ipywidgets==8.1.*' 'anywidget==0.9.18' 'traitlets==5.14.*'
+      ;;
+    ipykernel-6.29) echo 'ipykernel==6.29.*' ;;
+    ipykernel-7.3) echo 'ipykernel==7.3.*' ;;
+    latest) ;;
+    *)
+      echo "test-matrix: no set '$1' (oldest, ipykernel-6.29, ipykernel-7.3, latest)" >&2
+      exit 2
+      ;;
+  esac
+}
+
+failed=()
+for name in "$@"; do
+  venv=.venv-matrix/$name
+  read -ra versions <<<"$(pins "$name")"
+  echo "== $name: ${versions[*]:-the newest of everything}"
+  rm -rf "$venv"
+  "$python" -m venv "$venv"
+  "$venv/bin/python" -m pip install -q "${wheel}[test]" "${versions[@]}"
+  PATH="$PWD/$venv/bin:$PATH" "$venv/bin/python" -m pytest tests || failed+=("$name")
+done
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "test-matrix: failed with ${failed[*]}" >&2
+  exit 1
+fi
