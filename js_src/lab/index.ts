@@ -1,0 +1,55 @@
+/**
+ * The labextension. This file only wires.
+ *
+ * Voilà loads it as well, and has no shared @jupyterlab/notebook: import values only from packages that
+ * both share (@jupyterlab/services, @jupyterlab/coreutils), and from others nothing but types.
+ */
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import { type KernelOwner, PageQuerySender, type PutPageQuery } from './pageQuery';
+
+const pageQuery: JupyterFrontEndPlugin<void> = {
+  id: 'nbsession:page-query',
+  description: "Tells the server the query that JupyterLab's page was opened with.",
+  autoStart: true,
+  activate: (app) => {
+    if (app.name !== 'JupyterLab') {
+      return; // Notebook 7 and Voilà keep the query in the request that the server sees.
+    }
+    const sender = new PageQuerySender(originalUrl(), putPageQuery(app));
+    app.docRegistry.addWidgetExtension('Notebook', {
+      createNew: (_, context) => sender.follow(context.sessionContext),
+    });
+    // Consoles are no documents; they are found when they come to the front.
+    const followCurrent = () => {
+      const widget = app.shell.currentWidget as { sessionContext?: KernelOwner } | null;
+      if (widget?.sessionContext) {
+        sender.follow(widget.sessionContext);
+      }
+    };
+    app.shell.currentChanged?.connect(followCurrent);
+    followCurrent();
+  },
+};
+
+/** The address that was asked for; `location` has lost its query by now. */
+function originalUrl(): string {
+  return performance.getEntriesByType('navigation')[0]?.name ?? location.href;
+}
+
+function putPageQuery(app: JupyterFrontEnd): PutPageQuery {
+  const settings = app.serviceManager.serverSettings;
+  return (kernelId, body) =>
+    ServerConnection.makeRequest(
+      URLExt.join(settings.baseUrl, 'nbsession/api/sessions', encodeURIComponent(kernelId), 'page'),
+      {
+        method: 'PUT',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(body),
+      },
+      settings,
+    );
+}
+
+export default [pageQuery];

@@ -1,0 +1,13 @@
+/**
+ * The hidden page model: tells the kernel which pages show it, and where they are.
+ *
+ * anywidget calls `initialize` in every page that opens the kernel's notebook, without any view. What
+ * it returns is called when the model goes.
+ */
+import { connect, type PageModel } from './connection';
+
+export default {
+  initialize({ model }: { model: PageModel }): () => void {
+    return connect(model, window);
+  },
+};
