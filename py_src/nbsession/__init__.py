@@ -1,0 +1,57 @@
+"""nbsession: session state for Jupyter notebooks, Voilà dashboards and JupyterLab.
+
+``%load_ext nbsession`` or ``from nbsession import state``. This module is the door: everything
+behind it is imported when it is asked for, since the server and every kernel come through here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from nbsession.core import environment as _environment  # noqa: F401 - takes the secret out of the environment
+from nbsession.core.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from nbsession.core.errors import NBSessionWarning as NBSessionWarning
+    from nbsession.core.request import Request as Request
+    from nbsession.core.user import User as User
+    from nbsession.kernel.activation import load_ipython_extension as load_ipython_extension
+    from nbsession.kernel.activation import unload as unload
+    from nbsession.kernel.activation import unload_ipython_extension as unload_ipython_extension
+    from nbsession.kernel.state import State as State
+
+    state: State
+
+__all__ = ["NBSessionWarning", "Request", "State", "User", "state", "unload"]
+
+_HOMES = {
+    "NBSessionWarning": "nbsession.core.errors",
+    "Request": "nbsession.core.request",
+    "State": "nbsession.kernel.state",
+    "User": "nbsession.core.user",
+    "load_ipython_extension": "nbsession.kernel.activation",
+    "unload": "nbsession.kernel.activation",
+    "unload_ipython_extension": "nbsession.kernel.activation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "state":  # asked anew each time: after %unload_ext it is another one
+        return import_module("nbsession.kernel.activation").activate()
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    message = f"module 'nbsession' has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES, "state"})
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "labextension", "dest": "nbsession"}]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "nbsession.server.extension"}]

@@ -1,0 +1,1 @@
+"""Values and rules that every process of nbsession speaks. Standard library only."""

@@ -1,0 +1,51 @@
+"""The link's address and secret, handed to a kernel in its environment and taken out at once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+LINK = "NBSESSION_LINK"
+TOKEN = "NBSESSION_TOKEN"  # noqa: S105 - a variable's name
+KERNEL_ID = "NBSESSION_KERNEL_ID"
+
+
+@dataclass(frozen=True)
+class LinkAddress:
+    """Where a kernel reaches the server that started it.
+
+    Attributes
+    ----------
+    url
+        ``unix:<path>`` or ``tcp:<host>:<port>``.
+    token
+        The kernel's own secret, good for this kernel id only.
+    kernel_id
+        The kernel the address was made for. A kernel started from inside that kernel inherits its
+        environment, so nobody may use an address whose id is not their own.
+    """
+
+    url: str
+    token: str = field(repr=False)
+    kernel_id: str
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the variables that `take_link` reads."""
+        return {LINK: self.url, TOKEN: self.token, KERNEL_ID: self.kernel_id}
+
+
+def take_link(environ: MutableMapping[str, str]) -> LinkAddress | None:
+    """Remove the link's variables from `environ` and return what they said, None if incomplete."""
+    url, token, kernel_id = (environ.pop(name, "") for name in (LINK, TOKEN, KERNEL_ID))
+    if url and token and kernel_id:
+        return LinkAddress(url, token, kernel_id)
+    return None
+
+
+# Taken when nbsession is first imported, in whatever process that is, so that no child inherits the
+# secret. %autoreload executes this module again, with the variables long gone: keep the first find.
+inherited_link: LinkAddress | None = globals().get("inherited_link") or take_link(os.environ)

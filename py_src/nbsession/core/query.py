@@ -1,0 +1,68 @@
+"""Query strings: what they hold, byte for byte, and how a part is taken out of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote_from_bytes, unquote_plus, urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+
+
+def text_of(raw: bytes) -> str:
+    """Return bytes from the wire as text: UTF-8, or latin-1 where they are not UTF-8."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def bytes_of(wire_text: str) -> bytes:
+    """Return the bytes of a text that the HTTP server decoded as latin-1."""
+    try:
+        return wire_text.encode("latin-1")
+    except UnicodeEncodeError:
+        return wire_text.encode("utf-8", "surrogateescape")
+
+
+def normalize(text: str) -> str:
+    """Percent-encode whatever a URL may not hold as it is, and nothing that it may."""
+    return quote_from_bytes(bytes_of(text), safe=_ASCII)
+
+
+def parse_query(query: str) -> dict[str, list[bytes]]:
+    """Return a query's parameters.
+
+    Parameters
+    ----------
+    query
+        The query without its ``?``, percent-encoded.
+
+    Returns
+    -------
+    dict of str to list of bytes
+        Every value of every key, in order, blank ones included. Values are the bytes the browser
+        sent, since nothing says that they are UTF-8; keys are text.
+    """
+    arguments: dict[str, list[bytes]] = {}
+    for key, value in parse_qsl(normalize(query), keep_blank_values=True, encoding="latin-1"):
+        arguments.setdefault(text_of(key.encode("latin-1")), []).append(value.encode("latin-1"))
+    return arguments
+
+
+def drop_parameters(query: str, is_dropped: Callable[[str], bool]) -> str:
+    """Return the query without some parameters; the others keep their exact text and place."""
+    parts = query.split("&")
+    kept = [part for part in parts if not is_dropped(unquote_plus(part.partition("=")[0]))]
+    return query if len(kept) == len(parts) else "&".join(kept)
+
+
+def drop_url_parameters(url: str, is_dropped: Callable[[str], bool]) -> str:
+    """Return a URL without some query parameters, without user info and without fragment."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(
+        (parts.scheme, host, parts.path, drop_parameters(parts.query, is_dropped), "")
+    )
