@@ -1,0 +1,1 @@
+"""The session as user code sees it: the `state` object and its parts."""

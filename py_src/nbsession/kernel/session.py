@@ -1,0 +1,105 @@
+"""The session that a kernel belongs to, asked of the server and remembered."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from typing import TYPE_CHECKING, Literal
+
+from nbsession.core.errors import LinkError, NBSessionWarning
+from nbsession.core.session import SessionInfo
+
+from .process import under_voila
+
+if TYPE_CHECKING:
+    from .link import Link
+
+_HOLD_SECONDS = 25.0
+"""How long one question for a preheated kernel's visitor is held open before it is asked again."""
+
+PAGE_WAIT_SECONDS = 1.0
+"""How long a JupyterLab page may take to send its query before it counts as sent none."""
+
+Need = Literal["server", "visitor", "page"]
+
+
+class Session:
+    """What is known of the visitor and the server.
+
+    Parameters
+    ----------
+    link
+        To the server; None without one: then everything is empty and nothing waits.
+    kernel_id
+        This kernel's id; None in a plain process.
+    """
+
+    def __init__(self, link: Link | None, kernel_id: str | None) -> None:
+        self.link = link
+        self.kernel_id = kernel_id
+        self.pid = os.getpid()
+        self._known: SessionInfo | None = None
+        self._waited_for_page = False
+        self._warned = False
+        self._lock = threading.Lock()
+
+    def info(self, need: Need) -> SessionInfo:
+        """Return what is known of the session.
+
+        Parameters
+        ----------
+        need
+            ``"server"``: what the server knows by itself. ``"visitor"``: waits until a preheated
+            kernel has been handed to a visitor. ``"page"``: waits, once and for at most
+            `PAGE_WAIT_SECONDS`, for what the page itself has to send.
+        """
+        if os.getpid() != self.pid:
+            return SessionInfo()
+        known = self._known
+        if known is not None and self._suffices(known, need):
+            return known
+        if self.link is None:
+            if need != "server":
+                self._warn_under_voila()
+            return SessionInfo(kernel_id=self.kernel_id)
+        try:
+            return self._ask(self.link, need)
+        except LinkError as error:
+            self._warn(f"state is empty: {error}")
+            return SessionInfo(kernel_id=self.kernel_id)
+
+    def _suffices(self, known: SessionInfo, need: Need) -> bool:
+        if need == "server":
+            return True
+        return known.bound and not (need == "page" and known.page_pending)
+
+    def _ask(self, link: Link, need: Need) -> SessionInfo:
+        info = self._fetch(link, "session", 0)
+        while need != "server" and not info.bound:
+            info = self._fetch(link, f"session?until=bound&seconds={_HOLD_SECONDS}", _HOLD_SECONDS)
+        if need == "page" and info.page_pending and not self._waited_for_page:
+            query = f"session?until=page&seconds={PAGE_WAIT_SECONDS}"
+            info = self._fetch(link, query, PAGE_WAIT_SECONDS)
+            self._waited_for_page = True
+        with self._lock:  # a slower thread must not put back an older answer
+            if self._known is None or not self._suffices(self._known, "page"):
+                self._known = info
+            return self._known
+
+    @staticmethod
+    def _fetch(link: Link, path: str, wait_seconds: float) -> SessionInfo:
+        return SessionInfo.from_json(link.get(path, wait_seconds))
+
+    def _warn_under_voila(self) -> None:
+        if under_voila():
+            self._warn(
+                "state is empty: this Voilà does not use nbsession's kernel manager. Another "
+                "voila.json or an option replaced it; start Voilà with --VoilaConfiguration."
+                "multi_kernel_manager_class=nbsession.server.voila.SessionMappingKernelManager"
+            )
+
+    def _warn(self, message: str) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(message, NBSessionWarning, stacklevel=5)

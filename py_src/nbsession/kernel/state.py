@@ -1,0 +1,135 @@
+"""`state`: what a notebook knows of its visitor and its server."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from nbsession.core.cookies import Cookies
+from nbsession.core.errors import LinkError
+from nbsession.core.headers import Headers
+from nbsession.core.query import parse_query
+
+from .session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nbsession.core.request import Request
+    from nbsession.core.user import User
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+_log = logging.getLogger("nbsession")
+
+
+class State:
+    """The state of a session: one per kernel, seen from its page.
+
+    ``%load_ext nbsession`` puts it into the notebook as ``state``; ``from nbsession import state``
+    is the same object. Without a Jupyter server that runs nbsession (a console, nbclient, a script)
+    everything about the visitor is empty, and nothing raises or waits.
+
+    Examples
+    --------
+    >>> try:
+    ...     phase = int(state.session_args["phase"][0])
+    ... except (KeyError, ValueError):
+    ...     phase = 1
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.parked = False  # between %unload_ext and the end of its cell
+
+    @property
+    def pid(self) -> int:
+        """The process that this state belongs to; a child forked off it needs one of its own."""
+        return self._session.pid
+
+    def detach(self) -> None:
+        """Become a standalone state: whoever still holds this one gets nothing more from it."""
+        self._session = Session(None, self._session.kernel_id)
+
+    def __repr__(self) -> str:
+        where = "a session of a Jupyter server" if self._session.link else "no server"
+        return f"<nbsession.State: {where}>"
+
+    @property
+    def request(self) -> Request | None:
+        """The request of the page that started this session, None without one.
+
+        Bound once: a reload, a second browser or a restart of the kernel does not change it. In a
+        preheated Voilà kernel the first access waits for the visitor. In JupyterLab the query comes
+        from the page itself, and is waited for once, at most 1 s.
+        """
+        return self._session.info("page").request
+
+    @property
+    def session_args(self) -> dict[str, list[bytes]]:
+        """The page's query arguments: every value of every key, in order, as raw bytes."""
+        request = self.request
+        return parse_query(request.query) if request else {}
+
+    @property
+    def headers(self) -> Headers:
+        """The request's headers: a case-insensitive mapping; `get_all(name)` gives repeats.
+
+        Without what opens the Jupyter server itself (``NBSession.keep_credentials`` keeps it).
+        """
+        request = self._session.info("visitor").request
+        return request.headers if request else Headers()
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The request's cookies by name, HttpOnly ones included, without the server's own."""
+        request = self._session.info("visitor").request
+        return request.cookies if request else Cookies()
+
+    @property
+    def user(self) -> User | None:
+        """The visitor's Jupyter identity, None without a server or a visitor."""
+        return self._session.info("visitor").user
+
+    @property
+    def base_url(self) -> str | None:
+        """The path below which the server serves everything, ``"/"`` or ``"/hub/x/"``."""
+        return self._session.info("server").base_url
+
+    @property
+    def app_url(self) -> str | None:
+        """The path of the page, ``"/voila/render/app.ipynb"``; None while no page is known."""
+        return self._session.info("server").app_url
+
+    @property
+    def kernel_id(self) -> str | None:
+        """The kernel's id on its server, None in a plain Python process."""
+        return self._session.info("server").kernel_id
+
+    def log(self, message: object, level: str = "info") -> None:
+        """Write to the server's log; without a server, to the logger ``nbsession``.
+
+        Parameters
+        ----------
+        message
+            Anything; its text is logged, at most 8,192 characters of it.
+        level
+            ``"debug"``, ``"info"``, ``"warning"``, ``"error"`` or ``"critical"``.
+
+        Raises
+        ------
+        ValueError
+            If `level` is none of these.
+        """
+        if level not in LOG_LEVELS:
+            problem = f"no log level {level!r}; use one of {', '.join(LOG_LEVELS)}"
+            raise ValueError(problem)
+        link = self._session.link
+        if link is not None and link.usable:
+            try:
+                link.post("log", {"message": str(message), "level": level})
+            except LinkError as error:
+                _log.warning("not in the server's log, %s", error)
+            else:
+                return
+        _log.log(getattr(logging, level.upper()), "%s", message)
