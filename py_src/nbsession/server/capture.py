@@ -1,0 +1,202 @@
+"""Copying from the request that starts a kernel what the kernel's visitor brought."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from tornado.httputil import parse_cookie
+
+from nbsession.core.cookies import Cookies
+from nbsession.core.headers import Headers
+from nbsession.core.query import bytes_of, normalize, text_of
+from nbsession.core.request import HostKind, Request
+from nbsession.core.user import User
+
+if TYPE_CHECKING:
+    from jupyter_server.base.handlers import JupyterHandler
+
+    from .credentials import CredentialFilter
+
+MAX_REQUEST_BYTES = 1 << 20
+"""A request that is larger than this is not kept."""
+
+# What each handler that may start a kernel serves. A subclass is another handler: that of a kernel
+# gateway, say, whose request is the gateway client's and not a visitor's.
+_HANDLERS: dict[tuple[str, str], Literal["session", "kernel", "voila"]] = {
+    ("jupyter_server.services.sessions.handlers", "SessionRootHandler"): "session",
+    ("jupyter_server.services.sessions.handlers", "SessionHandler"): "session",
+    ("jupyter_server.services.kernels.handlers", "MainKernelHandler"): "kernel",
+    ("voila.tornado.handler", "TornadoVoilaHandler"): "voila",
+}
+
+_PAGES: tuple[tuple[str, HostKind], ...] = (
+    ("lab", "lab"),
+    ("doc", "lab"),
+    ("notebooks", "notebook"),
+    ("consoles", "notebook"),
+    ("tree", "notebook"),
+)
+
+
+class NoVisitorError(Exception):
+    """The handler in context does not speak for a visitor; the text says why."""
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What was copied from a handler.
+
+    Attributes
+    ----------
+    request, user
+        The visitor's.
+    app_url
+        The page's path, None if no page asked.
+    page_pending
+        Whether the page has yet to send its query.
+    owner
+        The username that may send it.
+    """
+
+    request: Request
+    user: User | None
+    app_url: str | None
+    page_pending: bool
+    owner: str | None
+
+
+def handler_kind(handler: object) -> Literal["session", "kernel", "voila"] | None:
+    """Return what a handler serves, None if it is not known to start kernels for visitors."""
+    return _HANDLERS.get((type(handler).__module__, type(handler).__qualname__))
+
+
+def capture(handler: JupyterHandler | None, credentials: CredentialFilter) -> Capture:
+    """Copy the visitor's part of a handler; no reference to the handler is kept.
+
+    Raises
+    ------
+    NoVisitorError
+        If there is no handler, or not one that speaks for a visitor.
+    """
+    if handler is None:
+        message = "no request is being served"
+        raise NoVisitorError(message)
+    kind = handler_kind(handler)
+    if kind is None:
+        message = f"{type(handler).__qualname__} is not known to start kernels for visitors"
+        raise NoVisitorError(message)
+    if getattr(handler, "_finished", False):
+        message = "the request that this task descends from has been answered"
+        raise NoVisitorError(message)
+    if kind == "kernel" and _asks_for_gateway(handler):
+        message = "a gateway client asks, whose request is not a visitor's"
+        raise NoVisitorError(message)
+    request = _request(handler, kind, credentials)
+    user = _user(handler)
+    return Capture(
+        request=request,
+        user=user,
+        app_url=request.path if request.host_kind else None,
+        page_pending=request.host_kind == "lab",
+        owner=user.username if user else None,
+    )
+
+
+def _request(
+    handler: JupyterHandler,
+    kind: Literal["session", "kernel", "voila"],
+    credentials: CredentialFilter,
+) -> Request:
+    raw = handler.request
+    items = [(name, text_of(bytes_of(value))) for name, value in raw.headers.get_all()]
+    if (
+        sum(len(name) + len(value) for name, value in items) + len(raw.uri or "")
+        > MAX_REQUEST_BYTES
+    ):
+        message = f"the request is larger than {MAX_REQUEST_BYTES:,} bytes"
+        raise NoVisitorError(message)
+    headers = Headers(credentials.headers(items))
+    method = raw.method or "GET"
+    host_kind: HostKind | None = None
+    url = credentials.url(normalize(raw.full_url()))
+    if kind == "voila":
+        host_kind = "voila"
+    else:
+        # The request's own query is that of an API call, mostly a cache buster.
+        url = urlsplit(url)._replace(query="").geturl()
+        page = _page_of(handler) if kind == "session" else None
+        if page is not None:
+            method, host_kind = "GET", page[1]
+            url = credentials.url(page[0].geturl())
+    parts = urlsplit(url)
+    return Request(
+        method=method,
+        url=url,
+        path=parts.path,
+        query=parts.query,
+        headers=headers,
+        cookies=_cookies(raw.headers.get_list("Cookie"), credentials),
+        remote_ip=raw.remote_ip or "",
+        received_at=datetime.now(UTC),
+        host_kind=host_kind,
+    )
+
+
+def _page_of(handler: JupyterHandler) -> tuple[SplitResult, HostKind] | None:
+    """Return the page that sent the request, from its Referer; None if that is no page of ours."""
+    referer = handler.request.headers.get("Referer")
+    if not referer:
+        return None
+    try:
+        page = urlsplit(normalize(referer))
+    except ValueError:
+        return None
+    # Jupyter has checked Origin already; a Referer of elsewhere would be somebody else's page.
+    origin = handler.request.headers.get("Origin", "")
+    if not page.netloc or page.netloc not in (handler.request.host, urlsplit(origin).netloc):
+        return None
+    base_url = handler.base_url
+    if not page.path.startswith(base_url):
+        return None
+    first = page.path[len(base_url) :].partition("/")[0]
+    for prefix, host_kind in _PAGES:
+        if first == prefix:
+            return page, host_kind
+    return None
+
+
+def _cookies(headers: list[str], credentials: CredentialFilter) -> Cookies:
+    values = parse_cookie("; ".join(headers))
+    return Cookies(
+        {
+            text_of(bytes_of(name)): text_of(bytes_of(value))
+            for name, value in values.items()
+            if name and not credentials.drops_cookie(name)
+        }
+    )
+
+
+def _user(handler: JupyterHandler) -> User | None:
+    user = handler.current_user
+    if user is None or not hasattr(user, "username"):
+        return None  # an identity provider of before jupyter_server 2: a bare string or dict
+    return User(
+        username=str(user.username),
+        name=str(user.name or user.username),
+        display_name=str(user.display_name or user.name or user.username),
+        initials=user.initials,
+        color=user.color,
+    )
+
+
+def _asks_for_gateway(handler: JupyterHandler) -> bool:
+    """Whether a gateway client asks for the kernel: it sends the kernel's environment along."""
+    try:
+        body = json.loads(handler.request.body or b"{}")
+    except ValueError:
+        return False
+    return isinstance(body, dict) and "env" in body

@@ -1,0 +1,105 @@
+"""Our kernel manager, composed over whichever one is configured."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
+
+from traitlets.utils.importstring import import_item
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jupyter_client.multikernelmanager import MultiKernelManager
+
+
+class KernelWatcher(Protocol):
+    """Is asked before a kernel starts, and told when it has ended."""
+
+    def environment_for(self, kernel_id: str, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment for a kernel that is about to start."""
+
+    def forget(self, kernel_id: str) -> None:
+        """Drop a kernel that has ended; unknown ones are no error."""
+
+
+_watchers: WeakKeyDictionary[Any, KernelWatcher] = WeakKeyDictionary()
+_composed: dict[type, str] = {}
+
+
+class SessionKernelMixin:
+    """Gives a kernel its link before it starts, and forgets it when it has ended.
+
+    Nothing in here may keep a kernel from starting.
+    """
+
+    if TYPE_CHECKING:  # of jupyter_client.manager.KernelManager
+        kernel_id: str
+        parent: Any
+        log: Any
+        add_restart_callback: Any
+
+    async def start_kernel(self, *args: Any, **kwargs: Any) -> Any:
+        """Start the kernel with the link's variables in its environment."""
+        watcher = _watchers.get(self.parent)
+        if watcher is None:
+            return await super().start_kernel(*args, **kwargs)  # type: ignore[misc]
+        kernel_id = self.kernel_id or kwargs.get("kernel_id", "")
+        env = kwargs.get("env")
+        try:
+            kwargs["env"] = watcher.environment_for(kernel_id, os.environ if env is None else env)
+        except Exception:
+            self.log.exception(
+                "nbsession: kernel %s starts without a link; state will be empty there", kernel_id
+            )
+        try:
+            started = await super().start_kernel(*args, **kwargs)  # type: ignore[misc]
+        except BaseException:
+            watcher.forget(kernel_id)
+            raise
+        self.add_restart_callback(lambda: watcher.forget(kernel_id), "dead")
+        return started
+
+    async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> Any:
+        """Shut the kernel down and, unless it comes back, forget it."""
+        try:
+            return await super().shutdown_kernel(now=now, restart=restart)  # type: ignore[misc]
+        finally:
+            watcher = _watchers.get(self.parent)
+            if watcher is not None and not restart:
+                watcher.forget(self.kernel_id)
+
+
+def compose_over(kernel_managers: MultiKernelManager, watcher: KernelWatcher) -> None:
+    """Show a watcher every kernel that a multi-kernel manager starts from now on.
+
+    The class that is configured there stays in charge: ours is made over it, and set by the public
+    trait ``MultiKernelManager.kernel_manager_class``.
+    """
+    _watchers[kernel_managers] = watcher
+    kernel_managers.kernel_manager_class = composed_manager(kernel_managers.kernel_manager_class)
+
+
+def composed_manager(configured: str) -> str:
+    """Return the importable name of our kernel manager over the configured one.
+
+    Parameters
+    ----------
+    configured
+        The dotted name in ``MultiKernelManager.kernel_manager_class``. Traitlets finds the
+        configuration of that class for ours too, since ours inherits it.
+    """
+    base: type[Any] = import_item(configured)
+    if issubclass(base, SessionKernelMixin):
+        return configured
+    if base not in _composed:
+        module = sys.modules[__name__]
+        name = f"Session{base.__name__}"
+        while hasattr(module, name):
+            name += "_"
+        made = type(name, (SessionKernelMixin, base), {"__module__": __name__})
+        setattr(module, name, made)
+        _composed[base] = f"{__name__}.{name}"
+    return _composed[base]

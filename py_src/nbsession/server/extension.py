@@ -1,0 +1,27 @@
+"""nbsession as a jupyter_server extension: JupyterLab, Notebook 7, Voilà within them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_server.utils import url_path_join
+
+from .handlers.page import PageHandler
+from .services import SessionServices
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+
+def _load_jupyter_server_extension(app: ServerApp) -> None:
+    if app.gateway_config.gateway_enabled:
+        app.log.warning(
+            "nbsession is off: kernels run behind a gateway, where they cannot reach this server; "
+            "state will be empty in every notebook"
+        )
+        return
+    services = SessionServices(base_url=app.base_url, parent=app)
+    services.mount(app.kernel_manager)
+    app.web_app.settings["nbsession"] = services
+    page = url_path_join(app.base_url, r"/nbsession/api/sessions/([^/]+)/page")
+    app.web_app.add_handlers(".*$", [(page, PageHandler)])

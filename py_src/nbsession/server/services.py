@@ -1,0 +1,162 @@
+"""All that nbsession does in one server, whatever server that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from jupyter_server import CallContext
+from traitlets import Float, List, Unicode
+from traitlets.config import LoggingConfigurable
+
+from nbsession.core.environment import LinkAddress
+
+from .capture import Capture, NoVisitorError, capture, handler_kind
+from .composition import compose_over
+from .credentials import CredentialFilter
+from .link import LinkServer
+from .page_transfer import PageTransfer
+from .reaper import PageReaper
+from .records import SessionRecords
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jupyter_server.base.handlers import JupyterHandler
+    from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
+
+PREHEAT = "VOILA_PREHEAT"
+_VOILA_ADDRESSES = ("VOILA_REQUEST_URL", "QUERY_STRING")
+
+
+class NBSession(LoggingConfigurable):
+    """What can be configured, as ``c.NBSession.…`` or ``--NBSession.…``."""
+
+    keep_credentials = List(
+        Unicode(),
+        config=True,
+        help="""What notebooks may see although it may open the Jupyter server itself. Headers:
+        'Authorization', 'Proxy-Authorization', 'X-XSRFToken'; cookies: '_xsrf', 'username-*',
+        'jupyterhub-*', the identity provider's; query parameters: 'token', '_xsrf'.
+        Case-insensitive, '*' stands for anything.""",
+    )
+    page_grace_seconds = Float(
+        120.0,
+        min=0,
+        allow_none=True,
+        config=True,
+        help="""How long the kernel of a Voilà page lives on after the page is gone: a page that
+        lost its network may come back. None: until something else ends it.""",
+    )
+    page_load_seconds = Float(
+        600.0,
+        min=0,
+        config=True,
+        help="""How long a Voilà page that was sent whole may take to connect to its kernel. A page
+        that is still being sent is never given up.""",
+    )
+
+
+class SessionServices(NBSession):
+    """nbsession in a server: mounted by the jupyter_server extension and by Voilà alike."""
+
+    def __init__(self, base_url: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.records = SessionRecords(base_url)
+        self.link = LinkServer(self.records, self.log)
+        self.reaper: PageReaper | None = None
+        self.binds_preheated = False  # whether Voilà lets us know to whom it hands a kernel out
+        self._bound_handlers: WeakSet[JupyterHandler] = WeakSet()
+
+    def mount(self, kernel_managers: MappingKernelManager) -> None:
+        """See every kernel that a multi-kernel manager starts from now on."""
+        compose_over(kernel_managers, self)
+        if self.page_grace_seconds is not None:
+            self.reaper = PageReaper(
+                kernel_managers, self.page_grace_seconds, self.page_load_seconds, self.log
+            )
+
+    def environment_for(self, kernel_id: str, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment for a kernel that is about to start, and bind its session.
+
+        Parameters
+        ----------
+        kernel_id
+            The kernel's id.
+        environ
+            The environment that it would start with.
+        """
+        known = self.records.get(kernel_id) is not None
+        record = self.records.add(kernel_id)
+        address = LinkAddress(self.link.listen(), record.token, kernel_id)
+        env = {**environ, **address.to_environment()}
+        if env.get(PREHEAT) == "True":
+            # A pool is refilled in the context of the visitor before: nothing of theirs may stay.
+            for name in _VOILA_ADDRESSES:
+                env.pop(name, None)
+            if not known and not self.binds_preheated:
+                self.log.warning(
+                    "nbsession: this Voilà does not tell to whom it hands a preheated kernel out; "
+                    "state.request is None in kernel %s",
+                    kernel_id,
+                )
+                record.bind(None)
+            return env
+        handler = CallContext.get(CallContext.JUPYTER_HANDLER)
+        if PREHEAT in env and handler_kind(handler) == "voila":
+            credentials = self._credentials(handler)
+            for name, clean in zip(
+                _VOILA_ADDRESSES, (credentials.url, credentials.query), strict=True
+            ):
+                if name in env:
+                    env[name] = clean(env[name])
+        if not known:
+            self.bind(kernel_id, handler)
+        return env
+
+    def bind(self, kernel_id: str, handler: JupyterHandler | None) -> None:
+        """Tie a kernel to the visitor whose request is being served; to nobody when in doubt."""
+        record = self.records.get(kernel_id)
+        if record is None or record.info.bound:
+            return
+        found = self._capture(kernel_id, handler)
+        record.bind(found)
+        if found is None or handler is None:
+            return
+        self._bound_handlers.add(handler)
+        if found.request.host_kind == "voila":
+            # Sets the cookie without which the page's farewell is refused (voila issue 1458).
+            _ = handler.xsrf_token
+            if self.reaper is not None:
+                self.reaper.watch(kernel_id, PageTransfer(handler))
+
+    def bind_page(self, kernel_id: str, query: str, handler: JupyterHandler) -> bool | None:
+        """Add what the page sent of itself; None if no such kernel is known."""
+        record = self.records.get(kernel_id)
+        if record is None:
+            return None
+        username = getattr(handler.current_user, "username", None)
+        return record.bind_page(self._credentials(handler).query(query), username)
+
+    def forget(self, kernel_id: str) -> None:
+        """Drop what was known of a kernel that has ended."""
+        self.records.forget(kernel_id)
+        if self.reaper is not None:
+            self.reaper.unwatch(kernel_id)
+
+    def _capture(self, kernel_id: str, handler: JupyterHandler | None) -> Capture | None:
+        if handler is not None and handler in self._bound_handlers:
+            self.log.debug("nbsession: the request for kernel %s has a kernel already", kernel_id)
+            return None
+        try:
+            return capture(handler, self._credentials(handler))
+        except NoVisitorError as reason:
+            self.log.debug("nbsession: kernel %s has no visitor: %s", kernel_id, reason)
+        except Exception:
+            self.log.exception("nbsession: the request for kernel %s cannot be read", kernel_id)
+        return None
+
+    def _credentials(self, handler: JupyterHandler | None) -> CredentialFilter:
+        provider = getattr(handler, "identity_provider", None)
+        login_cookie = provider.get_cookie_name(handler) if provider is not None else ""
+        return CredentialFilter(self.keep_credentials, login_cookie)

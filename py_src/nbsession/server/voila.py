@@ -1,0 +1,91 @@
+"""nbsession in standalone Voilà, which loads no server extensions.
+
+``voila.json`` of the wheel makes Voilà use this kernel manager.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import types
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server import CallContext
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+
+from .services import SessionServices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+
+_HAND_OUT = "get_rendered_notebook"
+
+
+class SessionMappingKernelManager(AsyncMappingKernelManager):
+    """Voilà's kernel manager with sessions.
+
+    With ``preheat_kernel`` Voilà makes a subclass that fills a pool of kernels and hands one out
+    per visit; a kernel is bound to its visitor there, never at its start.
+    """
+
+    services: SessionServices | None = None
+    _hands_out = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        hand_out = cls.__dict__.get(_HAND_OUT)
+        if hand_out is not None:
+            setattr(cls, _HAND_OUT, _binding(hand_out))
+            cls._hands_out = True
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # jupyter_server's
+        voila: Any = self.parent
+        try:
+            services = SessionServices(base_url=voila.base_url, parent=voila)
+            services.binds_preheated = self._hands_out
+            services.mount(self)
+        except Exception:
+            self.log.exception("nbsession is off: state will be empty in every notebook")
+        else:
+            self.services = services
+
+
+def _binding(
+    hand_out: Callable[..., Coroutine[Any, Any, Any]],
+) -> Callable[..., Coroutine[Any, Any, Any]]:
+    @functools.wraps(hand_out)
+    async def get_rendered_notebook(
+        self: SessionMappingKernelManager,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        # Voilà refills the pool from in here: in a context of its own, or the next visitor's kernel
+        # would start within this visitor's request.
+        handed_out = await _in_empty_context(hand_out(self, *args, **kwargs))
+        if self.services is not None:
+            handler = CallContext.get(CallContext.JUPYTER_HANDLER)
+            self.services.bind(handed_out[2], handler)
+        return handed_out
+
+    return get_rendered_notebook
+
+
+@types.coroutine
+def _in_empty_context(coroutine: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Await a coroutine so that the tasks it makes inherit no context variable.
+
+    Not by a task of its own: Voilà has just looked whether the pool holds a kernel, and takes it in
+    the same step of the loop.
+    """
+    context = contextvars.Context()
+    step, value = coroutine.send, None
+    while True:
+        try:
+            awaited = context.run(step, value)
+        except StopIteration as end:
+            return end.value
+        try:
+            step, value = coroutine.send, (yield awaited)
+        except BaseException as error:  # noqa: BLE001 - the coroutine has to see it
+            step, value = coroutine.throw, error
