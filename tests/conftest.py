@@ -1,0 +1,38 @@
+"""Fixtures that every part of the tests shares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hosts import Host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def start_host(tmp_path: Path) -> Iterator[Callable[..., Host]]:
+    """Return a function that starts a server; all end with the test."""
+    hosts: list[Host] = []
+
+    def start(app: str, *args: str, home: Path | None = None, **options: Any) -> Host:
+        host = Host(app, home or tmp_path / f"{app}{len(hosts)}", *args, **options)
+        hosts.append(host)
+        return host.wait_ready()
+
+    yield start
+    for host in hosts:
+        host.stop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """Return a plain Jupyter server with token login that the tests of one file share."""
+    host = Host("server", tmp_path_factory.mktemp("server"))
+    try:
+        yield host.wait_ready()
+    finally:
+        host.stop()

@@ -1,0 +1,270 @@
+"""Real Jupyter servers and Voilàs for tests, each in directories and on a port of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+import psutil
+from jupyter_client import BlockingKernelClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+
+START_SECONDS = 60
+STOP_SECONDS = 20
+
+MODULES = {
+    "server": "jupyter_server",
+    "lab": "jupyterlab",
+    "notebook": "notebook",
+    "voila": "voila",
+}
+
+
+def eventually(look: Callable[[], T], seconds: float = 20, what: str = "") -> T:
+    """Return the first true value of `look`; fail if there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = look()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            message = f"not within {seconds} s: {what or look}"
+            raise AssertionError(message)
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Host:
+    """A running server.
+
+    Parameters
+    ----------
+    app
+        ``"server"``, ``"lab"``, ``"notebook"`` or ``"voila"``.
+    home
+        An empty directory for all that the server writes; ``home/root`` holds the notebooks.
+    args
+        Further command line arguments.
+    env
+        Further environment variables.
+    """
+
+    token = "test-token"
+
+    def __init__(  # noqa: PLR0913 - a server has many options
+        self,
+        app: str,
+        home: Path,
+        *args: str,
+        env: dict[str, str] | None = None,
+        base_url: str = "/",
+        scheme: str = "http",
+        uds: Path | None = None,
+        python: str = sys.executable,
+    ) -> None:
+        self.app, self.home, self.root, self.base_url = app, home, home / "root", base_url
+        self.tmp = Path(tempfile.mkdtemp(prefix="nbs-"))  # short: a socket path has 107 characters
+        self.runtime = self.tmp / "run"
+        for directory in (self.root, self.runtime):
+            directory.mkdir(exist_ok=True, parents=True)
+        self.port = free_port()
+        self.log_path = home / f"{app}.log"
+        self.url = f"{scheme}://127.0.0.1:{self.port}{base_url}"
+        command = [python, "-m", MODULES[app], *self._defaults(uds), *args]
+        self._log_file = self.log_path.open("ab")
+        self.process = subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self._environment(env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=self._log_file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.http = httpx.Client(
+            base_url=self.url,
+            transport=httpx.HTTPTransport(uds=str(uds) if uds else None, verify=False),
+            headers={} if app == "voila" else {"Authorization": f"token {self.token}"},
+            timeout=60,
+        )
+
+    def _defaults(self, uds: Path | None) -> list[str]:
+        if self.app == "voila":
+            options = [f"--port={self.port}", "--no-browser", "--Voila.ip=127.0.0.1"]
+            if self.base_url != "/":
+                options.append(f"--base_url={self.base_url}")
+            return [*options, f"--Voila.connection_dir_root={self.tmp}"]
+        place = [f"--ServerApp.sock={uds}"] if uds else [f"--port={self.port}", "--ip=127.0.0.1"]
+        return [
+            *place,
+            "--no-browser",
+            "--allow-root",
+            "--ServerApp.port_retries=0",
+            f"--ServerApp.root_dir={self.root}",
+            f"--ServerApp.base_url={self.base_url}",
+            f"--IdentityProvider.token={self.token}",
+        ]
+
+    def _environment(self, extra: dict[str, str]) -> dict[str, str]:
+        home = self.home
+        return {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "NBSESSION"))},
+            "HOME": str(home),
+            "TMPDIR": str(self.tmp),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_DATA_DIR": str(home / "data"),
+            "JUPYTER_RUNTIME_DIR": str(self.runtime),
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+            "JUPYTER_PLATFORM_DIRS": "0",
+            "IPYTHONDIR": str(home / "ipython"),
+            "PYTHONUNBUFFERED": "1",
+            **extra,
+        }
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    def wait_ready(self) -> Host:
+        def ready() -> bool:
+            assert self.process.poll() is None, f"{self.app} ended:\n{self.log[-4000:]}"
+            try:
+                if self.app == "voila":
+                    with socket.create_connection(("127.0.0.1", self.port), 1):
+                        return True
+                return self.http.get("api").is_success
+            except (OSError, httpx.TransportError):
+                return False
+
+        eventually(ready, START_SECONDS, f"{self.app} answers")
+        return self
+
+    # -- kernels ------------------------------------------------------------------------------
+
+    def start_kernel(
+        self,
+        referer: str | None = None,
+        headers: dict[str, str] | list[tuple[str, str]] | None = None,
+        path: str = "x.ipynb",
+    ) -> str:
+        """Start a kernel as a page does; without a referer as a REST client does."""
+        items = list(headers.items()) if isinstance(headers, dict) else list(headers or [])
+        if referer is None:
+            answer = self.http.post("api/kernels?1795356473787", headers=items, json={})
+            answer.raise_for_status()
+            return str(answer.json()["id"])
+        items += [("Referer", self.url + referer)]
+        body = {"path": path, "name": path, "type": "notebook", "kernel": {"name": "python3"}}
+        answer = self.http.post("api/sessions?1795356473787", headers=items, json=body)
+        answer.raise_for_status()
+        return str(answer.json()["kernel"]["id"])
+
+    def connection_file(self, kernel_id: str) -> Path:
+        name = f"kernel-{kernel_id}.json"
+        found = [*self.runtime.glob(name), *self.tmp.glob(f"*/{name}")]
+        assert found, f"no connection file of {kernel_id}"
+        return found[0]
+
+    @contextmanager
+    def client(self, kernel_id: str) -> Iterator[BlockingKernelClient]:
+        client = BlockingKernelClient(connection_file=str(self.connection_file(kernel_id)))
+        client.load_connection_file()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=60)
+            yield client
+        finally:
+            client.stop_channels()
+
+    def run(self, kernel_id: str, code: str, seconds: float = 60) -> str:
+        """Run a cell and return what it printed; an error in it fails the test."""
+        with self.client(kernel_id) as client:
+            return run_cell(client, code, seconds)
+
+    def see(self, kernel_id: str, expression: str) -> Any:
+        """Return the JSON value of an expression on `state`."""
+        code = f"import json\nfrom nbsession import state\nprint(json.dumps({expression}))"
+        return json.loads(self.run(kernel_id, code).splitlines()[-1])
+
+    def kernel_process(self, kernel_id: str) -> psutil.Process:
+        """Return the kernel's process."""
+        return psutil.Process(int(self.run(kernel_id, "import os; print(os.getpid())")))
+
+    def kernels(self) -> list[psutil.Process]:
+        """Return the processes of all kernels of this server."""
+        if self.process.poll() is not None:
+            return []
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [p for p in children if _is_kernel(p)]
+
+    def wait_for_pool(self, size: int) -> None:
+        """Wait until a preheated Voilà has filled its pool."""
+        eventually(lambda: f"is filled with {size} kernel" in self.log, 60, "the pool is filled")
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End the server as a user does, then make sure that nothing of it is left."""
+        self.http.close()
+        tree = self._tree()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        _, alive = psutil.wait_procs(tree, timeout=8)
+        for process in alive:
+            process.kill()
+        self._log_file.close()
+        shutil.rmtree(self.tmp, ignore_errors=True)
+        assert not alive, f"left running by {self.app}: {alive}"
+
+    def _tree(self) -> list[psutil.Process]:
+        try:
+            return psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+
+def _is_kernel(process: psutil.Process) -> bool:
+    try:
+        return any("ipykernel" in part for part in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def run_cell(client: BlockingKernelClient, code: str, seconds: float = 60) -> str:
+    """Run a cell and return its standard output; an error in it fails the test."""
+    printed: list[str] = []
+
+    def hook(message: dict[str, Any]) -> None:
+        if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
+            printed.append(message["content"]["text"])
+
+    reply = client.execute_interactive(code, output_hook=hook, timeout=seconds)
+    content = reply["content"]
+    assert content["status"] == "ok", "\n".join(content.get("traceback", [str(content)]))
+    return "".join(printed)
