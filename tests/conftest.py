@@ -24,7 +24,7 @@ def start_host(tmp_path: Path) -> Iterator[Callable[..., Host]]:
         return host.wait_ready()
 
     yield start
-    for host in hosts:
+    for host in reversed(hosts):  # a gateway's client before the gateway
         host.stop()
 
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 import psutil
 from jupyter_client import BlockingKernelClient
+from nbsession.core.environment import take_link
+from nbsession.kernel.link import Link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,8 +82,10 @@ class Host:
         base_url: str = "/",
         scheme: str = "http",
         uds: Path | None = None,
+        ready_path: str = "api",
         python: str = sys.executable,
     ) -> None:
+        self._ready_path = ready_path
         self.app, self.home, self.root, self.base_url = app, home, home / "root", base_url
         self.tmp = Path(tempfile.mkdtemp(prefix="nbs-"))  # short: a socket path has 107 characters
         self.runtime = self.tmp / "run"
@@ -153,7 +157,7 @@ class Host:
                 if self.app == "voila":
                     with socket.create_connection(("127.0.0.1", self.port), 1):
                         return True
-                return self.http.get("api").is_success
+                return self.http.get(self._ready_path).is_success
             except (OSError, httpx.TransportError):
                 return False
 
@@ -211,12 +215,34 @@ class Host:
         """Return the kernel's process."""
         return psutil.Process(int(self.run(kernel_id, "import os; print(os.getpid())")))
 
+    def kernels_of(self, kernel_id: str) -> list[int]:
+        """Return the process ids of one kernel, as the connection file's name tells them."""
+        return [
+            process.pid
+            for process in self.kernels()
+            if any(kernel_id in part for part in process.cmdline())
+        ]
+
+    def environment_of(self, kernel_id: str) -> dict[str, str]:
+        """Return the environment with which a kernel was started."""
+        return dict(psutil.Process(self.kernels_of(kernel_id)[0]).environ())
+
+    def link_of(self, kernel_id: str) -> Link:
+        """Return a link with the kernel's own token."""
+        address = take_link(self.environment_of(kernel_id))
+        assert address is not None
+        return Link(address)
+
     def kernels(self) -> list[psutil.Process]:
         """Return the processes of all kernels of this server."""
         if self.process.poll() is not None:
             return []
         children = psutil.Process(self.process.pid).children(recursive=True)
         return [p for p in children if _is_kernel(p)]
+
+    def has_kernel(self, kernel_id: str) -> bool:
+        """Return whether a kernel's process is there."""
+        return any(kernel_id in " ".join(_command_line(process)) for process in self.kernels())
 
     def wait_for_pool(self, size: int) -> None:
         """Wait until a preheated Voilà has filled its pool."""
@@ -249,11 +275,15 @@ class Host:
             return []
 
 
-def _is_kernel(process: psutil.Process) -> bool:
+def _command_line(process: psutil.Process) -> list[str]:
     try:
-        return any("ipykernel" in part for part in process.cmdline())
-    except psutil.Error:
-        return False
+        return process.cmdline()
+    except psutil.Error:  # it has ended
+        return []
+
+
+def _is_kernel(process: psutil.Process) -> bool:
+    return any("ipykernel" in part for part in _command_line(process))
 
 
 def run_cell(client: BlockingKernelClient, code: str, seconds: float = 60) -> str:

@@ -67,7 +67,8 @@ def visit(url: str, mark: str, token: str = "") -> Visit:
     headers = {"Cookie": f"sid=marker~{mark}", "X-Tag": mark}
     if token:
         headers["Authorization"] = f"token {token}"
-    answer = httpx.get(url, params={"n": mark}, headers=headers, timeout=60)
+    page = httpx.URL(url).copy_add_param("n", mark)
+    answer = httpx.get(page, headers=headers, timeout=60)
     answer.raise_for_status()
     return Visit(mark, answer.text)
 

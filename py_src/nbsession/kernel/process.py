@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -36,6 +37,15 @@ def running_shell() -> Any | None:
     """Return the IPython shell of this process, None if there is none."""
     module = sys.modules.get("IPython.core.getipython")
     return module.get_ipython() if module is not None else None
+
+
+def kernel_log() -> logging.Logger:
+    """Return the log of the kernel itself, which goes to the console of its server."""
+    module = sys.modules.get("ipykernel.kernelapp")
+    if module is not None and module.IPKernelApp.initialized():
+        log: logging.Logger = module.IPKernelApp.instance().log
+        return log
+    return logging.getLogger("nbsession")
 
 
 def under_voila() -> bool:

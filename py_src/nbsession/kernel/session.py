@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from nbsession.core.errors import LinkError, NBSessionWarning
 from nbsession.core.session import SessionInfo
 
-from .process import under_voila
+from .process import kernel_log, under_voila
 
 if TYPE_CHECKING:
     from .link import Link
@@ -103,3 +103,5 @@ class Session:
         if not self._warned:
             self._warned = True
             warnings.warn(message, NBSessionWarning, stacklevel=5)
+            if under_voila():  # whose pages leave out what a cell writes to stderr
+                kernel_log().warning("nbsession: %s", message)

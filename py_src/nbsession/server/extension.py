@@ -12,6 +12,8 @@ from .services import SessionServices
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
+HANDLERS = [(r"/sessions/([^/]+)/page", PageHandler)]
+
 
 def _load_jupyter_server_extension(app: ServerApp) -> None:
     if app.gateway_config.gateway_enabled:
@@ -23,5 +25,5 @@ def _load_jupyter_server_extension(app: ServerApp) -> None:
     services = SessionServices(base_url=app.base_url, parent=app)
     services.mount(app.kernel_manager)
     app.web_app.settings["nbsession"] = services
-    page = url_path_join(app.base_url, r"/nbsession/api/sessions/([^/]+)/page")
-    app.web_app.add_handlers(".*$", [(page, PageHandler)])
+    root = url_path_join(app.base_url, "nbsession/api")
+    app.web_app.add_handlers(".*$", [(root + path, handler) for path, handler in HANDLERS])

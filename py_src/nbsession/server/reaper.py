@@ -45,6 +45,7 @@ class Transfer(Protocol):
 @dataclass
 class _Page:
     transfer: Transfer
+    started: bool = False  # whether its kernel was seen: one that still starts is not known yet
     connected: bool = False  # whether it has ever opened its socket
     gone_since: float | None = None  # None while it is there
 
@@ -55,7 +56,7 @@ class PageReaper:
     Parameters
     ----------
     kernel_managers
-        Tells how many sockets a kernel has, and shuts it down.
+        Tells when a socket is opened and how many a kernel has, and shuts kernels down.
     grace_seconds
         Time between a page's last socket, or its leaving while it was sent, and the end.
     load_seconds
@@ -81,6 +82,20 @@ class PageReaper:
         self._clock = clock
         self._pages: dict[str, _Page] = {}
         self._task: asyncio.Task[None] | None = None
+        # A page may come and go between two looks.
+        notify_connect = kernel_managers.notify_connect
+
+        def connected(kernel_id: str) -> None:
+            self.connected(kernel_id)
+            notify_connect(kernel_id)  # type: ignore[no-untyped-call]
+
+        kernel_managers.notify_connect = connected  # type: ignore[method-assign]
+
+    def connected(self, kernel_id: str) -> None:
+        """Note that a page has opened its socket, if it is one of ours."""
+        page = self._pages.get(kernel_id)
+        if page is not None:
+            page.connected, page.gone_since = True, None
 
     def watch(self, kernel_id: str, transfer: Transfer) -> None:
         """Look after a kernel from now on, whose page is being sent."""
@@ -109,8 +124,10 @@ class PageReaper:
 
     def _is_up(self, kernel_id: str, page: _Page, now: float) -> bool:
         if kernel_id not in self._kernel_managers:
-            self.unwatch(kernel_id)
+            if page.started:
+                self.unwatch(kernel_id)
             return False
+        page.started = True
         if self._kernel_managers.kernel_model(kernel_id)["connections"]:
             page.connected, page.gone_since = True, None
             return False

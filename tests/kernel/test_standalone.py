@@ -1,0 +1,106 @@
+"""Without a server everything is empty, and nothing raises or waits."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from hosts import run_cell
+
+if TYPE_CHECKING:
+    from jupyter_client import BlockingKernelClient
+
+LOOK = """
+import json, logging, time
+from nbsession import state
+started = time.perf_counter()
+seen = dict(request=state.request, args=state.session_args, headers=dict(state.headers),
+    cookies=dict(state.cookies), user=state.user, base_url=state.base_url, app_url=state.app_url)
+took = time.perf_counter() - started
+print(json.dumps([seen, took, state.kernel_id]))
+"""
+
+EMPTY = {
+    "request": None,
+    "args": {},
+    "headers": {},
+    "cookies": {},
+    "user": None,
+    "base_url": None,
+    "app_url": None,
+}
+
+
+def test_plain_process() -> None:
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LOOK], capture_output=True, text=True, check=True
+    )
+    seen, took, kernel_id = json.loads(run.stdout)
+    assert (seen, kernel_id, run.stderr) == (EMPTY, None, "")
+    assert took < 0.005
+
+
+def test_plain_process_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from nbsession import state; state.headers;"
+        "print([m for m in ('IPython', 'ipykernel', 'ipywidgets', 'anywidget', 'tornado',"
+        "'jupyter_server', 'traitlets') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
+def test_kernel_of_nobody(kernel: BlockingKernelClient) -> None:
+    seen, took, _ = json.loads(run_cell(kernel, LOOK))
+    assert seen == EMPTY
+    assert took < 0.005
+
+
+def test_log_goes_to_the_logger(kernel: BlockingKernelClient) -> None:
+    printed = run_cell(
+        kernel,
+        "import logging, sys\n"
+        "logging.basicConfig(stream=sys.stdout, format='%(levelname)s %(name)s %(message)s')\n"
+        "from nbsession import state\n"
+        "state.log('hello', level='warning')",
+    )
+    assert printed == "WARNING nbsession hello\n"
+
+
+def test_log_level_that_is_none(kernel: BlockingKernelClient) -> None:
+    printed = run_cell(
+        kernel,
+        "from nbsession import state\n"
+        "try:\n    state.log('hello', level='loud')\n"
+        "except ValueError as error:\n    print(error)",
+    )
+    assert printed == "no log level 'loud'; use one of debug, info, warning, error, critical\n"
+
+
+def test_voila_without_our_kernel_manager(kernel: BlockingKernelClient) -> None:
+    printed = run_cell(
+        kernel,
+        "import os, warnings\nos.environ['VOILA_PREHEAT'] = 'False'\n"
+        "from nbsession import state\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    print(state.request, dict(state.cookies))\n"
+        "    print(len(caught), caught[0].category.__name__, caught[0].message)",
+    )
+    assert printed.startswith("None {}\n1 NBSessionWarning state is empty: this Voilà does not use")
+    assert "multi_kernel_manager_class=nbsession.server.voila" in printed
+
+
+def test_a_link_of_another_kernel_is_not_ours() -> None:
+    """A kernel started from within a kernel inherits its environment."""
+    code = (
+        "import os; os.environ.update(NBSESSION_LINK='unix:/nowhere', NBSESSION_TOKEN='t',"
+        "NBSESSION_KERNEL_ID='other');"
+        "from nbsession import state; print(state.request,"
+        "[name for name in os.environ if name.startswith('NBSESSION')])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "None []\n"

@@ -1,0 +1,104 @@
+"""openapi.yaml says what the handlers do."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+
+import pytest
+import yaml
+from hosts import Host
+from openapi_spec_validator import validate
+
+SPEC = yaml.safe_load(files("nbsession").joinpath("server/openapi.yaml").read_text())
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def kernel(server: Host) -> str:
+    return server.start_kernel("lab/tree/x.ipynb")
+
+
+def test_is_valid() -> None:
+    validate(SPEC)
+
+
+def test_describes_every_handler() -> None:
+    from nbsession.server.extension import HANDLERS
+
+    methods = {
+        re.sub(r"\(\[\^/\]\+\)", "{}", path): {
+            name for name in ("get", "put", "post", "patch", "delete") if name in vars(handler)
+        }
+        for path, handler in HANDLERS
+    }
+    described = {
+        re.sub(r"{\w+}", "{}", path): set(item) - {"parameters"}
+        for path, item in SPEC["paths"].items()
+    }
+    assert methods == described
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        (b'{"query": "a=1"}', 200, '"bound"'),
+        (b"", 400, "The body must be an object like"),
+        (b"[]", 400, "The body must be an object like"),
+        (b'{"query": 1}', 400, "The body must be an object like"),
+        (b"not json", 400, "Invalid JSON"),
+        (b"x" * 70_000, 413, "65,536 bytes at most"),
+    ],
+)
+def test_answers(server: Host, kernel: str, body: bytes, status: int, says: str) -> None:
+    answer = server.http.put(f"nbsession/api/sessions/{kernel}/page", content=body)
+    assert answer.status_code == status
+    assert says in answer.text
+    operation = SPEC["paths"]["/sessions/{kernel_id}/page"]["put"]
+    assert str(status) in operation["responses"]
+    if status == 200:
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        assert set(schema["required"]) == set(answer.json())
+
+
+def test_unknown_kernel(server: Host) -> None:
+    answer = server.http.put("nbsession/api/sessions/none/page", content=json.dumps({"query": ""}))
+    assert answer.status_code == 404
+    assert "none" in answer.json()["message"]
+
+
+def test_needs_a_login(server: Host, kernel: str) -> None:
+    answer = server.http.put(
+        f"nbsession/api/sessions/{kernel}/page",
+        content=b'{"query": ""}',
+        headers={"Authorization": "token wrong"},
+    )
+    assert answer.status_code == 403
+
+
+def test_needs_the_xsrf_token_with_a_cookie(server: Host, kernel: str) -> None:
+    browser = type(server.http)(base_url=server.url)
+    browser.get("api/status", params={"token": server.token}).raise_for_status()
+    path = f"nbsession/api/sessions/{kernel}/page"
+    assert browser.put(path, json={"query": ""}).status_code == 403
+
+
+READ_ONLY = """
+from jupyter_server.auth import Authorizer
+
+class ReadOnly(Authorizer):
+    def is_authorized(self, handler, user, action, resource):
+        return resource != "nbsession"
+"""
+
+
+def test_needs_the_authorizers_leave(tmp_path, start_host) -> None:  # noqa: ANN001 - fixtures
+    (tmp_path / "leave.py").write_text(READ_ONLY)
+    host = start_host(
+        "server", "--ServerApp.authorizer_class=leave.ReadOnly", env={"PYTHONPATH": str(tmp_path)}
+    )
+    kernel = host.start_kernel("lab/tree/x.ipynb")
+    answer = host.http.put(f"nbsession/api/sessions/{kernel}/page", json={"query": "a=1"})
+    assert answer.status_code == 403

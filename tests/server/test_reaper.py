@@ -1,0 +1,205 @@
+"""Kernels whose Voilà page is gone end; others do not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from hosts import Host, eventually
+from nbsession.server.reaper import PageReaper
+from visitors import SHOW, visit, write_notebook
+
+GRACE, LOAD = 120.0, 600.0
+
+
+@dataclass
+class Kernels:
+    """As much of a multi-kernel manager as the reaper asks for."""
+
+    connections: dict[str, int] = field(default_factory=lambda: {"k": 0})
+
+    def __contains__(self, kernel_id: str) -> bool:
+        return kernel_id in self.connections
+
+    def notify_connect(self, kernel_id: str) -> None:
+        self.connections[kernel_id] += 1
+
+    def kernel_model(self, kernel_id: str) -> dict[str, int]:
+        return {"connections": self.connections[kernel_id]}
+
+
+@dataclass
+class Sending:
+    """A page on its way."""
+
+    loading: bool = True
+    left: bool = False
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def _watch(reaper: PageReaper, sending: Sending) -> None:
+    reaper.watch("k", sending)
+
+
+@pytest.fixture
+def parts() -> tuple[PageReaper, Kernels, Sending, Clock]:
+    kernels, sending, clock = Kernels(), Sending(), Clock()
+    reaper = PageReaper(kernels, GRACE, LOAD, logging.getLogger(), clock)  # type: ignore[arg-type]
+    asyncio.run(_watch(reaper, sending))  # the loop ends with it: only the tests look
+    return reaper, kernels, sending, clock
+
+
+Parts = tuple[PageReaper, Kernels, Sending, Clock]
+
+
+def _later(parts: Parts, seconds: float) -> list[str]:
+    parts[0].look()
+    parts[3].now += seconds
+    return parts[0].look()
+
+
+def test_a_page_that_is_being_sent_is_never_given_up(parts: Parts) -> None:
+    assert _later(parts, 100 * LOAD) == []
+
+
+def test_a_page_that_was_left_while_it_was_sent(parts: Parts) -> None:
+    parts[2].loading, parts[2].left = False, True
+    assert _later(parts, GRACE - 1) == []
+    assert _later(parts, 1) == ["k"]
+
+
+def test_a_slow_page_has_long_to_connect(parts: Parts) -> None:
+    parts[2].loading = False
+    assert _later(parts, LOAD - 1) == []
+    assert _later(parts, 1) == ["k"]
+
+
+def test_the_grace_begins_with_the_last_socket(parts: Parts) -> None:
+    _, kernels, sending, _ = parts
+    sending.loading, kernels.connections["k"] = False, 2
+    assert _later(parts, 100 * LOAD) == []
+    kernels.connections["k"] = 1
+    assert _later(parts, 100 * LOAD) == []
+    kernels.connections["k"] = 0
+    assert _later(parts, GRACE - 1) == []
+    assert _later(parts, 1) == ["k"]
+
+
+def test_a_network_that_was_lost_for_a_minute(parts: Parts) -> None:
+    _, kernels, sending, _ = parts
+    sending.loading, kernels.connections["k"] = False, 1
+    for _ in range(5):
+        assert _later(parts, 10) == []
+        kernels.connections["k"] = 0
+        assert _later(parts, 60) == []
+        kernels.connections["k"] = 1
+    assert _later(parts, GRACE) == []
+
+
+def test_a_socket_between_two_looks_counts(parts: Parts) -> None:
+    _, kernels, sending, _ = parts
+    sending.loading = False
+    kernels.notify_connect("k")
+    kernels.connections["k"] = 0
+    assert _later(parts, GRACE - 1) == []
+    assert _later(parts, 1) == ["k"]
+
+
+def test_a_kernel_that_still_starts_is_waited_for(parts: Parts) -> None:
+    _, kernels, sending, _ = parts
+    del kernels.connections["k"]
+    assert _later(parts, LOAD) == []
+    kernels.connections["k"], sending.loading = 0, False
+    assert _later(parts, LOAD) == ["k"]
+
+
+def test_a_kernel_that_is_gone_is_left_alone(parts: Parts) -> None:
+    parts[2].loading = False
+    assert _later(parts, 1) == []
+    del parts[1].connections["k"]
+    assert _later(parts, LOAD) == []
+
+
+REAP = ("--NBSession.page_grace_seconds=1", "--NBSession.page_load_seconds=30")
+
+
+@pytest.mark.server
+def test_a_page_closed_while_it_renders(tmp_path: Path, start_host: Callable[..., Host]) -> None:
+    notebook = write_notebook(
+        tmp_path / "v" / "root" / "x.ipynb",
+        "from pathlib import Path\nimport time\nPath('rendering').touch()\ntime.sleep(60)",
+    )
+    host = start_host("voila", str(notebook), *REAP, home=tmp_path / "v")
+    with socket.create_connection(("127.0.0.1", host.port)) as browser:
+        browser.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        eventually((host.root / "rendering").exists, what="the cell runs")
+        kernel = host.kernels()[0]
+    eventually(lambda: not kernel.is_running(), 20, "the kernel has ended")
+    assert "is gone; shutting it down" in host.log
+
+
+@pytest.mark.server
+def test_a_page_that_renders_longer_than_the_grace(
+    tmp_path: Path, start_host: Callable[..., Host]
+) -> None:
+    notebook = write_notebook(
+        tmp_path / "v" / "root" / "x.ipynb", "import time\ntime.sleep(4)", SHOW
+    )
+    options = ("--NBSession.page_grace_seconds=0.5", "--NBSession.page_load_seconds=0.5")
+    host = start_host("voila", str(notebook), *options, home=tmp_path / "v")
+    assert visit(host.url, "slow").is_right
+
+
+@pytest.mark.server
+def test_parked_kernels_stay(tmp_path: Path, start_host: Callable[..., Host]) -> None:
+    notebook = write_notebook(tmp_path / "v" / "root" / "x.ipynb", SHOW)
+    options = ("--NBSession.page_grace_seconds=0", "--NBSession.page_load_seconds=0")
+    host = start_host(
+        "voila",
+        str(notebook),
+        "--preheat_kernel=True",
+        "--pool_size=2",
+        *options,
+        home=tmp_path / "v",
+    )
+    host.wait_for_pool(2)
+    parked = {kernel.pid for kernel in host.kernels()}
+    assert len(parked) == 2
+    assert visit(host.url, "a").is_right
+    eventually(lambda: host.log.count("is gone; shutting it down") == 1, 20)
+    eventually(lambda: len(host.kernels()) == 2, 30, "the pool is full again")
+    assert len(parked & {kernel.pid for kernel in host.kernels()}) == 1
+
+
+@pytest.mark.server
+def test_the_farewell_of_a_page_is_heard(tmp_path: Path, start_host: Callable[..., Host]) -> None:
+    """Voilà's own page sends a beacon, which needs a cookie that Voilà forgets to set."""
+    notebook = write_notebook(tmp_path / "v" / "root" / "x.ipynb", SHOW)
+    host = start_host("voila", str(notebook), home=tmp_path / "v")
+    browser = httpx.Client(base_url=host.url, timeout=60)
+    browser.get("").raise_for_status()
+    kernel = host.kernels()[0]
+    kernel_id = visit_id(host)
+    answer = browser.post(
+        f"voila/api/shutdown/{kernel_id}", data={"_xsrf": browser.cookies["_xsrf"]}
+    )
+    assert answer.status_code == 204
+    eventually(lambda: not kernel.is_running(), 10, "the kernel has ended")
+
+
+def visit_id(host: Host) -> str:
+    """Return the id of the only kernel."""
+    name = next(host.tmp.glob("*/kernel-*.json")).stem
+    return name.removeprefix("kernel-")
