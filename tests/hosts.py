@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 import psutil
 from jupyter_client import BlockingKernelClient
+
 from nbsession.core.environment import take_link
 from nbsession.kernel.link import Link
 
@@ -196,7 +197,7 @@ class Host:
         client.load_connection_file()
         client.start_channels()
         try:
-            client.wait_for_ready(timeout=60)
+            eventually(lambda: _is_ready(client), START_SECONDS, "the kernel answers")
             yield client
         finally:
             client.stop_channels()
@@ -280,6 +281,14 @@ def _command_line(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:  # it has ended
         return []
+
+
+def _is_ready(client: BlockingKernelClient) -> bool:
+    try:
+        client.wait_for_ready(timeout=10)
+    except RuntimeError:  # so it calls a kernel dead that is slow to start
+        return False
+    return True
 
 
 def _is_kernel(process: psutil.Process) -> bool:

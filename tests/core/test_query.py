@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from nbsession.core.query import drop_parameters, drop_url_parameters, normalize, parse_query
 
 

@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
 
 import pytest
+
 from nbsession.core.cookies import Cookies
 from nbsession.core.headers import Headers
 from nbsession.core.request import Request

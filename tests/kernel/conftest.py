@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 from jupyter_client.manager import start_new_kernel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jupyter_client import BlockingKernelClient
 
 

@@ -41,7 +41,8 @@ def test_unload_takes_the_name_and_the_hooks(kernel: BlockingKernelClient) -> No
     run_cell(kernel, "%unload_ext nbsession")
     printed = run_cell(
         kernel,
-        "print('state' in globals(), {k: list(v) for k, v in ip.events.callbacks.items()} == before,"
+        "after = {k: list(v) for k, v in ip.events.callbacks.items()}\n"
+        "print('state' in globals(), after == before,"
         "[name for name in vars(ip) if 'nbsession' in name], first.request)",
     )
     assert printed == "False True [] None\n"
@@ -59,7 +60,8 @@ def test_unload_after_a_plain_import(kernel: BlockingKernelClient) -> None:
     run_cell(kernel, "import nbsession\nfrom nbsession import state\nnbsession.unload()")
     printed = run_cell(
         kernel,
-        "print('state' in globals(), [name for name in vars(get_ipython()) if 'nbsession' in name])",
+        "print('state' in globals(),"
+        " [name for name in vars(get_ipython()) if 'nbsession' in name])",
     )
     assert printed == "False []\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from hosts import Host, eventually
 from visitors import SHOW, visit, write_notebook
 
@@ -20,10 +22,8 @@ StartHost = Callable[..., Host]
 def _raw(host: Host, head: bytes, body: bytes = b"") -> bytes:
     """Send bytes to the server as they are, and return what it answers."""
     with socket.create_connection(("127.0.0.1", host.port), 30) as connection:
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(head + b"\r\n\r\n" + body)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
         answer = b""
         try:
             while chunk := connection.recv(65536):
@@ -183,13 +183,13 @@ def test_no_room_for_the_socket(tmp_path: Path, start_host: StartHost) -> None:
         assert host.environment_of(kernel)["NBSESSION_LINK"].startswith("tcp:127.0.0.1:")
         assert "No space left on device" in host.log
     finally:
-        subprocess.run(["umount", str(full)], check=True)
+        subprocess.run(["umount", str(full)], check=True)  # noqa: S607 - where it is differs
 
 
 def _full_disk(path: Path) -> Path:
     path.mkdir()
     made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "nr_inodes=1", "tmpfs", str(path)],
+        ["mount", "-t", "tmpfs", "-o", "nr_inodes=1", "tmpfs", str(path)],  # noqa: S607 - found on PATH
         capture_output=True,
         text=True,
         check=False,

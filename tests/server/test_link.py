@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from hosts import Host
+
 from nbsession.core.environment import LinkAddress, take_link
 from nbsession.core.errors import LinkError, LinkProtocolError, LinkRefusedError
 from nbsession.core.session import PROTOCOL_HEADER
 from nbsession.kernel.link import Link
+
+if TYPE_CHECKING:
+    from hosts import Host
 
 pytestmark = pytest.mark.server
 
@@ -57,12 +62,14 @@ def test_statuses(two: tuple[LinkAddress, LinkAddress]) -> None:
     assert status(b, a.token) == 403
     assert status(a, a.token, **{PROTOCOL_HEADER: "0"}) == 426
     assert client.get("/").status_code == 404
-    too_much = client.post(
-        f"/kernels/{a.kernel_id}/log",
-        headers={"Authorization": f"Bearer {a.token}", PROTOCOL_HEADER: "1"},
-        content=b"x" * 100_000,
-    )
-    assert too_much.status_code == 400
+    # The server hangs up before it has read everything.
+    with contextlib.suppress(httpx.ReadError, httpx.WriteError):
+        too_much = client.post(
+            f"/kernels/{a.kernel_id}/log",
+            headers={"Authorization": f"Bearer {a.token}", PROTOCOL_HEADER: "1"},
+            content=b"x" * 100_000,
+        )
+        assert too_much.status_code == 400
     assert status(a, a.token) == 200
 
 
@@ -109,6 +116,7 @@ def test_what_is_taken_from_the_environment(server: Host) -> None:
         "import nbsession, os, subprocess, sys\n"
         "print([n for n in os.environ if n.startswith('NBSESSION')])\n"
         "code = \"import os; print([n for n in os.environ if n.startswith('NBSESSION')])\"\n"
-        "print(subprocess.run([sys.executable, '-c', code], capture_output=True, text=True).stdout)",
+        "child = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)\n"
+        "print(child.stdout)",
     )
     assert printed.split() == ["[]", "[]"]

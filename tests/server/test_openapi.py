@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from hosts import Host
 from openapi_spec_validator import validate
+
+if TYPE_CHECKING:
+    from hosts import Host
 
 SPEC = yaml.safe_load(files("nbsession").joinpath("server/openapi.yaml").read_text())
 
@@ -94,7 +97,7 @@ class ReadOnly(Authorizer):
 """
 
 
-def test_needs_the_authorizers_leave(tmp_path, start_host) -> None:  # noqa: ANN001 - fixtures
+def test_needs_the_authorizers_leave(tmp_path, start_host) -> None:
     (tmp_path / "leave.py").write_text(READ_ONLY)
     host = start_host(
         "server", "--ServerApp.authorizer_class=leave.ReadOnly", env={"PYTHONPATH": str(tmp_path)}

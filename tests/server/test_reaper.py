@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+
 from hosts import Host, eventually
 from nbsession.server.reaper import PageReaper
 from visitors import SHOW, visit, write_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 GRACE, LOAD = 120.0, 600.0
 

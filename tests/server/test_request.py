@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+
 from hosts import Host, eventually, run_cell
 from nbsession.core.errors import LinkRefusedError
 

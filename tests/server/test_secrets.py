@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from hosts import Host, eventually
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
+
+from hosts import Host, eventually
 from visitors import SHOW, visit, write_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 pytestmark = pytest.mark.server
 
@@ -42,7 +46,7 @@ async def _frames_while(host: Host, path: str, act: Callable[[], None]) -> list[
         socket.close()
 
 
-async def _read(socket) -> object:  # noqa: ANN001 - tornado's connection
+async def _read(socket) -> object:
     return await socket.read_message()
 
 
@@ -67,8 +71,8 @@ def test_jupyter_server(start_host: Callable[..., Host]) -> None:
         kernel,
         "import json, subprocess, sys\n"
         "code = 'import os, json; print(json.dumps(dict(os.environ)))'\n"
-        "run = lambda: subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)\n"
-        "print(run().stdout)",
+        "child = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)\n"
+        "print(child.stdout)",
     )
     shown = host.run(kernel, "print(state, state.request, state.cookies, state.headers)")
     everywhere = {

@@ -14,8 +14,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from hosts import Host, eventually
 from jupyter_server.auth import passwd
+
+from hosts import Host, eventually
 
 pytestmark = pytest.mark.server
 

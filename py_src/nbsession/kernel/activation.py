@@ -29,10 +29,11 @@ _alone = _Alone()
 def activate() -> State:
     """Return this process's `state`, made on the first call."""
     with _lock:
-        keeper = running_shell() or _alone
+        shell = running_shell()
+        keeper = shell or _alone
         state: State | None = getattr(keeper, _KEEPER, None)
         if state is None or state.pid != os.getpid():
-            state = State(_own_session())
+            state = State(_own_session(), shell)
             # Past traitlets: the shell's class knows no such trait.
             object.__setattr__(keeper, _KEEPER, state)
         state.parked = False

@@ -1,0 +1,152 @@
+"""Running the user's callbacks: sync or async, busy while they run, errors where they belong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .process import running_shell
+
+if TYPE_CHECKING:
+    from .busy import Busy
+    from .main_loop import Context, MainLoop
+
+Callback = Callable[..., Any]
+
+
+def check_callable(callback: object) -> None:
+    """Raise TypeError unless the callback can be called."""
+    if not callable(callback):
+        message = f"a callback must be callable, got {type(callback).__name__}: {callback!r}"
+        raise TypeError(message)
+
+
+def show_error(error: BaseException) -> None:
+    """Show an error in the cell of the current context; the caller goes on."""
+    shell = running_shell()
+    if shell is not None and getattr(shell, "kernel", None) is not None:
+        shell.showtraceback((type(error), error, error.__traceback__))
+    else:
+        traceback.print_exception(error, file=sys.stderr)
+
+
+class CallbackRunner:
+    """Runs callbacks of the user in the context in which they were registered.
+
+    Parameters
+    ----------
+    main_loop
+        Where they run.
+    busy
+        Told while they do, to the end of an async one.
+    """
+
+    def __init__(self, main_loop: MainLoop, busy: Busy) -> None:
+        self.main_loop = main_loop
+        self.busy = busy
+        self._tasks: set[asyncio.Task[Any]] = set()  # a loop keeps only weak references
+
+    def context(self) -> Context:
+        """Return the context of the cell that is running, to register with a callback."""
+        return contextvars.copy_context()
+
+    def run(
+        self,
+        callback: Callback,
+        *args: Any,
+        context: Context,
+        done: Callable[[Any, BaseException | None], None],
+    ) -> None:
+        """Run a callback now; only on the loop's thread.
+
+        Parameters
+        ----------
+        callback
+            Sync, or async: then it goes on as a task.
+        context
+            To run in.
+        done
+            Called once, on the loop's thread, with the result and the error; one of them is None.
+        """
+        self.busy.enter()
+        run_in = context.copy()
+        try:
+            result = run_in.run(callback, *args)
+        except BaseException as error:  # noqa: BLE001 - handed to `done`, which knows what to do
+            self._finish(done, None, error)
+            return
+        if not inspect.isawaitable(result):
+            self._finish(done, result, None)
+            return
+        task = self.main_loop.loop.create_task(_awaited(result), context=run_in)
+        self._tasks.add(task)
+        task.add_done_callback(lambda task: self._task_ended(task, done), context=run_in)
+
+    def run_in_thread(
+        self,
+        callback: Callback,
+        *args: Any,
+        context: Context,
+        done: Callable[[Any, BaseException | None], None],
+    ) -> None:
+        """Run a callback in a thread of its own; an async one on a loop of that thread.
+
+        `done` is called in that thread.
+        """
+
+        def work() -> None:
+            try:
+                result = callback(*args)
+                if inspect.isawaitable(result):
+                    result = asyncio.run(_awaited(result))
+            except BaseException as error:  # noqa: BLE001 - handed to `done`, which knows what to do
+                self._finish(done, None, error)
+            else:
+                self._finish(done, result, None)
+
+        self.busy.enter()
+        name = f"nbsession-{getattr(callback, '__name__', 'callback')}"
+        threading.Thread(target=context.copy().run, args=(work,), name=name, daemon=True).start()
+
+    def cancel_all(self) -> None:
+        """Cancel every async callback that is running."""
+        for task in tuple(self._tasks):
+            self.main_loop.call_soon(task.cancel, context=contextvars.Context())
+
+    def _task_ended(
+        self, task: asyncio.Task[Any], done: Callable[[Any, BaseException | None], None]
+    ) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            self._finish(done, None, asyncio.CancelledError())
+        elif error := task.exception():
+            self._finish(done, None, error)
+        else:
+            self._finish(done, task.result(), None)
+
+    def _finish(
+        self,
+        done: Callable[[Any, BaseException | None], None],
+        result: Any,
+        error: BaseException | None,
+    ) -> None:
+        try:
+            done(result, error)
+        finally:
+            self.busy.leave()
+
+
+async def _awaited(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def show_unless_cancelled(_result: Any, error: BaseException | None) -> None:
+    """Show what a callback raised; the usual `done` of one that nobody waits for."""
+    if error is not None and not isinstance(error, asyncio.CancelledError):
+        show_error(error)

@@ -1,0 +1,74 @@
+"""The event loop on which user code runs, and the thread it belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Context = contextvars.Context
+
+
+class MainLoop:
+    """Puts calls onto the one thread on which notebooks expect their code to run.
+
+    Parameters
+    ----------
+    loop
+        The loop.
+    thread_id
+        Of the thread that runs it.
+
+    Notes
+    -----
+    Every call takes the `contextvars.Context` to run in: output goes to the cell whose context it
+    is. A context can be entered once at a time, so each call enters a copy.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> None:
+        self.loop = loop
+        self.thread_id = thread_id
+
+    @classmethod
+    def of_kernel(cls, kernel: Any) -> MainLoop:
+        """Return a kernel's loop; also while its app still loads extensions, before it runs."""
+        io_loop: Any = getattr(kernel, "io_loop", None)
+        if io_loop is None:
+            from tornado.ioloop import IOLoop
+
+            io_loop = IOLoop.current()
+        # kernel.shell_stream.io_loop would be another thread's in ipykernel 7.
+        return cls(io_loop.asyncio_loop, threading.main_thread().ident or 0)
+
+    @classmethod
+    def of_process(cls) -> MainLoop:
+        """Return the running loop of a plain process; if none runs, one of a thread of its own."""
+        try:
+            return cls(asyncio.get_running_loop(), threading.get_ident())
+        except RuntimeError:
+            loop = asyncio.new_event_loop()
+            thread = threading.Thread(target=loop.run_forever, name="nbsession", daemon=True)
+            thread.start()
+            return cls(loop, thread.ident or 0)
+
+    def is_here(self) -> bool:
+        """Whether this code runs on the loop's thread."""
+        return threading.get_ident() == self.thread_id
+
+    def time(self) -> float:
+        """Return the loop's time in seconds, monotonic."""
+        return self.loop.time()
+
+    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context) -> None:
+        """Call on the loop's thread, at its next turn. From any thread."""
+        self.loop.call_soon_threadsafe(callback, *args, context=context.copy())
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context
+    ) -> asyncio.TimerHandle:
+        """Call at a time of the loop. Only from the loop's thread; elsewhere use `call_soon`."""
+        return self.loop.call_at(when, callback, *args, context=context.copy())

@@ -1,0 +1,90 @@
+"""What an active session holds in its process, and how all of it is taken out again."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .busy import Busy
+from .callbacks import CallbackRunner
+from .main_loop import MainLoop
+from .message_hooks import MessageHooks, in_cell
+from .process import running_kernel_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Runtime:
+    """The loop, the busy count and the hooks of one process.
+
+    Parameters
+    ----------
+    shell
+        IPython's shell, None in a plain process.
+    on_busy
+        Called with the new value whenever busy changes.
+
+    Attributes
+    ----------
+    kernel
+        ipykernel's kernel object; None in a plain process and in a terminal.
+    """
+
+    def __init__(self, shell: Any | None, on_busy: Callable[[bool], None]) -> None:
+        self.shell = shell
+        self.kernel = getattr(shell, "kernel", None) if running_kernel_id() else None
+        self.pid = os.getpid()
+        self.busy = Busy(on_busy)
+        self._runner: CallbackRunner | None = None
+        self._undos: list[Callable[[], object]] = []
+        self._lock = threading.RLock()
+        if self.kernel is not None:
+            self._hook_into_kernel()
+
+    @property
+    def runner(self) -> CallbackRunner:
+        """Runs callbacks. Made on the first use: a plain process gets a loop of its own for it."""
+        with self._lock:
+            if self._runner is None:
+                loop = MainLoop.of_kernel(self.kernel) if self.kernel else MainLoop.of_process()
+                self._runner = CallbackRunner(loop, self.busy)
+                self.on_remove(self._runner.cancel_all)
+            return self._runner
+
+    @property
+    def main_loop(self) -> MainLoop:
+        """The loop on which user code runs."""
+        return self.runner.main_loop
+
+    def on_remove(self, undo: Callable[[], object]) -> None:
+        """Call something when the session is taken out; the last one first."""
+        with self._lock:
+            self._undos.append(undo)
+
+    def remove(self) -> None:
+        """Take everything out of the process that this session has put there."""
+        while True:
+            with self._lock:
+                if not self._undos:
+                    return
+                undo = self._undos.pop()
+            undo()
+
+    def _hook_into_kernel(self) -> None:
+        hooks = MessageHooks(self.kernel, self.busy)
+        hooks.install()
+        self.on_remove(hooks.remove)
+        if in_cell():  # the cell that loads us counts, though its message came before our hooks
+            self.busy.enter()
+            self._at_end_of_cell(self.busy.leave)
+
+    def _at_end_of_cell(self, callback: Callable[[], object]) -> None:
+        events = self.shell.events  # type: ignore[union-attr]  # there is a kernel, so there is a shell
+
+        def end(*_: object) -> None:
+            events.unregister("post_run_cell", end)
+            callback()
+
+        events.register("post_run_cell", end)
