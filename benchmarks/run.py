@@ -1,0 +1,12 @@
+"""Every benchmark, one after the other: ``python benchmarks/run.py [--rounds N] [--json]``."""
+
+from __future__ import annotations
+
+import first_headers
+import kernel_start
+import load
+import table
+import voila_page
+
+if __name__ == "__main__":
+    table.main(load.measure, first_headers.measure, kernel_start.measure, voila_page.measure)
