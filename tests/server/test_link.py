@@ -12,7 +12,7 @@ import pytest
 
 from nbsession.core.environment import LinkAddress, take_link
 from nbsession.core.errors import LinkError, LinkProtocolError, LinkRefusedError
-from nbsession.core.session import PROTOCOL_HEADER
+from nbsession.core.protocol import PROTOCOL_HEADER
 from nbsession.kernel.link import Link
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the server tells a kernel about its session, and the version of the way it is told."""
+"""What the server tells a kernel about its session."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ from .user import User
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-PROTOCOL = 1
-"""Raised whenever a kernel of an older nbsession could misread a newer server, or the other way."""
-
-PROTOCOL_HEADER = "X-NBSession-Protocol"
-VERSION_HEADER = "X-NBSession-Version"
 
 
 @dataclass(frozen=True)

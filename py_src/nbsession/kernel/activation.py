@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbsession.core.environment import inherited_link
 
@@ -13,14 +13,32 @@ from .process import running_kernel_id, running_shell
 from .session import Session
 from .state import State
 
-_KEEPER = "_nbsession_state"
-"""The attribute of the shell that keeps the state: modules may be reloaded, the shell stays."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_KEEPER = "_nbsession"
+"""The attribute of the shell that keeps the session: modules may be reloaded, the shell stays."""
 
 _lock = threading.RLock()
 
 
+class _Active:
+    """A session that is active in this process.
+
+    Attributes
+    ----------
+    parked
+        Whether ``%unload_ext`` has run in the cell that is running.
+    """
+
+    def __init__(self, shell: Any | None) -> None:
+        self.pid = os.getpid()
+        self.parked = False
+        self.state = State(_own_session(), shell)
+
+
 class _Alone:
-    """Keeps the state of a process that has no IPython shell."""
+    """Keeps the session of a process that has no IPython shell."""
 
 
 _alone = _Alone()
@@ -31,13 +49,13 @@ def activate() -> State:
     with _lock:
         shell = running_shell()
         keeper = shell or _alone
-        state: State | None = getattr(keeper, _KEEPER, None)
-        if state is None or state.pid != os.getpid():
-            state = State(_own_session(), shell)
+        active: _Active | None = getattr(keeper, _KEEPER, None)
+        if active is None or active.pid != os.getpid():  # a forked child needs one of its own
+            active = _Active(shell)
             # Past traitlets: the shell's class knows no such trait.
-            object.__setattr__(keeper, _KEEPER, state)
-        state.parked = False
-        return state
+            object.__setattr__(keeper, _KEEPER, active)
+        active.parked = False
+        return active.state
 
 
 def _own_session() -> Session:
@@ -62,22 +80,25 @@ def unload_ipython_extension(shell: Any) -> None:
     the notebook has registered lives on.
     """
     with _lock:
-        kept: State | None = getattr(shell, _KEEPER, None)
-        if kept is None or kept.parked:
+        active: _Active | None = getattr(shell, _KEEPER, None)
+        if active is None or active.parked:
             return
-        state = kept
-        state.parked = True
-        if shell.user_ns.get("state") is state:
+        active.parked = True
+        if shell.user_ns.get("state") is active.state:
             del shell.user_ns["state"]
+    shell.events.register("post_run_cell", _end_of(shell, active))
 
+
+def _end_of(shell: Any, active: _Active) -> Callable[..., None]:
     def end(*_: object) -> None:
         shell.events.unregister("post_run_cell", end)
         with _lock:
-            if state.parked and getattr(shell, _KEEPER, None) is state:
-                object.__delattr__(shell, _KEEPER)
-                state.detach()
+            if not active.parked or getattr(shell, _KEEPER, None) is not active:
+                return
+            object.__delattr__(shell, _KEEPER)
+        active.state._detach()  # noqa: SLF001 - no name for users, who see all public ones
 
-    shell.events.register("post_run_cell", end)
+    return end
 
 
 def unload() -> None:

@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.errors import LinkError, LinkProtocolError, LinkRefusedError
-from nbsession.core.session import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
+from nbsession.core.protocol import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,12 +6,11 @@ import inspect
 import sys
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from .busy import Busy
 
@@ -30,11 +29,10 @@ def in_cell() -> bool:
     return False
 
 
-@dataclass
 class _Concurrent:
     """A message that ipykernel handles beside a running cell."""
 
-    published: bool = False  # whether ipykernel itself has said that it is busy with it
+    published = False  # whether ipykernel itself has said that it is busy with it
 
 
 _concurrent: ContextVar[_Concurrent | None] = ContextVar("nbsession_concurrent", default=None)

@@ -39,14 +39,14 @@ class Runtime:
         self.busy = Busy(on_busy)
         self._runner: CallbackRunner | None = None
         self._undos: list[Callable[[], object]] = []
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()  # also for the parts of `state`
         if self.kernel is not None:
             self._hook_into_kernel()
 
     @property
     def runner(self) -> CallbackRunner:
         """Runs callbacks. Made on the first use: a plain process gets a loop of its own for it."""
-        with self._lock:
+        with self.lock:
             if self._runner is None:
                 loop = MainLoop.of_kernel(self.kernel) if self.kernel else MainLoop.of_process()
                 self._runner = CallbackRunner(loop, self.busy)
@@ -60,13 +60,13 @@ class Runtime:
 
     def on_remove(self, undo: Callable[[], object]) -> None:
         """Call something when the session is taken out; the last one first."""
-        with self._lock:
+        with self.lock:
             self._undos.append(undo)
 
     def remove(self) -> None:
         """Take everything out of the process that this session has put there."""
         while True:
-            with self._lock:
+            with self.lock:
                 if not self._undos:
                     return
                 undo = self._undos.pop()

@@ -8,11 +8,12 @@ import warnings
 from typing import TYPE_CHECKING, Literal
 
 from nbsession.core.errors import LinkError, NBSessionWarning
-from nbsession.core.session import SessionInfo
 
 from .process import kernel_log, under_voila
 
 if TYPE_CHECKING:
+    from nbsession.core.session import SessionInfo
+
     from .link import Link
 
 _HOLD_SECONDS = 25.0
@@ -54,6 +55,8 @@ class Session:
             kernel has been handed to a visitor. ``"page"``: waits, once and for at most
             `PAGE_WAIT_SECONDS`, for what the page itself has to send.
         """
+        from nbsession.core.session import SessionInfo  # dataclasses: not worth it at every load
+
         if os.getpid() != self.pid:
             return SessionInfo()
         known = self._known
@@ -89,6 +92,8 @@ class Session:
 
     @staticmethod
     def _fetch(link: Link, path: str, wait_seconds: float) -> SessionInfo:
+        from nbsession.core.session import SessionInfo
+
         return SessionInfo.from_json(link.get(path, wait_seconds))
 
     def _warn_under_voila(self) -> None:

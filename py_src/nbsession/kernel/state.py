@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
-
-from traitlets import Bool, HasTraits
+from typing import TYPE_CHECKING
 
 from nbsession.core.cookies import Cookies
 from nbsession.core.errors import LinkError
 from nbsession.core.headers import Headers
 from nbsession.core.query import parse_query
 
-from .callbacks import show_error
-from .runtime import Runtime
+from .live import LiveState
 from .session import Session
 
 if TYPE_CHECKING:
@@ -27,7 +24,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 _log = logging.getLogger("nbsession")
 
 
-class State(HasTraits):
+class State(LiveState):
     """The state of a session: one per kernel, seen from its page.
 
     ``%load_ext nbsession`` puts it into the notebook as ``state``; ``from nbsession import state``
@@ -42,34 +39,10 @@ class State(HasTraits):
     ...     phase = 1
     """
 
-    busy = Bool(
-        default_value=False,
-        read_only=True,
-        help="Whether any code of the user is running in this session.",
-    )
-
-    def __init__(self, session: Session, shell: Any | None = None) -> None:
-        super().__init__()
-        self._session = session
-        self._runtime = Runtime(shell, self._set_busy)
-        self.parked = False  # between %unload_ext and the end of its cell
-
-    @property
-    def pid(self) -> int:
-        """The process that this state belongs to; a child forked off it needs one of its own."""
-        return self._session.pid
-
-    def detach(self) -> None:
+    def _detach(self) -> None:
         """Become a standalone state: whoever still holds this one gets nothing more from it."""
-        self._runtime.remove()
-        self._runtime = Runtime(None, self._set_busy)
+        self._take_out()
         self._session = Session(None, self._session.kernel_id)
-
-    def _set_busy(self, busy: bool) -> None:
-        try:
-            self.set_trait("busy", busy)
-        except Exception as error:  # noqa: BLE001 - an observer's; it must not break what runs
-            show_error(error)
 
     def __repr__(self) -> str:
         where = "a session of a Jupyter server" if self._session.link else "no server"

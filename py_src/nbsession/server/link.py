@@ -18,7 +18,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
-from nbsession.core.session import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
+from nbsession.core.protocol import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
 from nbsession.core.version import __version__
 
 if TYPE_CHECKING:
