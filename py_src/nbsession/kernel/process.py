@@ -11,26 +11,32 @@ from typing import Any
 _CONNECTION_FILE = re.compile(r"kernel-(.+)\.json")
 
 
+def _kernel_app() -> Any | None:
+    module = sys.modules.get("ipykernel.kernelapp")
+    if module is None or not module.IPKernelApp.initialized():
+        return None
+    return module.IPKernelApp.instance()
+
+
+def is_kernel() -> bool:
+    """Whether this process is an IPython kernel, and no child that was forked off one."""
+    app = _kernel_app()
+    # A forked child has but one thread: not the one that publishes output.
+    thread = getattr(getattr(app, "iopub_thread", None), "thread", None)
+    return thread is not None and bool(thread.is_alive())
+
+
 def running_kernel_id() -> str | None:
     """Return the id of the IPython kernel that this process is, None if it is none.
 
     Read from the name of the connection file, which the server chose: the environment may be that
     of another kernel from which this process was started.
     """
-    module = sys.modules.get("ipykernel.kernelapp")
-    if module is None or not module.IPKernelApp.initialized():
-        return None
-    app = module.IPKernelApp.instance()
-    if not _publishes(app):
+    app = _kernel_app()
+    if app is None or not is_kernel():
         return None
     match = _CONNECTION_FILE.fullmatch(os.path.basename(app.connection_file))  # noqa: PTH119 - no pathlib for one name
     return match[1] if match else None
-
-
-def _publishes(app: Any) -> bool:
-    """Whether the kernel's output thread runs: a forked child has but one thread."""
-    thread = getattr(getattr(app, "iopub_thread", None), "thread", None)
-    return thread is not None and bool(thread.is_alive())
 
 
 def running_shell() -> Any | None:
@@ -41,13 +47,11 @@ def running_shell() -> Any | None:
 
 def kernel_log() -> logging.Logger:
     """Return the log of the kernel itself, which goes to the console of its server."""
-    module = sys.modules.get("ipykernel.kernelapp")
-    if module is not None and module.IPKernelApp.initialized():
-        log: logging.Logger = module.IPKernelApp.instance().log
-        return log
-    return logging.getLogger("nbsession")
+    app = _kernel_app()
+    log: logging.Logger = logging.getLogger("nbsession") if app is None else app.log
+    return log
 
 
 def under_voila() -> bool:
-    """Whether Voilà started this kernel; it says so in variables of its own."""
-    return "VOILA_PREHEAT" in os.environ
+    """Whether this is a kernel that Voilà started; it says so in variables of its own."""
+    return "VOILA_PREHEAT" in os.environ and _kernel_app() is not None

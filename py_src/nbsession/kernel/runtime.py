@@ -10,7 +10,7 @@ from .busy import Busy
 from .callbacks import CallbackRunner
 from .main_loop import MainLoop
 from .message_hooks import MessageHooks, in_cell
-from .process import running_kernel_id
+from .process import is_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ class Runtime:
 
     def __init__(self, shell: Any | None, on_busy: Callable[[bool], None]) -> None:
         self.shell = shell
-        self.kernel = getattr(shell, "kernel", None) if running_kernel_id() else None
+        self.kernel = getattr(shell, "kernel", None) if is_kernel() else None
         self.pid = os.getpid()
         self.busy = Busy(on_busy)
         self._runner: CallbackRunner | None = None
