@@ -221,7 +221,7 @@ class Host:
         return [
             process.pid
             for process in self.kernels()
-            if any(kernel_id in part for part in process.cmdline())
+            if kernel_id in " ".join(_command_line(process))
         ]
 
     def environment_of(self, kernel_id: str) -> dict[str, str]:
@@ -243,7 +243,7 @@ class Host:
 
     def has_kernel(self, kernel_id: str) -> bool:
         """Return whether a kernel's process is there."""
-        return any(kernel_id in " ".join(_command_line(process)) for process in self.kernels())
+        return bool(self.kernels_of(kernel_id))
 
     def wait_for_pool(self, size: int) -> None:
         """Wait until a preheated Voilà has filled its pool."""

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 LOOK = """
 import json, logging, time
 from nbsession import state
-started = time.perf_counter()
-seen = dict(request=state.request, args=state.session_args, headers=dict(state.headers),
-    cookies=dict(state.cookies), user=state.user, base_url=state.base_url, app_url=state.app_url)
-took = time.perf_counter() - started
-print(json.dumps([seen, took, state.kernel_id]))
+took = []
+for _ in range(20):  # whatever else the machine does, one of them is not disturbed
+    started = time.perf_counter()
+    seen = dict(request=state.request, args=state.session_args, headers=dict(state.headers),
+        cookies=dict(state.cookies), user=state.user, base_url=state.base_url,
+        app_url=state.app_url)
+    took.append(time.perf_counter() - started)
+print(json.dumps([seen, min(took), state.kernel_id]))
 """
 
 EMPTY = {
