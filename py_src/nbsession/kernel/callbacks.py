@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .process import running_shell
+from .user_traceback import user_traceback
 
 if TYPE_CHECKING:
     from .busy import Busy
@@ -31,9 +32,9 @@ def show_error(error: BaseException) -> None:
     """Show an error in the cell of the current context; the caller goes on."""
     shell = running_shell()
     if shell is not None and getattr(shell, "kernel", None) is not None:
-        shell.showtraceback((type(error), error, error.__traceback__))
+        shell.showtraceback((type(error), error, user_traceback(error)))
     else:
-        traceback.print_exception(error, file=sys.stderr)
+        traceback.print_exception(type(error), error, user_traceback(error), file=sys.stderr)
 
 
 class CallbackRunner:
