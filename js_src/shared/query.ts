@@ -21,6 +21,11 @@ export function stripParameters(query: string, names: readonly string[]): string
     .join('&');
 }
 
+/** The parameters of these names in a raw query, as they stand. */
+export function pickParameters(query: string, names: readonly string[]): string[] {
+  return query.split('&').filter((parameter) => names.includes(nameOf(parameter)));
+}
+
 /** A URL without every query parameter of these names; the `?` goes with the last of them. */
 export function stripUrlParameters(url: string, names: readonly string[]): string {
   const { before, query, hash } = split(url);

@@ -30,13 +30,27 @@ export interface PageLocation {
   readonly hash: string;
 }
 
-/** Page → kernel: this page shows the kernel's notebook. Repeated in answer to a ping. */
+/** What shows in the browser's tab, and how. */
+export interface PageDocument {
+  readonly title: string;
+  /** Jupyter's theme, or the browser's where Jupyter has none. */
+  readonly theme: 'light' | 'dark';
+  /** The tab is in front. */
+  readonly visible: boolean;
+}
+
+/** Page → kernel: this page shows the kernel's notebook. */
 export interface Hello {
   readonly kind: 'hello';
   /** UUID of the browser document; the same for every model in it. */
   readonly page: string;
+  /** To a ping. */
+  readonly answer: boolean;
+  /** The user is on this page, and not on another window. */
+  readonly focused: boolean;
   readonly info: PageInfo;
   readonly location: PageLocation;
+  readonly document: PageDocument;
 }
 
 /** Page → kernel: this page is going. Best effort, as a browser may drop it. */
@@ -45,13 +59,64 @@ export interface Goodbye {
   readonly page: string;
 }
 
+/** Page → kernel: the URL has changed, or a `Navigate` has been dealt with. */
+export interface LocationReport {
+  readonly kind: 'location';
+  readonly page: string;
+  /** `serial` of the last `Navigate` that this location knows of; 0 before the first. */
+  readonly applied: number;
+  readonly location: PageLocation;
+}
+
+/** Page → kernel: title, theme or visibility has changed, or a `SetTitle` has been dealt with. */
+export interface DocumentReport {
+  readonly kind: 'document';
+  readonly page: string;
+  /** `serial` of the last `SetTitle` that this title knows of; 0 before the first. */
+  readonly applied: number;
+  readonly document: PageDocument;
+  readonly info: PageInfo;
+}
+
+/** Page → kernel: the user has turned to this page. */
+export interface Focus {
+  readonly kind: 'focus';
+  readonly page: string;
+}
+
 /** Kernel → page: every page is to say hello again. */
 export interface Ping {
   readonly kind: 'ping';
 }
 
-export type PageMessage = Hello | Goodbye;
-export type KernelMessage = Ping;
+/** The parts of a URL to change; the others stay as they are. */
+export interface LocationParts {
+  readonly pathname?: string;
+  readonly search?: string;
+  readonly hash?: string;
+}
+
+/** Kernel → one page: write the URL. Answered by a `LocationReport`, also if it is refused. */
+export interface Navigate {
+  readonly kind: 'navigate';
+  readonly page: string;
+  readonly serial: number;
+  readonly parts: LocationParts;
+  readonly history: 'push' | 'replace';
+  /** Load the page anew. */
+  readonly reload: boolean;
+}
+
+/** Kernel → one page: write the tab's title. Answered by a `DocumentReport`. */
+export interface SetTitle {
+  readonly kind: 'title';
+  readonly page: string;
+  readonly serial: number;
+  readonly title: string;
+}
+
+export type PageMessage = Hello | Goodbye | LocationReport | DocumentReport | Focus;
+export type KernelMessage = Ping | Navigate | SetTitle;
 
 /** Body of `PUT nbsession/api/sessions/{kernel_id}/page`. */
 export interface PageQuery {

@@ -1,19 +1,52 @@
 import { SECRET_PARAMETERS, stripUrlParameters } from '../shared/query';
-import type { PageInfo, PageLocation } from '../shared/wire';
+import type { PageDocument, PageInfo, PageLocation } from '../shared/wire';
 
-/** The part of `window` that the page model uses. */
-export interface Browser {
-  readonly location: PageLocation;
-  readonly navigator: { readonly language: string };
-  readonly crypto: { getRandomValues(array: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> };
-  readonly devicePixelRatio: number;
-  matchMedia(query: string): { readonly matches: boolean };
-  addEventListener(type: PageEvent, listener: (event: PageTransition) => void): void;
-  removeEventListener(type: PageEvent, listener: (event: PageTransition) => void): void;
+type Listener = (event: object) => void;
+
+export interface Events {
+  addEventListener(type: string, listener: Listener): void;
+  removeEventListener(type: string, listener: Listener): void;
 }
 
-export type PageEvent = 'pagehide' | 'pageshow';
-export type PageTransition = { readonly persisted: boolean };
+/** The part of `window` that the page model uses. */
+export interface Browser extends Events {
+  readonly location: PageLocation & {
+    assign(url: string): void;
+    replace(url: string): void;
+    reload(): void;
+  };
+  readonly history: {
+    readonly state: unknown;
+    pushState(state: unknown, unused: '', url: string): void;
+    replaceState(state: unknown, unused: '', url: string): void;
+  };
+  /** The Navigation API, where there is one. */
+  readonly navigation?: Events | undefined;
+  readonly document: Events & {
+    title: string;
+    readonly visibilityState: string;
+    readonly body: Node & { getAttribute(name: string): string | null };
+    hasFocus(): boolean;
+    getElementById(id: string): { readonly textContent: string | null } | null;
+    querySelector(selector: 'title'): Node | null;
+  };
+  readonly navigator: { readonly language: string };
+  readonly performance: { now(): number };
+  readonly crypto: { getRandomValues(array: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> };
+  readonly devicePixelRatio: number;
+  matchMedia(query: string): Events & { readonly matches: boolean };
+  readonly MutationObserver: new (
+    changed: () => void,
+  ) => Pick<MutationObserver, 'observe' | 'disconnect'>;
+  setTimeout(callback: () => void, ms: number): unknown;
+  clearTimeout(timer: unknown): void;
+  setInterval(callback: () => void, ms: number): unknown;
+  clearInterval(timer: unknown): void;
+}
+
+/** On the body: 'true' or 'false', in JupyterLab, Notebook 7 and Voilà. */
+export const THEME_ATTRIBUTE = 'data-jp-theme-light';
+export const DARK_QUERY = '(prefers-color-scheme: dark)';
 
 const PAGE_ID = Symbol.for('nbsession.page');
 
@@ -29,7 +62,7 @@ export function pageInfo(browser: Browser): PageInfo {
     language: browser.navigator.language,
     timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     timezone_offset: new Date().getTimezoneOffset(),
-    dark_mode: browser.matchMedia('(prefers-color-scheme: dark)').matches,
+    dark_mode: browser.matchMedia(DARK_QUERY).matches,
     device_pixel_ratio: browser.devicePixelRatio,
   };
 }
@@ -45,6 +78,23 @@ export function pageLocation({ location }: Browser): PageLocation {
     search: stripUrlParameters(location.search, SECRET_PARAMETERS),
     hash: location.hash,
   };
+}
+
+export function pageDocument(browser: Browser): PageDocument {
+  const { body, title, visibilityState } = browser.document;
+  const light = body.getAttribute(THEME_ATTRIBUTE);
+  const isDark = light === null ? browser.matchMedia(DARK_QUERY).matches : light === 'false';
+  return { title, theme: isDark ? 'dark' : 'light', visible: visibilityState === 'visible' };
+}
+
+/** Whether JupyterLab itself is this page; its router rewrites the URL. */
+export function isJupyterLab({ document }: Browser): boolean {
+  try {
+    const config = document.getElementById('jupyter-config-data')?.textContent ?? '{}';
+    return JSON.parse(config).appName === 'JupyterLab';
+  } catch {
+    return false;
+  }
 }
 
 /** A version 4 UUID. `crypto.randomUUID` is missing on plain http, where many servers live. */

@@ -1,5 +1,7 @@
 import type { KernelMessage, PageMessage } from '../shared/wire';
-import { type Browser, type PageTransition, pageId, pageInfo, pageLocation } from './browser';
+import { type Browser, pageDocument, pageId, pageInfo, pageLocation } from './browser';
+import { Navigator } from './navigator';
+import { watchDocument, watchFocus, watchLocation } from './watch';
 
 /** The part of anywidget's model that we use. */
 export interface PageModel {
@@ -8,31 +10,109 @@ export interface PageModel {
   off(event: 'msg:custom', callback: (message: KernelMessage) => void): void;
 }
 
-/** Reports this page to the kernel; returns what ends the reports. */
+/** Reports this page to the kernel and does what the kernel says; returns what ends it. */
 export function connect(model: PageModel, browser: Browser): () => void {
-  const page = pageId(browser);
+  const connection = new Connection(model, browser);
+  connection.start();
+  return () => connection.end();
+}
 
-  const hello = () =>
-    model.send({ kind: 'hello', page, info: pageInfo(browser), location: pageLocation(browser) });
-  const answer = (message: KernelMessage) => {
+class Connection {
+  private readonly page: string;
+  private readonly navigator: Navigator;
+  private readonly undos: (() => void)[] = [];
+  private reported = { href: '', applied: 0, document: '', appliedTitle: 0 };
+  private appliedTitle = 0;
+
+  constructor(
+    private readonly model: PageModel,
+    private readonly browser: Browser,
+  ) {
+    this.page = pageId(browser);
+    this.navigator = new Navigator(browser, () => this.reportLocation());
+  }
+
+  start(): void {
+    const { browser, model } = this;
+    const receive = (message: KernelMessage) => this.receive(message);
+    const hide = () => this.send({ kind: 'goodbye', page: this.page });
+    const show = (event: object) => {
+      if ((event as PageTransitionEvent).persisted) {
+        this.hello(false); // Back from the browser's page cache, after a goodbye.
+      }
+    };
+    model.on('msg:custom', receive);
+    browser.addEventListener('pagehide', hide);
+    browser.addEventListener('pageshow', show);
+    this.undos.push(
+      () => model.off('msg:custom', receive),
+      () => browser.removeEventListener('pagehide', hide),
+      () => browser.removeEventListener('pageshow', show),
+      () => this.navigator.stop(),
+      watchLocation(browser, () => this.reportLocation()),
+      watchDocument(browser, () => this.reportDocument()),
+      watchFocus(browser, () => this.send({ kind: 'focus', page: this.page })),
+    );
+    this.hello(false);
+  }
+
+  end(): void {
+    for (const undo of this.undos.splice(0)) {
+      undo();
+    }
+  }
+
+  private receive(message: KernelMessage): void {
     if (message.kind === 'ping') {
-      hello();
+      this.hello(true);
+    } else if (message.page !== this.page) {
+      return; // Another window's.
+    } else if (message.kind === 'navigate') {
+      this.navigator.navigate(message);
+    } else if (message.kind === 'title') {
+      this.browser.document.title = message.title;
+      this.appliedTitle = message.serial;
+      this.reportDocument();
     }
-  };
-  const hide = () => model.send({ kind: 'goodbye', page });
-  const show = ({ persisted }: PageTransition) => {
-    if (persisted) {
-      hello(); // Back from the browser's page cache, after a goodbye.
-    }
-  };
+  }
 
-  model.on('msg:custom', answer);
-  browser.addEventListener('pagehide', hide);
-  browser.addEventListener('pageshow', show);
-  hello();
-  return () => {
-    model.off('msg:custom', answer);
-    browser.removeEventListener('pagehide', hide);
-    browser.removeEventListener('pageshow', show);
-  };
+  private hello(answer: boolean): void {
+    const { browser, page } = this;
+    const location = pageLocation(browser);
+    const document = pageDocument(browser);
+    this.reported.href = location.href;
+    this.reported.document = JSON.stringify(document);
+    const focused = browser.document.hasFocus();
+    const info = pageInfo(browser);
+    this.send({ kind: 'hello', page, answer, focused, info, location, document });
+  }
+
+  /** Reports what is news: another URL, or that a command has been dealt with. */
+  private reportLocation(): void {
+    const { navigator, page, reported } = this;
+    const location = pageLocation(this.browser);
+    const { applied } = navigator;
+    if (location.href !== reported.href || applied !== reported.applied) {
+      Object.assign(reported, { href: location.href, applied });
+      this.send({ kind: 'location', page, applied, location });
+    }
+  }
+
+  private reportDocument(): void {
+    const { appliedTitle: applied, browser, page, reported } = this;
+    const document = pageDocument(browser);
+    const text = JSON.stringify(document);
+    if (text !== reported.document || applied !== reported.appliedTitle) {
+      Object.assign(reported, { document: text, appliedTitle: applied });
+      this.send({ kind: 'document', page, applied, document, info: pageInfo(browser) });
+    }
+  }
+
+  private send(message: PageMessage): void {
+    try {
+      this.model.send(message);
+    } catch {
+      this.end(); // The comm has gone with its kernel; a new kernel makes a new model.
+    }
+  }
 }

@@ -1,71 +1,10 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Hello, KernelMessage, PageMessage } from '../shared/wire';
-import type { Browser, PageEvent, PageTransition } from './browser';
-import { connect, type PageModel } from './connection';
+import type { Hello } from '../shared/wire';
+import { connect } from './connection';
+import { FakeBrowser, FakeModel } from './fakePage';
 import page from './page';
 
 const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-
-class FakeModel implements PageModel {
-  sent: PageMessage[] = [];
-  callbacks = new Set<(message: KernelMessage) => void>();
-
-  send(message: PageMessage): void {
-    this.sent.push(message);
-  }
-  on(_: 'msg:custom', callback: (message: KernelMessage) => void): void {
-    this.callbacks.add(callback);
-  }
-  off(_: 'msg:custom', callback: (message: KernelMessage) => void): void {
-    this.callbacks.delete(callback);
-  }
-  receive(message: unknown): void {
-    for (const callback of this.callbacks) {
-      callback(message as KernelMessage);
-    }
-  }
-  get kinds(): string[] {
-    return this.sent.map(({ kind }) => kind);
-  }
-}
-
-class FakeBrowser implements Browser {
-  location = {
-    href: 'http://h:8866/app/render/a.ipynb?token=secret&n=3#part',
-    origin: 'http://h:8866',
-    protocol: 'http:',
-    hostname: 'h',
-    port: '8866',
-    pathname: '/app/render/a.ipynb',
-    search: '?token=secret&n=3',
-    hash: '#part',
-  };
-  navigator = { language: 'de-DE' };
-  crypto = { getRandomValues: (array: Uint8Array<ArrayBuffer>) => crypto.getRandomValues(array) };
-  devicePixelRatio = 2;
-  listeners = new Set<[PageEvent, (event: PageTransition) => void]>();
-
-  matchMedia(query: string) {
-    return { matches: query === '(prefers-color-scheme: dark)' };
-  }
-  addEventListener(type: PageEvent, listener: (event: PageTransition) => void): void {
-    this.listeners.add([type, listener]);
-  }
-  removeEventListener(type: PageEvent, listener: (event: PageTransition) => void): void {
-    for (const entry of this.listeners) {
-      if (entry[0] === type && entry[1] === listener) {
-        this.listeners.delete(entry);
-      }
-    }
-  }
-  fire(type: PageEvent, persisted = false): void {
-    for (const [listened, listener] of this.listeners) {
-      if (listened === type) {
-        listener({ persisted });
-      }
-    }
-  }
-}
 
 let model: FakeModel;
 let browser: FakeBrowser;
@@ -81,6 +20,8 @@ describe('hello', () => {
       {
         kind: 'hello',
         page: expect.stringMatching(UUID4),
+        answer: false,
+        focused: true,
         info: {
           language: 'de-DE',
           timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
@@ -98,16 +39,18 @@ describe('hello', () => {
           search: '?n=3',
           hash: '#part',
         },
+        document: { title: 'a notebook', theme: 'light', visible: true },
       },
     ]);
   });
 
   test('answers a ping, with the location of that moment', () => {
     connect(model, browser);
-    browser.location.hash = '#later';
+    browser.entries = ['http://h:8866/later'];
     model.receive({ kind: 'ping' });
     expect(model.kinds).toEqual(['hello', 'hello']);
-    expect((model.sent[1] as Hello).location.hash).toBe('#later');
+    expect((model.sent[1] as Hello).answer).toBe(true);
+    expect((model.sent[1] as Hello).location.pathname).toBe('/later');
   });
 
   test('answers nothing else', () => {
@@ -118,9 +61,9 @@ describe('hello', () => {
 
   test('comes again when the browser brings the page back', () => {
     connect(model, browser);
-    browser.fire('pageshow', false);
+    browser.fire('pageshow', { persisted: false });
     browser.fire('pagehide');
-    browser.fire('pageshow', true);
+    browser.fire('pageshow', { persisted: true });
     expect(model.kinds).toEqual(['hello', 'goodbye', 'hello']);
   });
 });
@@ -146,7 +89,14 @@ test('the cleanup takes every listener out', () => {
   model.receive({ kind: 'ping' });
   browser.fire('pagehide');
   expect(model.kinds).toEqual(['hello']);
-  expect([browser.listeners.size, model.callbacks.size]).toEqual([0, 0]);
+  expect([browser.listenerCount, model.callbacks.size]).toEqual([0, 0]);
+});
+
+test('a dead comm ends the reports, and raises nothing', () => {
+  connect(model, browser);
+  model.dead = true;
+  browser.history.pushState(null, '', '/elsewhere');
+  expect([browser.listenerCount, model.callbacks.size]).toEqual([0, 0]);
 });
 
 test('anywidget finds initialize in the default export, and no view', () => {

@@ -1,0 +1,179 @@
+"""The record of every page, kept up to date by what the pages say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from .page_record import BrowserInfo, PageRecord, read_document, read_location
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .outbox import Outbox
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a message has told.
+
+    Attributes
+    ----------
+    kinds
+        Of the news in it; a stale or unintelligible one has none.
+    record
+        Of the page; of one that has said goodbye, its last.
+    is_new
+        Whether the page was not known before.
+    is_doubtful
+        Whether the pages had better be asked which of them are there.
+    """
+
+    page_id: str = ""
+    kinds: tuple[str, ...] = ()
+    record: PageRecord | None = None
+    is_new: bool = False
+    is_doubtful: bool = False
+
+
+class PageBook:
+    """Records of pages, the one last used being the last. Not locked: whoever has it locks.
+
+    Parameters
+    ----------
+    outbox
+        Knows which commands a page has not answered.
+    now
+        The time in seconds, monotonic.
+
+    Attributes
+    ----------
+    info
+        What the browser of the page last used says of itself; kept when that page goes.
+    """
+
+    def __init__(self, outbox: Outbox, now: Callable[[], float]) -> None:
+        self.info: BrowserInfo | None = None
+        self._outbox = outbox
+        self._now = now
+        self._records: dict[str, PageRecord] = {}
+        self._heard_at: dict[str, float] = {}
+
+    @property
+    def current(self) -> PageRecord | None:
+        """The page last used."""
+        return next(reversed(self._records.values()), None)
+
+    def get(self, page_id: str) -> PageRecord | None:
+        """Return a page's record; None if it is not there."""
+        return self._records.get(page_id)
+
+    def silence(self, page_id: str) -> float:
+        """Return for how many seconds a page has said nothing."""
+        return self._now() - self._heard_at.get(page_id, 0.0)
+
+    def refresh_awaits(self, page_id: str) -> None:
+        """Note in the record which commands are on their way."""
+        if page_id in self._records:
+            awaits = self._outbox.awaits(page_id)
+            self._records[page_id] = replace(self._records[page_id], awaits=awaits)
+
+    def hear(self, content: Mapping[str, Any]) -> Heard:
+        """Take in a message of a page."""
+        page_id, kind = content.get("page"), content.get("kind")
+        if not isinstance(page_id, str) or not page_id:
+            return Heard()
+        if kind == "hello":
+            return self._hear_hello(page_id, content)
+        if kind == "goodbye":
+            return Heard(page_id, ("goodbye",), self._forget(page_id))
+        if page_id not in self._records:  # called gone, wrongly
+            return Heard(page_id, is_doubtful=True)
+        self._heard_at[page_id] = self._now()
+        hear = {
+            "location": self._hear_location,
+            "document": self._hear_document,
+            "focus": self._hear_focus,
+        }.get(str(kind))
+        return hear(page_id, content) if hear else Heard()
+
+    def prune(self, since: float) -> list[PageRecord]:
+        """Forget the pages that have said nothing since a time, and return their last records."""
+        silent = [page_id for page_id in self._records if self._heard_at[page_id] < since]
+        return [record for page_id in silent if (record := self._forget(page_id))]
+
+    def _hear_hello(self, page_id: str, content: Mapping[str, Any]) -> Heard:
+        known = self._records.get(page_id)
+        is_answer = content.get("answer") is True
+        said = PageRecord(
+            page_id,
+            BrowserInfo.from_json(content.get("info")),
+            read_location(content.get("location")),
+            **read_document(content.get("document")),
+        )
+        awaits = self._outbox.awaits(page_id)
+        if known is not None:
+            said = replace(
+                said,
+                awaits=awaits,
+                location=known.location if "navigate" in awaits else said.location,
+                title=known.title if "title" in awaits else said.title,
+            )
+        self._heard_at[page_id] = self._now()
+        has_others = bool(self._records.keys() - {page_id})
+        self._records[page_id] = said
+        if known is None and content.get("focused") is False:
+            self._records = {page_id: said, **self._records}  # it is there, but was not used
+        elif known is None or not is_answer:
+            self._use(page_id)
+        self._note_info()
+        kinds = ("hello",) if known is None or not is_answer else _changes(known, said)
+        return Heard(page_id, kinds, said, known is None, has_others and not is_answer)
+
+    def _hear_location(self, page_id: str, content: Mapping[str, Any]) -> Heard:
+        is_answer = "navigate" in self._records[page_id].awaits
+        if not self._outbox.answer(page_id, "navigate", content.get("applied", 0)):
+            return Heard()
+        location = read_location(content.get("location"))
+        self._records[page_id] = replace(self._records[page_id], location=location)
+        self.refresh_awaits(page_id)
+        if not is_answer:
+            self._use(page_id)
+        return Heard(page_id, ("location",), self._records[page_id])
+
+    def _hear_document(self, page_id: str, content: Mapping[str, Any]) -> Heard:
+        known = self._records[page_id]
+        said = read_document(content.get("document"))
+        if not self._outbox.answer(page_id, "title", content.get("applied", 0)):
+            said["title"] = known.title
+        info = BrowserInfo.from_json(content["info"]) if "info" in content else known.info
+        self._records[page_id] = replace(known, info=info, **said)
+        self.refresh_awaits(page_id)
+        if said["visible"] and not known.visible:
+            self._use(page_id)
+        self._note_info()
+        return Heard(page_id, ("document",), self._records[page_id])
+
+    def _hear_focus(self, page_id: str, _content: Mapping[str, Any]) -> Heard:
+        self._use(page_id)
+        self.refresh_awaits(page_id)
+        return Heard(page_id, ("focus",), self._records[page_id])
+
+    def _use(self, page_id: str) -> None:
+        self._records[page_id] = self._records.pop(page_id)
+        self._note_info()
+
+    def _note_info(self) -> None:
+        if self.current is not None:
+            self.info = self.current.info
+
+    def _forget(self, page_id: str) -> PageRecord | None:
+        self._outbox.forget(page_id)
+        self._heard_at.pop(page_id, None)
+        return self._records.pop(page_id, None)
+
+
+def _changes(before: PageRecord, now: PageRecord) -> tuple[str, ...]:
+    document = (before.title, before.theme, before.visible) != (now.title, now.theme, now.visible)
+    location = before.location != now.location
+    return ("location",) * location + ("document",) * document

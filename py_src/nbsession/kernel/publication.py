@@ -1,0 +1,132 @@
+"""Copies of values for the pages, at once on the first change and then at a bounded rate."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger("nbsession")
+
+INTERVAL_SECONDS = 0.05
+"""The least time between two copies of one value."""
+
+
+class Publication:
+    """Copies values, each when it has changed and at most once in `INTERVAL_SECONDS`.
+
+    The last change is never lost. What is due later is copied by a thread of its own, since a cell
+    may keep the main loop from it.
+
+    Parameters
+    ----------
+    write
+        Called with a value's name and the value. Never two calls at once; no lock is held.
+    now
+        The time in seconds, monotonic.
+    """
+
+    def __init__(
+        self, write: Callable[[str, Any], None], now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._write = write
+        self._now = now
+        self._reads: dict[str, Callable[[], Any]] = {}
+        self._last: dict[str, float] = {}
+        self._due: dict[str, float] = {}
+        self._writing = False
+        self._started = False
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._changed = threading.Condition()
+
+    def add(self, name: str, read: Callable[[], Any]) -> Callable[[], None]:
+        """Publish what `read` returns, now and whenever the function that this returns is called.
+
+        `read` may be called on any thread. Nothing is published before `start`.
+        """
+        with self._changed:
+            self._reads[name] = read
+
+        def changed() -> None:
+            self._note(name)
+
+        changed()
+        return changed
+
+    def start(self) -> None:
+        """Publish everything, from now on."""
+        with self._changed:
+            self._started = True
+            names = tuple(self._reads)
+        for name in names:
+            self._note(name)
+
+    def close(self) -> None:
+        """End it, with its thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=1)
+
+    def _note(self, name: str) -> None:
+        with self._changed:
+            if not self._started:
+                return
+            due = self._last.get(name, -INTERVAL_SECONDS) + INTERVAL_SECONDS
+            self._due.setdefault(name, due)
+        self._write_due()
+
+    def _write_due(self) -> None:
+        # One thread writes at a time; whoever finds it writing leaves the news to it.
+        while True:
+            with self._changed:
+                name = self._take_due()
+            if name is None:
+                return
+            try:
+                self._write(name, self._reads[name]())
+            except Exception:  # noqa: BLE001 - whoever noted the change must not suffer for a copy of it
+                _log.exception("not shown in the page: %s", name)
+            finally:
+                with self._changed:
+                    self._writing = False
+
+    def _take_due(self) -> str | None:
+        if self._closed or self._writing or not self._due:
+            return None
+        name = min(self._due, key=lambda name: self._due[name])
+        now = self._now()
+        if self._due[name] > now:
+            self._wake_thread()
+            return None
+        del self._due[name]
+        self._last[name] = now
+        self._writing = True
+        return name
+
+    def _wake_thread(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._write_later, name="nbsession-publication", daemon=True
+            )
+            self._thread.start()
+        self._changed.notify()
+
+    def _write_later(self) -> None:
+        while True:
+            with self._changed:
+                if self._closed:
+                    return
+                delay = min(self._due.values()) - self._now() if self._due else None
+                if self._writing or delay is None or delay > 0:
+                    # A writer looks for what is due itself when it is done.
+                    self._changed.wait(None if self._writing else delay)
+                    continue
+            self._write_due()
