@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote_from_bytes, unquote_plus, urlsplit, urlunsplit
+from urllib.parse import (
+    parse_qsl,
+    quote,
+    quote_from_bytes,
+    quote_plus,
+    unquote_plus,
+    urlsplit,
+    urlunsplit,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
@@ -66,3 +74,53 @@ def drop_url_parameters(url: str, is_dropped: Callable[[str], bool]) -> str:
     return urlunsplit(
         (parts.scheme, host, parts.path, drop_parameters(parts.query, is_dropped), "")
     )
+
+
+def query_texts(query: str) -> dict[str, list[str]]:
+    """Return a query's parameters as text: every value of every key, in order, blank ones too.
+
+    Parameters
+    ----------
+    query
+        The query without its ``?``; what is not percent-encoded in it counts as UTF-8.
+    """
+    texts: dict[str, list[str]] = {}
+    encoded = quote(query, safe=_ASCII)
+    for key, value in parse_qsl(encoded, keep_blank_values=True, encoding="latin-1"):
+        texts.setdefault(text_of(key.encode("latin-1")), []).append(
+            text_of(value.encode("latin-1"))
+        )
+    return texts
+
+
+def update_parameters(query: str, changes: Mapping[str, Sequence[str]]) -> str:
+    """Return the query with some parameters changed; the others keep their exact text and place.
+
+    Parameters
+    ----------
+    query
+        The query without its ``?``.
+    changes
+        The new values of each key, none to remove it. A key keeps the place where it comes first
+        and loses its repeats; a new one goes last.
+    """
+    left = dict(changes)
+    kept: list[str] = []
+    for part in query.split("&") if query else ():
+        key = _key_of(part)
+        if key not in changes:
+            kept.append(part)
+        elif key in left:
+            kept += _encoded(key, left.pop(key))
+    for key, values in left.items():
+        kept += _encoded(key, values)
+    return "&".join(kept)
+
+
+def _key_of(part: str) -> str | None:
+    """Return the key of one ``key=value``, None for the nothing between two ``&``."""
+    return next(iter(query_texts(part)), None)
+
+
+def _encoded(key: str, values: Sequence[str]) -> list[str]:
+    return [f"{quote_plus(key)}={quote_plus(value)}" for value in values]

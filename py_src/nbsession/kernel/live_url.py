@@ -1,0 +1,201 @@
+"""The URL of the page last used, as traits that follow it and are written to it."""
+
+from __future__ import annotations
+
+import contextvars
+import re
+import threading
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from traitlets import All, Bool, Bunch, HasTraits
+
+from nbsession.core.query import query_texts, update_parameters
+
+from .callbacks import show_unless_cancelled
+from .location_observer import LocationObserver
+from .location_part import Part, ReadPart
+from .location_sync import LocationSync
+from .navigation import Navigation
+from .page_url import PageUrl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .navigation import History, QueryChanges
+    from .page_record import PageRecord
+    from .pages import Pages
+    from .runtime import Runtime
+    from .session import Session
+
+
+_LAB_PATH = re.compile(r"/lab(/|$)")
+
+
+class LiveUrl(HasTraits):
+    """The parts of the URL, the way to the page and back, and what is synced with its query.
+
+    Parameters
+    ----------
+    runtime, session, pages
+        Of this process.
+    """
+
+    pathname = Part("/", "?#", help="The path of the page.")
+    search = Part("?", "#", help="The query, with its `?`.")
+    hash_ = Part("#", "", help="The fragment, with its `#`.")
+    reload = Bool(default_value=False, help="Whether the page is loaded when its URL is written.")
+    href = ReadPart(read_only=True, help="The whole URL.")
+    origin = ReadPart(read_only=True, help="Protocol, host and port.")
+    protocol = ReadPart(read_only=True, help="With its colon: `https:`.")
+    hostname = ReadPart(read_only=True, help="The host, without the port.")
+    port = ReadPart(read_only=True, help="'' for the protocol's own.")
+
+    _url = PageUrl()
+
+    def __init__(self, runtime: Runtime, session: Session, pages: Pages) -> None:
+        super().__init__()
+        self._runtime = runtime
+        self._pages = pages
+        self._has_server = session.link is not None
+        self._lock = threading.RLock()
+        self._page_id: str | None = None  # of the page whose URL this is
+        self._may_be_lab = True
+        self._is_known = False  # whether the URL is that of a page, not a guess
+        self._navigation = Navigation(runtime, pages, self._lock)
+        self._sync = LocationSync(self, runtime, self._lock)
+        self._read_request(session)
+        undos = [
+            pages.subscribe(kind, callback)
+            for kind, callback in {
+                "hello": self._note_report,
+                "location": self._note_report,
+                "focus": self._note_report,
+                "goodbye": self._note_goodbye,
+            }.items()
+        ]
+        for undo in (*undos, self._navigation.end, self._sync.end):
+            runtime.on_remove(undo)
+        pages.open()
+        self._read_page()
+
+    def __repr__(self) -> str:
+        return f"<Location {self.href!r}>"
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """Every value of every key of the search, in order, blank ones included."""
+        return query_texts(self._url.search.removeprefix("?"))
+
+    async def ready(self) -> None:
+        """Wait until a page has reported. Without a server it returns at once."""
+        if not self._has_server:
+            return
+        await self._pages.reported()
+        self._read_page()
+
+    def observe(
+        self,
+        handler: Callable[..., Any],
+        names: Any = All,
+        type: Any = "change",  # noqa: A002 - traitlets' name
+    ) -> None:
+        """Call when traits change; on the main loop when it is the page that changed them.
+
+        As `traitlets.HasTraits.observe`. Output goes to the cell that registers the handler.
+        """
+        super().observe(LocationObserver(handler, contextvars.copy_context()), names, type)
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def write(
+        self,
+        parts: Mapping[str, str] | None = None,
+        query: Callable[[], QueryChanges] | None = None,
+        history: History = "push",
+    ) -> None:
+        """Write parts of the URL that are valid, or change parameters of its search.
+
+        `query` is called with the lock held, so that what it reads and the URL cannot fall apart.
+        """
+        with self._lock:
+            before, changes = self._url, query() if query else None
+            if changes is not None:
+                search = update_parameters(before.search.removeprefix("?"), changes)
+                parts = {"search": f"?{search}" if search else ""}
+            new = {n: v for n, v in (parts or {}).items() if getattr(before, n) != v}
+            if not new:
+                return
+            after = self._url = replace(before, **new)
+            self._navigation.add(new, changes, history, self.reload)
+        self._navigation.send()
+        self._sync.follow()
+        for change in self._changes(before, after):
+            self.notify_change(change)
+
+    # -- what pages report ------------------------------------------------------------------------
+
+    def _read_request(self, session: Session) -> None:
+        info = session.info("page")
+        if info.request is not None and info.request.host_kind is not None:
+            self._url = PageUrl.parse(info.request.url)
+            self._is_known = not info.page_pending
+            self._may_be_lab = info.request.host_kind == "lab"
+
+    def _note_report(self, _record: PageRecord, _content: Mapping[str, Any]) -> None:
+        self._read_page()
+
+    def _note_goodbye(self, record: PageRecord, _content: Mapping[str, Any]) -> None:
+        if record.id == self._page_id and self._pages.current is None:
+            self._page_id = None
+        self._read_page()
+
+    def _read_page(self) -> None:
+        """Take over the URL of the page last used, unless it has yet to deal with our writes."""
+        with self._lock:
+            record = self._pages.current
+            if record is None or "navigate" in record.awaits:
+                return
+            before, page_id = self._url, self._page_id
+            self._page_id = record.id
+            url = PageUrl.from_report(record.location)
+            is_start = page_id is None  # a page that was loaded, not one that has moved
+            if is_start and not self._is_known:  # what was bound before has its start now
+                self._navigation.forget_query(self._sync.keys())
+            self._is_known = True
+            after = self._url = self._navigation.on(url)
+            if not is_start and (page_id != record.id or self._is_moved_by_lab(before, after)):
+                self._sync.adopt()  # the user has gone elsewhere, and widgets stay as they are
+        self._navigation.send()
+        if is_start or before != after:
+            self._on_main(partial(self._announce, before, after, is_start=is_start))
+
+    def _is_moved_by_lab(self, before: PageUrl, after: PageUrl) -> bool:
+        """Whether JupyterLab wrote its own URL over ours, as it does when another tab is chosen."""
+        paths = (before.pathname, after.pathname)
+        return self._may_be_lab and paths[0] != paths[1] and all(map(_LAB_PATH.search, paths))
+
+    def _announce(self, before: PageUrl, after: PageUrl, *, is_start: bool) -> None:
+        if is_start:
+            self._sync.start_again()
+        else:
+            self._sync.follow()
+        for change in self._changes(before, after):
+            self.notify_change(change)
+
+    def _changes(self, before: PageUrl, after: PageUrl) -> list[Bunch]:
+        return [
+            Bunch(name=name, old=old, new=new, owner=self, type="change")
+            for name in self.traits()
+            if name != "reload" and (old := getattr(before, name)) != (new := getattr(after, name))
+        ]
+
+    def _on_main(self, callback: Callable[[], object]) -> None:
+        runner = self._runtime.runner
+        context = runner.context()
+        run = partial(runner.run, callback, context=context, done=show_unless_cancelled)
+        if runner.main_loop.is_here():
+            run()
+        else:
+            runner.main_loop.call_soon(run, context=context)

@@ -1,0 +1,132 @@
+"""The page's URL, both ways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .live_url import LiveUrl
+from .navigation import History, check_history
+from .query_text import text_of_key, texts_of_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from traitlets import HasTraits
+
+
+class Location(LiveUrl):
+    """The URL of the page last used.
+
+    Filled from the request before a page connects. What is written goes to the page at once, or as
+    soon as one reports. In JupyterLab writes do not last: Lab writes the URL itself whenever the
+    user turns to another tab.
+
+    Parameters
+    ----------
+    runtime, session, pages
+        Of this process.
+
+    Attributes
+    ----------
+    pathname, search, hash_
+        Each with its ``/``, ``?`` and ``#``, or ''. Writable.
+    reload
+        Whether a write makes the page load the URL, rather than only show it.
+    href, origin, protocol, hostname, port
+        Read-only.
+    """
+
+    @property
+    def query_params(self) -> dict[str, str]:
+        """The last value of every key of the search, blank ones included."""
+        return {key: values[-1] for key, values in self.query.items()}
+
+    def update_query(
+        self,
+        mapping: Mapping[str, object] | None = None,
+        /,
+        *,
+        history: History = "push",
+        **params: object,
+    ) -> None:
+        """Change parameters of the search; every other one keeps its exact text and place.
+
+        Parameters
+        ----------
+        mapping, params
+            Values by key; keywords come after the mapping. A list gives a repeated key, None
+            removes the key. Other values: see `sync`.
+        history
+            ``"push"``: back leads to the URL before. ``"replace"``: it does not.
+
+        Raises
+        ------
+        TypeError
+            If no text stands for a value.
+        ValueError
+            If `history` is neither, or no URL can hold a value.
+        """
+        check_history(history)
+        changes = {
+            text_of_key(key): texts_of_value(value)
+            for key, value in {**(mapping or {}), **params}.items()
+        }
+        self.write(query=lambda: changes, history=history)
+
+    def sync(
+        self,
+        obj: HasTraits,
+        names: Iterable[str] | Mapping[str, str] | None = None,
+        on_error: Callable[[dict[str, str]], object] | None = None,
+        history: History = "push",
+    ) -> None:
+        """Bind traits of an object and parameters of the search, both ways.
+
+        The URL wins at the start; then every value that is not None is written into it. When a key
+        goes away, its trait goes back to the value it had when it was synced.
+
+        Parameters
+        ----------
+        obj
+            Anything with traits, such as a widget.
+        names
+            Names of traits, or ``{trait: key}``. By default a widget's `value` under its
+            description (``"value"`` without one), and all public traits of anything else.
+        on_error
+            Called, once for each reading of the URL, with ``{trait: text}`` of all that could not
+            be applied. By default a warning is shown, the first time.
+        history
+            ``"push"``: each change can be taken back by the browser's back. ``"replace"``: not.
+
+        Raises
+        ------
+        TypeError
+            If no text stands for what a trait holds.
+        ValueError
+            If there is no such trait, it is read-only, or a key is given twice.
+
+        Notes
+        -----
+        Text by type: a number as Python writes it; ``true`` and ``false``; dates and times ISO
+        8601; a member of an enum its name; list, tuple, set and dict JSON (``[1,5]``); the value of
+        a selection widget the label of the option, of several a JSON list of labels.
+        """
+        check_history(history)
+        self._sync.add(obj, names, on_error, history)
+
+    def unsync(self, obj: HasTraits, names: Iterable[str] | None = None) -> None:
+        """End what `sync` began, and remove the keys from the URL.
+
+        Parameters
+        ----------
+        obj
+            The object.
+        names
+            Of its traits; all that are synced by default.
+
+        Raises
+        ------
+        ValueError
+            If the object or one of the traits is not synced.
+        """
+        self._sync.remove(obj, names)

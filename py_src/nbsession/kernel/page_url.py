@@ -1,0 +1,90 @@
+"""The URL of a page, in the parts that a browser gives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WRITABLE_PARTS = ("pathname", "search", "hash_")
+
+
+@dataclass(frozen=True)
+class PageUrl:
+    """A URL; it never changes, so that its parts always belong together.
+
+    Attributes
+    ----------
+    pathname, search, hash_
+        Each with its ``/``, ``?`` and ``#``; the last two may be ''.
+    protocol, hostname, port
+        ``"https:"``, ``"example.org"``, ``"8888"`` ('' for the protocol's own).
+    origin
+        ``"https://example.org:8888"``; ``"null"`` for an iframe's ``about:srcdoc``.
+    """
+
+    pathname: str = ""
+    search: str = ""
+    hash_: str = ""
+    protocol: str = ""
+    hostname: str = ""
+    port: str = ""
+    origin: str = ""
+
+    @property
+    def href(self) -> str:
+        """The whole URL."""
+        start = self.origin if self.hostname else self.protocol
+        return f"{start}{self.pathname}{self.search}{self.hash_}"
+
+    @classmethod
+    def parse(cls, url: str) -> PageUrl:
+        """Return the parts of an absolute URL."""
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        port_at = host.rfind(":", host.rfind("]") + 1)  # the colons of IPv6 are in brackets
+        hostname, port = (host, "") if port_at < 0 else (host[:port_at], host[port_at + 1 :])
+        return cls(
+            pathname=parts.path or "/",
+            search=f"?{parts.query}" if parts.query else "",
+            hash_=f"#{parts.fragment}" if parts.fragment else "",
+            protocol=f"{parts.scheme}:",
+            hostname=hostname,
+            port=port,
+            origin=f"{parts.scheme}://{host}",
+        )
+
+    @classmethod
+    def from_report(cls, report: Mapping[str, Any]) -> PageUrl:
+        """Return the URL that a page has reported."""
+        return cls(
+            pathname=_text(report, "pathname"),
+            search=_text(report, "search"),
+            hash_=_text(report, "hash"),
+            protocol=_text(report, "protocol"),
+            hostname=_text(report, "hostname"),
+            port=_text(report, "port"),
+            origin=_text(report, "origin"),
+        )
+
+    def to_report(self) -> dict[str, str]:
+        """Return the parts under the names that a browser gives them."""
+        return {
+            "href": self.href,
+            "origin": self.origin,
+            "protocol": self.protocol,
+            "hostname": self.hostname,
+            "port": self.port,
+            "pathname": self.pathname,
+            "search": self.search,
+            "hash": self.hash_,
+        }
+
+
+def _text(report: Mapping[str, Any], name: str) -> str:
+    text = report.get(name, "")
+    # A page may send what no URL holds; half a surrogate pair would fail wherever it is used.
+    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else ""

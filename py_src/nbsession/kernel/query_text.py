@@ -1,0 +1,104 @@
+"""Values as the text of a query parameter."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import json
+import numbers
+from collections.abc import Mapping
+
+
+def text_of_value(value: object) -> str:
+    """Return a value as the text of a query parameter, before it is percent-encoded.
+
+    A bool is ``true`` or ``false``, a number as Python writes it, a date or time ISO 8601, a member
+    of an enum its name; a list, tuple, set or dict is JSON without spaces: ``[1,5]``.
+
+    Raises
+    ------
+    TypeError
+        If the value is of another type.
+    ValueError
+        If no URL can hold it: half a surrogate pair, or NaN in JSON.
+    """
+    text = _plain_text(value)
+    if text is None:
+        text = _json_text(value)
+    if not _is_unicode(text):
+        message = f"{text!r} holds half of a surrogate pair, which no URL can hold"
+        raise ValueError(message)
+    return text
+
+
+def _plain_text(value: object) -> str | None:  # noqa: PLR0911 - one line a type
+    match value:
+        case enum.Enum():
+            return value.name
+        case str():
+            return str(value)
+        case bool():
+            return "true" if value else "false"
+        case numbers.Integral():
+            return str(int(value))
+        case numbers.Real():
+            return repr(float(value))
+        case dt.date() | dt.time():
+            return value.isoformat()
+        case _:
+            return None
+
+
+def _json_text(value: object) -> str:
+    if not isinstance(value, list | tuple | set | frozenset | Mapping):
+        message = (
+            f"{type(value).__name__} cannot be a query parameter: {value!r}; use text, a number, a "
+            "bool, a date or time, an enum, or a list, tuple or dict of these"
+        )
+        raise TypeError(message)
+    return json.dumps(
+        value, default=_json_value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return text_of_value(value)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def texts_of_value(value: object) -> list[str]:
+    """Return a value as those of a key: each of a list, none for None, else the one."""
+    if value is None:
+        return []
+    return [text_of_value(v) for v in value] if isinstance(value, list) else [text_of_value(value)]
+
+
+def text_of_key(key: object) -> str:
+    """Return a key of the query.
+
+    Raises
+    ------
+    TypeError
+        If it is no text.
+    ValueError
+        If no URL can hold it.
+    """
+    if not isinstance(key, str):
+        message = f"a key of the query is text, got {type(key).__name__}: {key!r}"
+        raise TypeError(message)
+    return text_of_value(key)

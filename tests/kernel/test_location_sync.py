@@ -1,0 +1,567 @@
+"""Traits and query keys, bound both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import threading
+import warnings
+from typing import Any
+
+import ipywidgets as w
+import pytest
+import traitlets as t
+
+from nbsession.core.errors import NBSessionWarning
+from played_location import asynchronous, playing, turn
+
+HERE = "http://h:8866/a"
+
+
+class Model(t.HasTraits):
+    s = t.Unicode("d")
+    i = t.Int(3)
+    n = t.Int(None, allow_none=True)
+
+
+# -- the start ---------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_the_url_wins_at_the_start_and_the_rest_is_written() -> None:
+    with playing(f"{HERE}?keep=007&i=5&x=") as played:
+        window = played.pages.window(f"{HERE}?keep=007&i=5&x=")
+        model = Model()
+        played.location.sync(model)
+        assert (model.s, model.i, model.n) == ("d", 5, None)
+        assert played.location.search == "?keep=007&i=5&x=&s=d"
+        window.read()
+        assert window.entries == [f"{HERE}?keep=007&i=5&x=&s=d"]
+
+
+@pytest.mark.parametrize("text", ["123", "true", "", "[1]", "null"])
+@asynchronous
+async def test_text_is_text(text: str) -> None:
+    with playing(f"{HERE}?s={text}&i=5") as played:
+        model = Model()
+        played.location.sync(model)
+        assert (model.s, model.i) == (text, 5)
+
+
+@asynchronous
+async def test_one_bad_value_does_not_spoil_the_others() -> None:
+    with playing(f"{HERE}?i=²&s=ok&n=[") as played:
+        errors: list[dict[str, str]] = []
+        model = Model()
+        played.location.sync(model, on_error=errors.append)
+        assert errors == [{"i": "²", "n": "["}]
+        assert (model.s, model.i, model.n) == ("ok", 3, None)
+        assert played.location.query == {"i": ["3"], "s": ["ok"], "n": ["["]}
+        played.location.update_query(i="1e5", s="still")
+        assert errors[1:] == [{"i": "1e5"}]
+        assert (model.s, model.i) == ("still", 3)
+
+
+@asynchronous
+async def test_a_warning_without_on_error_once() -> None:
+    with playing(f"{HERE}?i=x") as played:
+        with pytest.warns(NBSessionWarning, match="cannot be applied: i = 'x'"):
+            played.location.sync(Model())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            played.location.update_query(i="y")
+
+
+@asynchronous
+async def test_on_error_may_be_async_or_raise(capsys: Any) -> None:
+    with playing(f"{HERE}?i=x") as played:
+        told: list[object] = []
+
+        async def tell(errors: dict[str, str]) -> None:
+            await asyncio.sleep(0)
+            told.append(errors)
+
+        model = Model()
+        played.location.sync(model, on_error=tell)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert told == [{"i": "x"}]
+        played.location.unsync(model)
+        played.location.update_query(i="x")
+        played.location.sync(model, on_error=lambda _: 1 / 0)
+        assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+@asynchronous
+async def test_a_trait_that_refuses() -> None:
+    class Even(t.HasTraits):
+        n = t.Int(2)
+
+        @t.validate("n")
+        def _check(self, proposal: Any) -> int:
+            if proposal.value % 2:
+                message = "odd"
+                raise t.TraitError(message)
+            return int(proposal.value)
+
+    with playing(f"{HERE}?n=3") as played:
+        errors: list[object] = []
+        even = Even()
+        played.location.sync(even, ["n"], on_error=errors.append)
+        assert (errors, even.n, played.location.search) == ([{"n": "3"}], 2, "?n=2")
+
+
+@asynchronous
+async def test_an_observer_that_raises_is_no_refusal(capsys: Any) -> None:
+    with playing(f"{HERE}?i=5") as played:
+        errors: list[object] = []
+        model = Model()
+        model.observe(lambda _: 1 / 0, "i")
+        played.location.sync(model, ["i"], on_error=errors.append)
+        assert (errors, model.i) == ([], 5)
+        assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+# -- both ways -----------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_back_and_forward() -> None:
+    start = f"{HERE}?keep=007&s=a&x="
+    with playing(start) as played:
+        window = played.pages.window(start)
+        model = Model()
+        played.location.sync(model, ["s"])
+        for value in "bc":
+            model.s = value
+            await turn()
+            window.read()
+        assert window.entries == [start.replace("s=a", f"s={value}") for value in "abc"]
+        sent = len(played.pages.sent)
+        seen = []
+        for by in (-1, -1, 1):
+            window.step(by)
+            seen.append((model.s, played.location.search))
+            await turn()
+        assert seen == [(value, f"?keep=007&s={value}&x=") for value in "bab"]
+        assert len(played.pages.sent) == sent
+        assert len(window.entries) == 3
+
+
+@asynchronous
+async def test_replace_makes_no_entries() -> None:
+    with playing(HERE) as played:
+        window = played.pages.window(HERE)
+        model = Model()
+        played.location.sync(model, ["i"], history="replace")
+        for model.i in range(5):
+            await turn()
+            window.read()
+        assert window.entries == [f"{HERE}?i=4"]
+
+
+@asynchronous
+async def test_none_removes_the_key() -> None:
+    with playing(HERE) as played:
+        model = Model(n=4)
+        played.location.sync(model, {"n": "number"})
+        assert played.location.search == "?number=4"
+        model.n = None
+        assert played.location.search == ""
+        model.n = 0
+        assert played.location.search == "?number=0"
+
+
+@asynchronous
+async def test_a_key_that_goes_away_takes_the_trait_back() -> None:
+    with playing(f"{HERE}?i=5") as played:
+        window = played.pages.window(f"{HERE}?i=5")
+        model = Model()
+        played.location.sync(model, ["i", "n"])
+        model.n = 7
+        await turn()
+        window.read()
+        played.location.search = ""
+        assert (model.i, model.n, played.location.search) == (3, None, "")
+        await turn()
+        window.read()
+        assert window.url == HERE
+        window.step(-1)
+        assert (model.i, model.n) == (5, 7)
+        window.step(-1)
+        assert (model.i, model.n) == (5, None)
+
+
+@asynchronous
+async def test_python_writes_are_followed() -> None:
+    with playing(HERE) as played:
+        model = Model()
+        played.location.sync(model, ["i"])
+        played.location.update_query(i=9)
+        assert model.i == 9
+        played.location.search = "?i=10&other"
+        assert (model.i, played.location.search) == (10, "?i=10&other")
+
+
+@asynchronous
+async def test_many_traits_in_a_turn_make_one_entry() -> None:
+    class Many(t.HasTraits):
+        a, b, c = t.Int(), t.Int(), t.Int()
+
+    with playing(HERE) as played:
+        window = played.pages.window(HERE)
+        many = Many()
+        played.location.sync(many)
+        await turn()
+        many.a = many.b = many.c = 1
+        await turn()
+        window.read()
+        assert window.entries == [f"{HERE}?a=0&b=0&c=0", f"{HERE}?a=1&b=1&c=1"]
+        assert len(played.pages.sent) == 3
+
+
+@asynchronous
+async def test_what_follows_from_going_back_is_no_new_entry() -> None:
+    with playing(f"{HERE}?i=1") as played:
+        window = played.pages.window(f"{HERE}?i=1")
+        model, other = Model(), Model()
+        model.observe(lambda change: setattr(other, "i", change.new * 10), "i")
+        played.location.sync(model, ["i"])
+        played.location.sync(other, {"i": "ten"}, history="push")
+        await turn()
+        model.i = 2
+        await turn()
+        window.read()
+        assert window.entries == [f"{HERE}?i=1&ten=10", f"{HERE}?i=2&ten=20"]
+        window.go(f"{HERE}?i=3&ten=20")
+        await turn()
+        window.read()
+        assert window.entries[2:] == [f"{HERE}?i=3&ten=30"]
+        window.step(-2)
+        await turn()
+        assert (model.i, other.i, window.entries[2:]) == (1, 10, [f"{HERE}?i=3&ten=30"])
+
+
+@asynchronous
+async def test_a_limit_and_a_value_beyond_the_old_one() -> None:
+    with playing(f"{HERE}?value=500&max=1000") as played:
+        slider = w.IntSlider(5)
+        played.location.sync(slider, ["value", "max"])
+        assert (slider.value, slider.max) == (500, 1000)
+
+
+@asynchronous
+async def test_a_value_that_has_no_text_is_not_written() -> None:
+    class Thing(t.HasTraits):
+        x = t.Any(1)
+
+    with playing(HERE) as played:
+        thing = Thing()
+        played.location.sync(thing)
+        with pytest.warns(NBSessionWarning, match="x is not written into the URL: object cannot"):
+            thing.x = object()
+        thing.x = 2
+        assert played.location.search == "?x=2"
+
+
+@asynchronous
+async def test_threads() -> None:
+    with playing(HERE) as played:
+        window = played.pages.window(HERE)
+        models = [Model() for _ in range(4)]
+        for number, model in enumerate(models):
+            played.location.sync(model, {"i": f"i{number}"})
+
+        def move(model: Model) -> None:
+            for model.i in range(200):
+                pass
+
+        await asyncio.gather(*(asyncio.to_thread(move, model) for model in models))
+        await turn()
+        window.read()
+        assert window.url == f"{HERE}?i0=199&i1=199&i2=199&i3=199"
+
+
+@asynchronous
+async def test_a_report_on_a_subshell_is_applied_on_the_main_loop() -> None:
+    with playing(f"{HERE}?i=1") as played:
+        window = played.pages.window(f"{HERE}?i=1")
+        model = Model()
+        played.location.sync(model, ["i"])
+        threads: list[threading.Thread] = []
+        busy: list[bool] = []
+        for observed, name in ((model, "i"), (played.location, "search")):
+            observed.observe(lambda _: threads.append(threading.current_thread()), name)
+        model.observe(lambda _: busy.append(bool(played.runtime.busy)), "i")
+        subshell = threading.Thread(target=window.go, args=(f"{HERE}?i=2",))
+        subshell.start()
+        subshell.join()  # the loop has no turn meanwhile, as in a cell
+        assert (played.location.search, model.i, threads) == ("?i=2", 1, [])
+        await turn()
+        assert (model.i, threads, busy) == (2, [threading.current_thread()] * 2, [True])
+
+
+# -- pages ---------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_synced_before_the_url_is_known() -> None:
+    with playing() as played:
+        model = Model()
+        played.location.sync(model)
+        model.i = 4
+        assert played.location.search == "?i=4&s=d"
+        window = played.pages.window(f"{HERE}?keep=%20&i=5")
+        assert (model.i, model.s) == (5, "d")
+        await turn()
+        window.read()
+        assert window.entries == [f"{HERE}?keep=%20&i=5&s=d"]
+        assert played.location.href == window.url
+
+
+@asynchronous
+async def test_changed_before_the_page_comes() -> None:
+    with playing(f"{HERE}?i=5") as played:
+        model = Model()
+        played.location.sync(model, ["i"])
+        model.i = 6
+        window = played.pages.window(f"{HERE}?i=5")
+        window.read()
+        assert (model.i, window.url) == (6, f"{HERE}?i=6")
+
+
+@asynchronous
+async def test_two_windows() -> None:
+    with playing() as played:
+        one = played.pages.window(f"{HERE}?i=1", "one")
+        model = Model()
+        played.location.sync(model, ["i"])
+        two = played.pages.window(f"{HERE}?i=2", "two")
+        await turn()
+        assert (model.i, two.url) == (1, f"{HERE}?i=2")  # a look into a window moves nothing
+        model.i = 3
+        await turn()
+        two.read()
+        assert (one.url, two.url) == (f"{HERE}?i=1", f"{HERE}?i=3")
+        one.focus()
+        assert model.i == 3
+        one.go(f"{HERE}?i=4")
+        assert model.i == 4
+        await turn()
+        assert two.url == f"{HERE}?i=3"
+
+
+@asynchronous
+async def test_a_page_loaded_again_with_another_url() -> None:
+    with playing() as played:
+        one = played.pages.window(f"{HERE}?i=1", "one")
+        model = Model()
+        played.location.sync(model, ["i"])
+        one.close()
+        played.pages.window(f"{HERE}?i=2", "two")
+        assert model.i == 2
+
+
+@asynchronous
+async def test_a_page_that_has_lost_the_query_of_its_link() -> None:
+    """JupyterLab drops it while it loads, and also when a page is loaded again."""
+    with playing("http://h/lab/tree/a.ipynb?i=5") as played:
+        model = Model()
+        played.location.sync(model, ["i"])
+        one = played.pages.window("http://h/lab/tree/a.ipynb", "one")
+        await turn()
+        one.read()
+        assert (model.i, one.entries) == (5, ["http://h/lab/tree/a.ipynb?i=5"])
+        one.close()
+        two = played.pages.window("http://h/lab/tree/a.ipynb", "two")
+        await turn()
+        two.read()
+        assert (model.i, two.entries) == (5, ["http://h/lab/tree/a.ipynb?i=5"])
+
+
+@asynchronous
+async def test_jupyterlab_turns_to_another_tab() -> None:
+    with playing() as played:
+        window = played.pages.window("http://h/lab/tree/a.ipynb?i=5")
+        model = Model()
+        played.location.sync(model, ["i"])
+        for path in ("/lab", "/lab/tree/b.ipynb", "/lab/tree/a.ipynb"):
+            window.go(f"http://h{path}", "replace")
+            assert (model.i, played.location.pathname) == (5, path)
+        model.i = 6
+        await turn()
+        window.read()
+        assert window.url == "http://h/lab/tree/a.ipynb?i=6"
+        window.go("http://h/lab/tree/a.ipynb?i=7")
+        assert model.i == 7
+
+
+# -- names ---------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_widgets_by_their_description() -> None:
+    url = (
+        f"{HERE}?n=7&value=hello&range=[2,4]&pick=Two&many=[%22b%22]&day=2026-01-02&on=true"
+        "&tags=[%22x%22]"
+    )
+    with playing(url) as played:
+        widgets = [
+            w.IntSlider(description="n"),
+            w.Text(),
+            w.IntRangeSlider(description="range", min=0, max=9),
+            w.Dropdown(description="pick", options=[("One", 1), ("Two", 2)]),
+            w.SelectMultiple(description="many", options=["a", "b"]),
+            w.DatePicker(description="day"),
+            w.Checkbox(description="on"),
+            w.TagsInput(),
+        ]
+        for widget in widgets[:-1]:
+            played.location.sync(widget)
+        played.location.sync(widgets[-1], {"value": "tags"})
+        values = [7, "hello", (2, 4), 2, ("b",), dt.date(2026, 1, 2), True, ["x"]]
+        assert [widget.value for widget in widgets] == values
+        widgets[3].value = 1
+        widgets[4].value = ("a", "b")
+        assert played.location.query_params["pick"] == "One"
+        assert played.location.query_params["many"] == '["a","b"]'
+        played.location.search = ""
+        assert [widget.value for widget in widgets[:5]] == [0, "", (2, 6), 1, ()]
+
+
+@asynchronous
+async def test_a_label_that_is_none() -> None:
+    with playing(f"{HERE}?pick=Nine") as played:
+        errors: list[object] = []
+        dropdown = w.Dropdown(description="pick", options=["One", "Two"])
+        played.location.sync(dropdown, on_error=errors.append)
+        assert (errors, dropdown.value) == ([{"value": "Nine"}], "One")
+        assert played.location.search == "?pick=One"
+
+
+@asynchronous
+async def test_all_public_traits() -> None:
+    class Mixed(t.HasTraits):
+        a = t.Int()
+        _hidden = t.Int()
+        fixed = t.Int(read_only=True)
+        thing = t.Instance(object, allow_none=True)
+
+    with playing(HERE) as played:
+        played.location.sync(Mixed())
+        assert played.location.search == "?a=0"
+
+
+@asynchronous
+async def test_synced_again_it_moves() -> None:
+    with playing(f"{HERE}?x=5&y=6") as played:
+        model = Model()
+        played.location.sync(model, {"i": "x"})
+        played.location.sync(model, {"i": "y"})
+        assert (model.i, played.location.search) == (6, "?y=6")
+        model.i = 7
+        assert played.location.search == "?y=7"
+        played.location.sync(model, {"i": "y"})
+        model.i = 8
+        assert played.location.search == "?y=8"
+
+
+@asynchronous
+async def test_a_cell_that_is_run_again() -> None:
+    with playing(f"{HERE}?n=5") as played:
+        old, new = w.IntSlider(description="n"), w.IntSlider(description="n", max=9)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            played.location.sync(old)
+            old.value = 50
+            played.location.sync(new)
+        assert (new.value, played.location.search) == (9, "?n=9")
+        old.value = 1
+        assert played.location.search == "?n=9"
+        with pytest.warns(NBSessionWarning, match="the key 'n' was synced with another IntSlider"):
+            played.location.sync(w.Text(description="n"))
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "problem"),
+    [
+        ("i", TypeError, r"write \['i'\]"),
+        (3, TypeError, "names must be"),
+        ([3], TypeError, "text"),
+        (["nope"], ValueError, "Model has no trait 'nope'"),
+        ({"i": "k", "s": "k"}, ValueError, "two traits under the key 'k'"),
+        ({"i": "\ud800"}, ValueError, "surrogate"),
+    ],
+)
+@asynchronous
+async def test_names_that_are_wrong(names: Any, error: type[Exception], problem: str) -> None:
+    with playing(HERE) as played:
+        with pytest.raises(error, match=problem):
+            played.location.sync(Model(), names)
+        assert played.location.search == ""
+
+
+@asynchronous
+async def test_arguments_that_are_wrong() -> None:
+    with playing(HERE) as played:
+        sync: Any = played.location.sync
+        for args, error in (
+            (({},), TypeError),
+            ((Model(), None, "x"), TypeError),
+            ((Model(), None, None, "pop"), ValueError),
+            ((w.Accordion(),), ValueError),
+        ):
+            with pytest.raises(error):
+                sync(*args)
+        assert played.location.search == ""
+
+
+# -- unsync --------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_unsync() -> None:
+    with playing(f"{HERE}?keep=007") as played:
+        window = played.pages.window(f"{HERE}?keep=007")
+        model = Model()
+        played.location.sync(model)
+        played.location.unsync(model, ["s"])
+        assert played.location.search == "?keep=007&i=3"
+        model.s = "x"
+        model.i = 4
+        assert played.location.search == "?keep=007&i=4"
+        played.location.unsync(model)
+        model.i = 5
+        await turn()
+        window.read()
+        assert window.url == f"{HERE}?keep=007"
+        played.location.update_query(i=6)
+        assert model.i == 5
+
+
+@asynchronous
+async def test_unsync_of_what_is_not_synced() -> None:
+    with playing(HERE) as played:
+        model = Model()
+        with pytest.raises(ValueError, match="Model is not synced"):
+            played.location.unsync(model)
+        played.location.sync(model, ["i"])
+        with pytest.raises(ValueError, match="not synced with the URL: 's'; of this Model, 'i'"):
+            played.location.unsync(model, ["i", "s"])
+        assert played.location.search == "?i=3"
+        played.location.unsync(model, ["i"])
+        with pytest.raises(ValueError, match="Model is not synced"):
+            played.location.unsync(model)
+
+
+@asynchronous
+async def test_taken_out_the_traits_are_free() -> None:
+    with playing(HERE) as played:
+        model = Model()
+        played.location.sync(model)
+        played.runtime.remove()
+        model.i = 9
+        assert played.location.query_params["i"] == "3"
+        assert not any(
+            handlers for kinds in model._trait_notifiers.values() for handlers in kinds.values()
+        )
