@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from traitlets import Bool, HasTraits
 
 from .callbacks import show_error
+from .isolated import IsolatedObservers
 from .runtime import Runtime
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from .callback_rows import CallbackRows
     from .deferred import Deferred
     from .document import Document
     from .execution import Executor
     from .loading import Loading
     from .location import Location
     from .pages import BrowserInfo, Pages
+    from .panel import StatePanel
     from .periodic import PeriodicCallback, PeriodicCallbacks
     from .session import Session
     from .session_hooks import SessionHooks
@@ -27,7 +31,7 @@ Part = TypeVar("Part")
 Callback = Callable[..., Any]
 
 
-class LiveState(HasTraits):
+class LiveState(IsolatedObservers):
     """Busy, the URL, callbacks and the life of a session.
 
     Each part is made on its first use and lives until the session is taken out.
@@ -71,6 +75,35 @@ class LiveState(HasTraits):
         return self._part("pages", lambda: Pages(self._runtime, self))
 
     @property
+    def _callback_rows(self) -> CallbackRows:
+        from .callback_rows import CallbackRows
+
+        return self._part(
+            "callback_rows",
+            lambda: CallbackRows(self._runtime, self._periodic_callbacks, self._pages),
+        )
+
+    @property
+    def _panel(self) -> StatePanel:
+        from .panel import StatePanel
+
+        def make() -> StatePanel:
+            return StatePanel(self._callback_rows, self._runtime)
+
+        with self._runtime.lock:
+            if self._part("panel", make).comm is None:  # the user's Widget.close_all()
+                del self._parts["panel"]
+            return self._part("panel", make)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any] | None:
+        runtime = self._runtime
+        if runtime.kernel is None or os.getpid() != runtime.pid:
+            return None
+        self._pages.open()
+        self._callback_rows.publish()
+        return self._panel.bundle(repr(self), self._pages.widget)
+
+    @property
     def _loading(self) -> Loading:
         from .loading import Loading
 
@@ -81,6 +114,8 @@ class LiveState(HasTraits):
         """The page's URL, both ways."""
         from .location import Location
 
+        if "location" not in self._parts:
+            self._session.info("page")  # may wait for a visitor: not while the lock is held
         return self._part("location", lambda: Location(self._runtime, self._session, self._pages))
 
     @property
@@ -88,9 +123,11 @@ class LiveState(HasTraits):
         """The page's document: its title, theme and visibility."""
         from .document import Document
 
-        return self._part(
-            "curdoc", lambda: Document(self._runtime, self._session_hooks, self._pages)
-        )
+        def make() -> Document:
+            hooks, callbacks = self._session_hooks, self._periodic_callbacks
+            return Document(self._runtime, hooks, self._pages, callbacks)
+
+        return self._part("curdoc", make)
 
     @property
     def browser_info(self) -> BrowserInfo | None:
@@ -164,12 +201,22 @@ class LiveState(HasTraits):
         def follow(change: dict[str, bool]) -> None:
             setattr(widget, trait, change["new"])
 
+        follows = True
+
         def end() -> None:
-            self.unobserve(follow, "busy")
+            nonlocal follows
+            if follows:
+                follows = False
+                self.unobserve(follow, "busy")
+
+        def rest() -> None:
+            if follows:
+                end()
+                setattr(widget, trait, False)  # or it would show busy for good
 
         setattr(widget, trait, self.busy)
         self.observe(follow, "busy")
-        self._runtime.on_remove(end)
+        self._runtime.on_remove(rest)
         return end
 
     # -- callbacks ------------------------------------------------------------------------------

@@ -1,0 +1,168 @@
+"""Catching what one callback prints and displays, and nothing of what runs beside it."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+import traceback
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from .process import running_shell
+from .user_traceback import user_traceback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_current: ContextVar[OutputCapture | None] = ContextVar("nbsession_output_capture", default=None)
+
+
+class OutputCapture:
+    """The outputs of one callback, as a notebook stores them (nbformat 4).
+
+    Attributes
+    ----------
+    outputs
+        In the order in which they came.
+    """
+
+    def __init__(self) -> None:
+        self.outputs: list[dict[str, Any]] = []
+        self._clear_first = False
+
+    @contextmanager
+    def capturing(self) -> Iterator[None]:
+        """Catch the output of this context, also across an ``await``.
+
+        Not that of threads that the callback starts, nor what goes to a widget's own output.
+        """
+        token = _current.set(self)
+        publisher = getattr(running_shell(), "display_pub", None)
+        register = getattr(publisher, "register_hook", None)
+        if register is not None:
+            register(self._on_message)
+        _diversions.begin()
+        try:
+            yield
+        finally:
+            _diversions.end()
+            if register is not None:
+                publisher.unregister_hook(self._on_message)  # type: ignore[union-attr]  # it has the other
+            _current.reset(token)
+
+    def add_stream(self, name: str, text: str) -> None:
+        """Add what was printed to ``stdout`` or ``stderr``."""
+        self._clear_if_due()
+        last = self.outputs[-1] if self.outputs else {}
+        if last.get("name") == name:
+            last["text"] += text
+        else:
+            self.outputs.append({"output_type": "stream", "name": name, "text": text})
+
+    def add_value(self, value: object) -> None:
+        """Add a value as `display` would show it."""
+        shell = running_shell()
+        if shell is None:
+            data, metadata = {"text/plain": repr(value)}, {}
+        else:
+            data, metadata = shell.display_formatter.format(value)
+        if data:  # else it has displayed itself
+            self._add_display(data, metadata, {})
+
+    def add_error(self, error: BaseException) -> None:
+        """Add an error with its traceback."""
+        shell = running_shell()
+        kind, trace = type(error), user_traceback(error)
+        if shell is None:
+            lines = traceback.format_exception(kind, error, trace)
+        else:
+            lines = shell.InteractiveTB.structured_traceback(kind, error, trace)
+        output = {"ename": kind.__name__, "evalue": str(error), "traceback": lines}
+        self._clear_if_due()
+        self.outputs.append({"output_type": "error", **output})
+
+    def _add_display(self, data: Any, metadata: Any, transient: Any) -> None:
+        self._clear_if_due()
+        output = {"output_type": "display_data", "data": data, "metadata": metadata}
+        self.outputs.append({**output, "transient": transient} if transient else output)
+
+    def _clear_if_due(self) -> None:
+        if self._clear_first:
+            self.outputs.clear()
+            self._clear_first = False
+
+    def _on_message(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        if _current.get() is not self:
+            return message
+        content = message["content"]
+        match message["header"]["msg_type"]:
+            case "display_data":
+                self._add_display(content["data"], content["metadata"], content["transient"])
+            case "clear_output":
+                self._clear_first = True
+                if not content["wait"]:
+                    self._clear_if_due()
+            case "update_display_data" if not self._update(content):
+                return message
+        return None
+
+    def _update(self, content: dict[str, Any]) -> bool:
+        ours = [out for out in self.outputs if out.get("transient") == content["transient"]]
+        for output in ours:
+            output.update(data=content["data"], metadata=content["metadata"])
+        return bool(ours)
+
+
+class _Diversion(io.TextIOBase):
+    """A standard stream that gives each capture its own, and the rest to the stream it replaces."""
+
+    def __init__(self, name: str, original: Any) -> None:
+        super().__init__()
+        self.name = name
+        self.original = original
+
+    def write(self, text: str) -> int:
+        capture = _current.get()
+        if capture is None:
+            return int(self.original.write(text) or 0)
+        capture.add_stream(self.name, text)
+        return len(text)
+
+    def flush(self) -> None:
+        self.original.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
+
+class _Diversions:
+    """The standard streams, diverted while anything is captured."""
+
+    def __init__(self) -> None:
+        self._captures = 0
+        self._diverted: list[_Diversion] = []
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        with self._lock:
+            self._captures += 1
+            if self._captures == 1:
+                for name in ("stdout", "stderr"):
+                    diversion = _Diversion(name, getattr(sys, name))
+                    self._diverted.append(diversion)
+                    setattr(sys, name, diversion)
+
+    def end(self) -> None:
+        with self._lock:
+            self._captures -= 1
+            if self._captures == 0:
+                for diversion in self._diverted:
+                    # One that somebody else has replaced stays below, and passes everything on.
+                    if getattr(sys, diversion.name) is diversion:
+                        setattr(sys, diversion.name, diversion.original)
+                self._diverted.clear()
+
+
+_diversions = _Diversions()
