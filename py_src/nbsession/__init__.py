@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from nbsession.kernel.activation import load_ipython_extension as load_ipython_extension
     from nbsession.kernel.activation import unload as unload
     from nbsession.kernel.activation import unload_ipython_extension as unload_ipython_extension
+    from nbsession.kernel.indicator import BusyIndicator as BusyIndicator
     from nbsession.kernel.state import State as State
 
     state: State
 
-__all__ = ["NBSessionWarning", "Request", "State", "User", "state", "unload"]
+__all__ = ["BusyIndicator", "NBSessionWarning", "Request", "State", "User", "state", "unload"]
 
 _HOMES = {
+    "BusyIndicator": "nbsession.kernel.indicator",
     "NBSessionWarning": "nbsession.core.errors",
     "Request": "nbsession.core.request",
     "State": "nbsession.kernel.state",

@@ -47,7 +47,11 @@ class Busy:
         """Note that something begins."""
         with self._lock:
             self._depth += 1
-        self._tell()
+        try:
+            self._tell()
+        except BaseException:  # an interrupt of whoever is told: the caller does not begin
+            self.leave()
+            raise
 
     def leave(self) -> None:
         """Note that something has ended."""
@@ -65,6 +69,10 @@ class Busy:
                 self._telling, self._told = True, now
             try:
                 self._on_change(now)
-            finally:
+            except BaseException:
                 with self._lock:
                     self._telling = False
+                self._tell()  # what others left to us meanwhile
+                raise
+            with self._lock:
+                self._telling = False

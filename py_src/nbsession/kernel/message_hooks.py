@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import threading
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,8 @@ class MessageHooks:
     nor idle for it. The page waits for that idle before it sends the widget's next change: moved
     once during such a cell, a widget is dead for good. So we publish both, and then the cell's own
     busy again, or the server takes the kernel for idle and may cull it. Where ipykernel publishes
-    them itself, we do not.
+    them itself, we do not. A message handled on a subshell ends with an idle too, in the middle of
+    the main shell's cell: the same mend.
     """
 
     def __init__(self, kernel: Any, busy: Busy) -> None:
@@ -67,6 +69,8 @@ class MessageHooks:
         self._kernel = kernel
         self._busy = busy
         self._cells: list[Any] = []
+        self._cells_lock = threading.Lock()  # a cell's last busy must not come after its idle
+        self._loading_cell: Any | None = None
         self._wrapped: list[tuple[Any, str, Any, Any]] = []
         self._active = True
 
@@ -84,12 +88,17 @@ class MessageHooks:
         publish = getattr(self._kernel, "_publish_status", None)
         if dispatch is None or publish is None:
             return
-        if "concurrent" in inspect.signature(dispatch).parameters:
+        if "subshell_id" in inspect.signature(dispatch).parameters:
             self._set_attribute("dispatch_shell", self._wrap_dispatch(dispatch))
-            self._set_attribute("_publish_status", self._wrap_publish(publish))
+        self._set_attribute("_publish_status", self._wrap_publish(publish))
+        if in_cell():  # the cell that loads us counts, though its message came before our hooks
+            self._loading_cell = self._kernel.get_parent("shell")
+            self._begin_cell(self._loading_cell)
+            self._busy.enter()
 
     def remove(self) -> None:
         """Take the hooks out. One that another extension has wrapped stays, and does nothing."""
+        self._end_loading_cell()
         self._active = False
         for place, name, original, hook in reversed(self._wrapped):
             if isinstance(place, dict):
@@ -120,7 +129,7 @@ class MessageHooks:
     def _handling(self, message_type: str, message: Any) -> Iterator[None]:
         is_cell, is_silent = message_type == "execute_request", self._is_silent()
         if is_cell:
-            self._cells.append(message)
+            self._begin_cell(message)
         if is_silent:
             self._publish("busy", message)
         try:
@@ -128,11 +137,31 @@ class MessageHooks:
                 yield
         finally:
             if is_cell:
-                self._cells.remove(message)
+                self._end_cell(message)
             if is_silent:
+                sys.stdout.flush()  # the page drops what comes after the idle
+                sys.stderr.flush()
                 self._publish("idle", message)
-                if self._cells:
-                    self._publish("busy", self._cells[-1])
+                self._publish_busy_again()
+
+    def _begin_cell(self, message: Any) -> None:
+        with self._cells_lock:
+            self._cells.append(message)
+
+    def _end_cell(self, message: Any) -> None:
+        with self._cells_lock:
+            self._cells.remove(message)
+
+    def _end_loading_cell(self) -> None:
+        cell, self._loading_cell = self._loading_cell, None
+        if cell is not None:
+            self._end_cell(cell)
+            self._busy.leave()
+
+    def _publish_busy_again(self) -> None:
+        with self._cells_lock:
+            if self._cells:
+                self._publish("busy", self._cells[-1])
 
     def _is_silent(self) -> bool:
         """Whether ipykernel publishes no status for the message that is being handled."""
@@ -147,22 +176,29 @@ class MessageHooks:
             _concurrent.reset(token)
 
     def _wrap_dispatch(self, original: Any) -> Any:
-        async def dispatch_shell(
-            message: Any, /, subshell_id: Any = None, *, concurrent: bool = False
-        ) -> Any:
+        async def dispatch_shell(message: Any, /, *args: Any, **options: Any) -> Any:
+            concurrent = options.get("concurrent", False)
             token = _concurrent.set(_Concurrent() if concurrent else None)
             try:
-                return await original(message, subshell_id=subshell_id, concurrent=concurrent)
+                return await original(message, *args, **options)
             finally:
                 _concurrent.reset(token)
+                if self.mends_frozen_widgets and self._active and not concurrent:
+                    self._publish_busy_again()
 
         return dispatch_shell
 
     def _wrap_publish(self, original: Any) -> Any:
-        def publish_status(*args: Any, **kwargs: Any) -> Any:
+        def publish_status(
+            status: str, channel: str, parent: Any = None, *args: Any, **options: Any
+        ) -> Any:
             concurrent = _concurrent.get()
             if concurrent is not None:
                 concurrent.published = True
-            return original(*args, **kwargs)
+            if self._loading_cell is not None and status == "idle" and channel == "shell":
+                ended = parent or self._kernel.get_parent("shell")
+                if ended.get("header") == self._loading_cell.get("header"):
+                    self._end_loading_cell()
+            return original(status, channel, parent, *args, **options)
 
         return publish_status

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .busy import Busy
-from .callbacks import CallbackRunner
+from .callbacks import CallbackRunner, show_error
 from .main_loop import MainLoop
-from .message_hooks import MessageHooks, in_cell
+from .message_hooks import MessageHooks
 from .process import is_kernel
 
 if TYPE_CHECKING:
@@ -30,12 +31,15 @@ class Runtime:
     ----------
     kernel
         ipykernel's kernel object; None in a plain process and in a terminal.
+    started_at
+        When the session became active in this process, aware UTC.
     """
 
     def __init__(self, shell: Any | None, on_busy: Callable[[bool], None]) -> None:
         self.shell = shell
         self.kernel = getattr(shell, "kernel", None) if is_kernel() else None
         self.pid = os.getpid()
+        self.started_at = datetime.now(UTC)
         self.busy = Busy(on_busy)
         self._runner: CallbackRunner | None = None
         self._undos: list[Callable[[], object]] = []
@@ -70,21 +74,12 @@ class Runtime:
                 if not self._undos:
                     return
                 undo = self._undos.pop()
-            undo()
+            try:
+                undo()
+            except Exception as error:  # noqa: BLE001 - the rest comes out all the same
+                show_error(error)
 
     def _hook_into_kernel(self) -> None:
         hooks = MessageHooks(self.kernel, self.busy)
         hooks.install()
         self.on_remove(hooks.remove)
-        if in_cell():  # the cell that loads us counts, though its message came before our hooks
-            self.busy.enter()
-            self._at_end_of_cell(self.busy.leave)
-
-    def _at_end_of_cell(self, callback: Callable[[], object]) -> None:
-        events = self.shell.events  # type: ignore[union-attr]  # there is a kernel, so there is a shell
-
-        def end(*_: object) -> None:
-            events.unregister("post_run_cell", end)
-            callback()
-
-        events.register("post_run_cell", end)

@@ -1,0 +1,92 @@
+/** `display(state)`: busy, the URL, and the periodic callbacks with their switches. */
+import { addressOf, type PanelMessage, type Refusal } from '../shared/panel';
+import { CallbackItem } from './callbackItem';
+import { element, setText } from './element';
+import { type FollowingModel, followPage, type PageState } from './follow';
+import { createSpinner } from './spinner';
+
+interface PanelModel extends FollowingModel {
+  send(message: PanelMessage): void;
+  on(event: 'change:page', callback: () => void): void;
+  on(event: 'msg:custom', callback: (message: Refusal) => void): void;
+  off(event: 'change:page', callback: () => void): void;
+  off(event: 'msg:custom', callback: (message: Refusal) => void): void;
+}
+
+const HOW_TO = 'state.add_periodic_callback(f, 500)';
+
+export default {
+  render({ model, el }: { model: PanelModel; el: HTMLElement }): () => void {
+    const panel = createPanel((message) => model.send(message));
+    el.append(panel.root);
+    const refuse = (message: Refusal) => {
+      if (message.kind === 'refusal') {
+        panel.refuse(message);
+      }
+    };
+    model.on('msg:custom', refuse);
+    const unfollow = followPage(model, panel.show);
+    return () => {
+      model.off('msg:custom', refuse);
+      unfollow();
+      panel.stop();
+    };
+  },
+};
+
+interface Panel {
+  readonly root: HTMLElement;
+  readonly show: (state: PageState) => void;
+  refuse(refusal: Refusal): void;
+  stop(): void;
+}
+
+function createPanel(send: (message: PanelMessage) => void): Panel {
+  const spinner = createSpinner();
+  const status = element('span', 'nbsession-panel-status', { 'aria-hidden': 'true' });
+  const address = element('code', 'nbsession-panel-address', { 'aria-label': 'URL of the page' });
+  const header = element('div', 'nbsession-panel-header', {}, spinner.element, status, address);
+  const title = element('div', 'nbsession-panel-title', {}, 'Periodic callbacks');
+  const list = element('ul', 'nbsession-panel-list', { 'aria-label': 'Periodic callbacks' });
+  const code = element('code', '', {}, HOW_TO);
+  const empty = element('div', 'nbsession-panel-empty', {}, 'None yet. ', code, ' makes one.');
+  const root = element('section', 'nbsession-panel', {
+    'aria-label': 'Session state',
+    'data-lm-suppress-shortcuts': 'true', // Enter on a switch is not "edit this cell".
+  });
+  root.append(header, title, list, empty);
+
+  const items = new Map<string, CallbackItem>();
+  const show = ({ live, busy, location, callbacks }: PageState) => {
+    root.dataset.live = String(live);
+    spinner.show(busy, '');
+    setText(status, live ? (busy ? 'Busy' : 'Idle') : 'Not connected');
+    setText(address, addressOf(location) || 'no page has reported its URL yet');
+    address.dataset.known = String(addressOf(location) !== '');
+
+    const ids = new Set(callbacks.map(({ id }) => id));
+    for (const [id, item] of items) {
+      if (!ids.has(id)) {
+        item.root.remove();
+        items.delete(id);
+      }
+    }
+    for (const row of callbacks) {
+      let item = items.get(row.id);
+      if (item === undefined) {
+        item = new CallbackItem(row.id, send);
+        items.set(row.id, item);
+        list.append(item.root);
+      }
+      item.show(row, live);
+    }
+    list.hidden = items.size === 0;
+    empty.hidden = items.size > 0;
+  };
+  return {
+    root,
+    show,
+    refuse: ({ id, reason }) => items.get(id)?.complain(reason),
+    stop: () => spinner.stop(),
+  };
+}
