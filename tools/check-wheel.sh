@@ -43,9 +43,10 @@ import sys
 import nbsession
 
 package = importlib.resources.files("nbsession")
+bundles = [f"static/{name}" for name in ("page.js", "indicator.js", "indicator.css", "panel.js", "panel.css")]
 missing = [
     path
-    for path in ("py.typed", "server/openapi.yaml", "static/page.js")
+    for path in ("py.typed", "server/openapi.yaml", *bundles)
     if not package.joinpath(path).is_file()
 ]
 if missing:

@@ -42,7 +42,7 @@ class Executor:
     def execute(
         self, callback: Callback, schedule: Literal["auto", "thread"] | bool
     ) -> Future[Any]:
-        """Run a callback; see `LiveState.execute`."""
+        """Run a callback; see `CallbackState.execute`."""
         check_callable(callback)
         self._check_schedule(schedule)
         context = self._runner.context()

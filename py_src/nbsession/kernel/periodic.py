@@ -47,7 +47,7 @@ class PeriodicCallbacks:
         timeout: int | None,
         start: bool,
     ) -> PeriodicCallback:
-        """Add a callback; see `LiveState.add_periodic_callback`."""
+        """Add a callback; see `CallbackState.add_periodic_callback`."""
         check_callable(callback)
         periodic = PeriodicCallback(
             callback,
@@ -58,7 +58,8 @@ class PeriodicCallbacks:
             runner=self._runner,
             on_change=self._changed,
         )
-        self._callbacks[next(self._keys)] = periodic
+        with self._lock:
+            self._callbacks[next(self._keys)] = periodic
         if start:
             periodic.start()
         else:
@@ -70,7 +71,8 @@ class PeriodicCallbacks:
 
     def items(self) -> list[tuple[int, PeriodicCallback]]:
         """Return the callbacks with numbers that are theirs for good."""
-        return sorted(self._callbacks.items(), key=lambda item: item[0])
+        with self._lock:  # panels ask from their own thread
+            return sorted(self._callbacks.items(), key=lambda item: item[0])
 
     def observe(self, observer: Callable[[], object]) -> Callable[[], None]:
         """Call after any change of any callback, but only once for all that tick at one time.

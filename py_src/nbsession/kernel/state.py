@@ -10,7 +10,8 @@ from nbsession.core.errors import LinkError
 from nbsession.core.headers import Headers
 from nbsession.core.query import parse_query
 
-from .live import LiveState
+from .callback_state import CallbackState
+from .page_state import PageState
 from .session import Session
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 _log = logging.getLogger("nbsession")
 
 
-class State(LiveState):
+class State(PageState, CallbackState):
     """The state of a session: one per kernel, seen from its page.
 
     ``%load_ext nbsession`` puts it into the notebook as ``state``; ``from nbsession import state``
