@@ -1,0 +1,52 @@
+"""What a callback at the start or the end of a session is told of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from .request import Request
+
+
+def _no_request() -> Request | None:
+    return None
+
+
+@dataclass(frozen=True)
+class SessionContext:
+    """One session: a kernel, seen from its page.
+
+    Attributes
+    ----------
+    id
+        The session's own; the kernel's where there is one.
+    kernel_id
+        The kernel's on its server; None in a plain Python process.
+    started_at
+        When it began, aware UTC. On the server: when its kernel was there and its visitor known; in
+        a kernel: when nbsession was loaded.
+    ended_at
+        When it ended, aware UTC; None while it lives.
+    find_request
+        Finds what `request` shows.
+    """
+
+    id: str
+    kernel_id: str | None
+    started_at: datetime
+    ended_at: datetime | None = None
+    find_request: Callable[[], Request | None] = field(
+        default=_no_request, repr=False, compare=False
+    )
+
+    @property
+    def request(self) -> Request | None:
+        """The request of the session's page, None without one.
+
+        Found when it is asked for: in a preheated Voilà kernel that waits for the visitor.
+        """
+        return self.find_request()

@@ -1,0 +1,237 @@
+"""What the user wants called at the start and at the end of this session."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import threading
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from nbsession.core.session_context import SessionContext
+
+from .callbacks import check_callable, show_error, show_unless_cancelled
+from .expiration import Expiration
+from .process import kernel_log
+from .shutdown import BUDGET_SECONDS, Shutdown
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from nbsession.core.request import Request
+
+    from .callbacks import Callback
+    from .main_loop import Context
+    from .runtime import Runtime
+    from .session import Session
+
+
+def takes_context(callback: Callback) -> bool:
+    """Whether a callback takes the `SessionContext`: whether it must be given something.
+
+    A parameter with a default is left alone: ``lambda name=name: …`` is how a loop binds a name.
+
+    Raises
+    ------
+    TypeError
+        If it is not callable, or needs more than that one argument.
+    """
+    check_callable(callback)
+    try:
+        signature = inspect.signature(callback)
+    except ValueError:  # a builtin that does not say
+        return False
+    with suppress(TypeError):
+        signature.bind()
+        return any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
+    try:
+        signature.bind(None)
+    except TypeError:
+        message = (
+            "a session callback takes the SessionContext, or nothing; "
+            f"{getattr(callback, '__qualname__', callback)}{signature} cannot be called so"
+        )
+        raise TypeError(message) from None
+    return True
+
+
+@dataclass(frozen=True, eq=False)
+class _Hook:
+    callback: Callback
+    takes_context: bool
+    context: Context
+
+    def call(self, session: SessionContext) -> Any:
+        arguments = (session,) if self.takes_context else ()
+        return self.context.copy().run(self.callback, *arguments)
+
+
+class SessionHooks:
+    """Calls back at the start and at the end of this session.
+
+    Parameters
+    ----------
+    runtime
+        What the session holds in this process.
+    session
+        What is known of it.
+
+    Attributes
+    ----------
+    context
+        The session. Its request is asked for only when somebody looks.
+    """
+
+    def __init__(self, runtime: Runtime, session: Session) -> None:
+        self._runtime = runtime
+        kernel_id = session.kernel_id
+
+        def find_request() -> Request | None:
+            return session.info("page").request
+
+        self.context = SessionContext(
+            id=kernel_id or uuid.uuid4().hex,
+            kernel_id=kernel_id,
+            started_at=runtime.started_at,
+            find_request=find_request,
+        )
+        self._hooks: list[_Hook] = []
+        self._lock = threading.Lock()
+        self._shutdown: Shutdown | None = None
+        self._expiration = Expiration(runtime, session)
+        runtime.on_remove(self._hooks.clear)
+
+    def on_created(self, callback: Callback) -> Callable[[], None]:
+        """Call back at once: the session is there. On the main loop's thread.
+
+        Returns
+        -------
+        callable
+            Takes the call back, if it has not been made yet.
+
+        Raises
+        ------
+        TypeError
+            If the callback cannot be called with the `SessionContext` or with nothing.
+        """
+        hook = self._hook(callback)
+        runner = self._runtime.runner
+        cancelled = threading.Event()
+
+        def run() -> None:
+            if not cancelled.is_set():
+                call = partial(hook.call, self.context)
+                runner.run(call, context=hook.context, done=show_unless_cancelled)
+
+        if runner.main_loop.is_here():
+            run()
+        elif self._runtime.kernel is None and not inspect.iscoroutinefunction(callback):
+            self._call_here(hook)  # a script may end before its loop's thread has a turn
+        else:
+            runner.main_loop.call_soon(run, context=hook.context)
+        return cancelled.set
+
+    def on_destroyed(self, callback: Callback) -> Callable[[], None]:
+        """Call back when the session ends; the last one registered first.
+
+        Returns
+        -------
+        callable
+            Unregisters it.
+
+        Raises
+        ------
+        TypeError
+            If the callback cannot be called with the `SessionContext` or with nothing.
+        """
+        hook = self._hook(callback)
+        with self._lock:
+            self._hooks.append(hook)
+            if self._shutdown is None:
+                self._shutdown = Shutdown(self._runtime, self._run_all)
+                self._shutdown.install()
+                self._runtime.on_remove(self._shutdown.remove)
+
+        def unregister() -> None:
+            with self._lock, suppress(ValueError):
+                self._hooks.remove(hook)
+
+        return unregister
+
+    def block_expiration(self) -> Callable[[], None]:
+        """Keep the server from ending this kernel; returns what ends that."""
+        return self._expiration.block()
+
+    def _hook(self, callback: Callback) -> _Hook:
+        return _Hook(callback, takes_context(callback), contextvars.copy_context())
+
+    def _call_here(self, hook: _Hook) -> None:
+        with self._runtime.busy:
+            try:
+                hook.call(self.context)
+            except Exception as error:  # noqa: BLE001 - the user's; registering has worked
+                hook.context.copy().run(show_error, error)
+
+    def _take_last(self) -> _Hook | None:
+        with self._lock:
+            return self._hooks.pop() if self._hooks else None
+
+    async def _run_all(self, deadline: float) -> None:
+        """Call every hook of the session's end, on whatever loop runs this.
+
+        Parameters
+        ----------
+        deadline
+            Of `time.monotonic`, after which no more are called.
+        """
+        ended = replace(self.context, ended_at=datetime.now(UTC))
+        with self._runtime.busy:
+            while hook := self._take_last():
+                if time.monotonic() >= deadline:
+                    _warn_late(hook)
+                    return
+                await self._run_hook(hook, ended, deadline)
+
+    async def _run_hook(self, hook: _Hook, ended: SessionContext, deadline: float) -> None:
+        context = hook.context.copy()
+        try:
+            result = hook.call(ended)
+        except BaseException as error:  # noqa: BLE001 - the others have to run
+            _show(error, context)
+            return
+        if not inspect.isawaitable(result):
+            return
+        task = asyncio.get_running_loop().create_task(_shown(result, context), context=context)
+        _, late = await asyncio.wait([task], timeout=max(0, deadline - time.monotonic()))
+        if late:
+            task.cancel()
+            _warn_late(hook)
+
+
+async def _shown(awaitable: Awaitable[Any], context: Context) -> None:
+    try:
+        await awaitable
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a task that raises SystemExit stops its loop
+        _show(error, context.copy())
+
+
+def _show(error: BaseException, context: Context) -> None:
+    # The page may be gone already, and with it the cell that would show it.
+    kernel_log().warning("nbsession: a callback at the end of the session raised %r", error)
+    context.run(show_error, error)
+
+
+def _warn_late(hook: _Hook) -> None:
+    kernel_log().warning(
+        "nbsession: the session's end may take %g s in all; %r was cut off",
+        BUDGET_SECONDS,
+        hook.callback,
+    )
