@@ -27,6 +27,7 @@ class Kernels:
     """As much of a multi-kernel manager as the reaper asks for."""
 
     connections: dict[str, int] = field(default_factory=lambda: {"k": 0})
+    kept: set[str] = field(default_factory=set)
 
     def __contains__(self, kernel_id: str) -> bool:
         return kernel_id in self.connections
@@ -60,7 +61,14 @@ async def _watch(reaper: PageReaper, sending: Sending) -> None:
 @pytest.fixture
 def parts() -> tuple[PageReaper, Kernels, Sending, Clock]:
     kernels, sending, clock = Kernels(), Sending(), Clock()
-    reaper = PageReaper(kernels, GRACE, LOAD, logging.getLogger(), clock)  # type: ignore[arg-type]
+    reaper = PageReaper(
+        kernels,  # type: ignore[arg-type]
+        GRACE,
+        LOAD,
+        logging.getLogger(),
+        is_kept=kernels.kept.__contains__,
+        clock=clock,
+    )
     asyncio.run(_watch(reaper, sending))  # the loop ends with it: only the tests look
     return reaper, kernels, sending, clock
 
@@ -127,6 +135,15 @@ def test_a_kernel_that_still_starts_is_waited_for(parts: Parts) -> None:
     assert _later(parts, LOAD) == []
     kernels.connections["k"], sending.loading = 0, False
     assert _later(parts, LOAD) == ["k"]
+
+
+def test_a_kernel_that_asks_to_be_kept(parts: Parts) -> None:
+    parts[2].loading = False
+    parts[1].kept.add("k")
+    assert _later(parts, 100 * LOAD) == []
+    parts[1].kept.clear()
+    assert _later(parts, LOAD - 1) == []
+    assert _later(parts, 1) == ["k"]
 
 
 def test_a_kernel_that_is_gone_is_left_alone(parts: Parts) -> None:

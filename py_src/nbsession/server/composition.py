@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
+from jupyter_core.utils import ensure_async
 from traitlets.utils.importstring import import_item
 
 if TYPE_CHECKING:
@@ -16,14 +18,25 @@ if TYPE_CHECKING:
 
 
 class KernelWatcher(Protocol):
-    """Is asked before a kernel starts, and told when it has ended."""
+    """Is asked before a kernel starts, and told when it has started and ended."""
 
     def environment_for(self, kernel_id: str, environ: Mapping[str, str]) -> dict[str, str]:
         """Return the environment for a kernel that is about to start."""
 
+    def started(self, kernel_id: str) -> None:
+        """Note that a kernel's process is there: after a start and after every restart."""
+
+    def restarting(self, kernel_id: str) -> None:
+        """Note that another process takes a kernel over."""
+
+    def died(self, kernel_id: str) -> None:
+        """Note that a kernel's process is gone; another comes only if the user restarts it."""
+
     def forget(self, kernel_id: str) -> None:
         """Drop a kernel that has ended; unknown ones are no error."""
 
+
+_LOOK_SECONDS = 1.0
 
 _watchers: WeakKeyDictionary[Any, KernelWatcher] = WeakKeyDictionary()
 _composed: dict[type, str] = {}
@@ -40,6 +53,9 @@ class SessionKernelMixin:
         parent: Any
         log: Any
         add_restart_callback: Any
+        is_alive: Any
+
+    _death_watch: asyncio.Task[None] | None = None
 
     async def start_kernel(self, *args: Any, **kwargs: Any) -> Any:
         """Start the kernel with the link's variables in its environment."""
@@ -59,17 +75,53 @@ class SessionKernelMixin:
         except BaseException:
             watcher.forget(kernel_id)
             raise
-        self.add_restart_callback(lambda: watcher.forget(kernel_id), "dead")
+        watcher.started(kernel_id)
+        if getattr(self, "autorestart", False):
+            self.add_restart_callback(lambda: watcher.forget(kernel_id), "dead")
+        else:
+            self._start_death_watch(watcher)
         return started
+
+    async def restart_kernel(self, *args: Any, **kwargs: Any) -> Any:
+        """Restart the kernel: not the end of its session, unless that fails."""
+        watcher = _watchers.get(self.parent)
+        if watcher is None:
+            return await super().restart_kernel(*args, **kwargs)  # type: ignore[misc]
+        self._stop_death_watch()
+        watcher.restarting(self.kernel_id)
+        try:
+            restarted = await super().restart_kernel(*args, **kwargs)  # type: ignore[misc]
+        except BaseException:
+            watcher.died(self.kernel_id)
+            raise
+        watcher.started(self.kernel_id)
+        if not getattr(self, "autorestart", False):
+            self._start_death_watch(watcher)
+        return restarted
 
     async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> Any:
         """Shut the kernel down and, unless it comes back, forget it."""
+        self._stop_death_watch()
         try:
             return await super().shutdown_kernel(now=now, restart=restart)  # type: ignore[misc]
         finally:
             watcher = _watchers.get(self.parent)
             if watcher is not None and not restart:
                 watcher.forget(self.kernel_id)
+
+    def _start_death_watch(self, watcher: KernelWatcher) -> None:
+        # Without autorestart jupyter_client does not look whether the process is there.
+        self._death_watch = asyncio.create_task(self._watch_for_death(watcher))
+
+    def _stop_death_watch(self) -> None:
+        if self._death_watch is not None:
+            self._death_watch.cancel()
+            self._death_watch = None
+
+    async def _watch_for_death(self, watcher: KernelWatcher) -> None:
+        while await ensure_async(self.is_alive()):  # noqa: ASYNC110 - a process sets no event
+            await asyncio.sleep(_LOOK_SECONDS)
+        watcher.died(self.kernel_id)
 
 
 def compose_over(kernel_managers: MultiKernelManager, watcher: KernelWatcher) -> None:

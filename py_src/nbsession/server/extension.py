@@ -8,6 +8,7 @@ from jupyter_server.utils import url_path_join
 
 from .handlers.page import PageHandler
 from .services import SessionServices
+from .websocket import mend_delay
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -25,5 +26,7 @@ def _load_jupyter_server_extension(app: ServerApp) -> None:
     services = SessionServices(base_url=app.base_url, parent=app)
     services.mount(app.kernel_manager)
     app.web_app.settings["nbsession"] = services
+    if services.mend_websocket_delay:
+        mend_delay(app.web_app.settings)
     root = url_path_join(app.base_url, "nbsession/api")
     app.web_app.add_handlers(".*$", [(root + path, handler) for path, handler in HANDLERS])

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import json
-import logging
 import os
 import shutil
 import socket
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.web import Application
 
-from nbsession.core.protocol import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
-from nbsession.core.version import __version__
+from .link_handlers import HANDLERS
 
 if TYPE_CHECKING:
-    from .records import SessionRecord, SessionRecords
+    import logging
+
+    from .expiration import Expiration
+    from .records import SessionRecords
 
 MAX_BODY_BYTES = 64 * 1024
-MAX_LOG_CHARACTERS = 8192
-MAX_HOLD_SECONDS = 60.0
 
 _PREFIX = "nbsession-"
 _SOCKET = "link.sock"
@@ -40,6 +38,8 @@ class LinkServer:
     ----------
     records
         Who may ask, and what is answered.
+    expiration
+        Whom a kernel asks not to be ended.
     log
         The server's log, which is also where kernels log to.
 
@@ -49,9 +49,15 @@ class LinkServer:
     this user can open it. Where there are none, loopback TCP with the same tokens.
     """
 
-    def __init__(self, records: SessionRecords, log: logging.Logger) -> None:
+    def __init__(
+        self, records: SessionRecords, expiration: Expiration, log: logging.Logger
+    ) -> None:
         self._records = records
+        self._expiration = expiration
         self._log = log
+        self.loop: asyncio.AbstractEventLoop | None = (
+            None  # that serves it, from the first kernel on
+        )
         self._server: HTTPServer | None = None
         self._url = ""
 
@@ -68,11 +74,9 @@ class LinkServer:
         if self._server is None:
             sockets, self._url = self._sockets()
             application = Application(
-                [
-                    (r"/kernels/([^/]+)/session", _SessionHandler),
-                    (r"/kernels/([^/]+)/log", _LogHandler),
-                ],
+                HANDLERS,
                 records=self._records,
+                expiration=self._expiration,
                 log=self._log,
                 log_function=lambda _: None,  # every state access would stand in the server's log
             )
@@ -80,6 +84,7 @@ class LinkServer:
                 application, max_body_size=MAX_BODY_BYTES, max_header_size=MAX_BODY_BYTES
             )
             self._server.add_sockets(sockets)
+            self.loop = asyncio.get_running_loop()
         return self._url
 
     def _sockets(self) -> tuple[list[socket.socket], str]:
@@ -143,82 +148,3 @@ def _remove_stale(root: Path) -> None:
                 shutil.rmtree(directory, ignore_errors=True)
             except OSError:
                 continue
-
-
-class _LinkHandler(RequestHandler):
-    """Admits a kernel by its own token, and nobody else."""
-
-    record: SessionRecord
-
-    def set_default_headers(self) -> None:
-        self.clear_header("Server")
-        self.set_header("Content-Type", "application/json")
-        self.set_header(PROTOCOL_HEADER, str(PROTOCOL))
-        self.set_header(VERSION_HEADER, __version__)
-
-    def prepare(self) -> None:
-        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
-        record = None
-        if scheme == "Bearer":
-            record = self.records.authenticate(self.path_args[0], token)
-        if record is None:
-            raise HTTPError(403)
-        if self.request.headers.get(PROTOCOL_HEADER) != str(PROTOCOL):
-            raise HTTPError(426)  # the answer's headers say which protocol this is
-        self.record = record
-
-    def write_error(self, status_code: int, **_: Any) -> None:
-        self.finish(json.dumps({"message": self._reason, "status": status_code}))
-
-    def log_exception(self, *exception: Any) -> None:
-        if not isinstance(exception[1], HTTPError):
-            self.server_log.error("nbsession: the link failed", exc_info=exception)
-
-    @property
-    def records(self) -> SessionRecords:
-        """Who may ask."""
-        records: SessionRecords = self.settings["records"]
-        return records
-
-    @property
-    def server_log(self) -> logging.Logger:
-        """Where kernels log to."""
-        log: logging.Logger = self.settings["log"]
-        return log
-
-
-class _SessionHandler(_LinkHandler):
-    """What the server knows of the kernel's session; held back while it is not known yet."""
-
-    _waiting: asyncio.Task[None] | None = None
-
-    async def get(self, _kernel_id: str) -> None:
-        until = self.get_query_argument("until", "")
-        if until:
-            seconds = float(self.get_query_argument("seconds", "0"))
-            self._waiting = asyncio.ensure_future(
-                self.record.wait(until, min(seconds, MAX_HOLD_SECONDS))
-            )
-            await asyncio.wait([self._waiting])
-        self.write(json.dumps(self.record.info.to_json()))
-
-    def on_connection_close(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-
-
-class _LogHandler(_LinkHandler):
-    """Lines for the server's log."""
-
-    def post(self, kernel_id: str) -> None:
-        data = json.loads(self.request.body)
-        level = logging.getLevelNamesMapping()[data["level"].upper()]
-        message = _one_line(data["message"][:MAX_LOG_CHARACTERS])
-        self.server_log.log(level, "[kernel %s] %s", kernel_id, message)
-        self.set_status(204)
-        self.clear_header("Content-Type")
-
-
-def _one_line(text: str) -> str:
-    """Escape control characters: a notebook must not be able to forge a line of the log."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

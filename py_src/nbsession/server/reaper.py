@@ -63,22 +63,27 @@ class PageReaper:
         Time between the moment a page was sent whole and its first socket.
     log
         Where each end is told.
+    is_kept
+        Whether a kernel asks to live on without its page.
     clock
         Monotonic seconds, which stand still while the machine sleeps: a page gets its time anew.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it watches, two times, and three ways to see and tell
         self,
         kernel_managers: MappingKernelManager,
         grace_seconds: float,
         load_seconds: float,
         log: Logger,
+        *,
+        is_kept: Callable[[str], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kernel_managers = kernel_managers
         self._grace_seconds = grace_seconds
         self._load_seconds = load_seconds
         self._log = log
+        self._is_kept = is_kept
         self._clock = clock
         self._pages: dict[str, _Page] = {}
         self._task: asyncio.Task[None] | None = None
@@ -131,7 +136,7 @@ class PageReaper:
         if self._kernel_managers.kernel_model(kernel_id)["connections"]:
             page.connected, page.gone_since = True, None
             return False
-        if page.transfer.loading:
+        if page.transfer.loading or self._is_kept(kernel_id):
             page.gone_since = None
             return False
         if page.gone_since is None:

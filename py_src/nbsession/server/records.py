@@ -27,9 +27,18 @@ class SessionRecord:
         The kernel's id.
     base_url
         The server's.
+
+    Attributes
+    ----------
+    running
+        Whether the kernel's process is there.
+    blocks_expiration
+        Whether the kernel asks not to be ended for being idle or for its page being gone.
     """
 
     def __init__(self, kernel_id: str, base_url: str) -> None:
+        self.running = False
+        self.blocks_expiration = False
         self.token = secrets.token_urlsafe(32)
         self.info = SessionInfo(kernel_id=kernel_id, base_url=base_url, bound=False)
         self._owner: str | None = None

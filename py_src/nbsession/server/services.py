@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from jupyter_server import CallContext
-from traitlets import Float, List, Unicode
+from traitlets import Bool, Float, List, Unicode
 from traitlets.config import LoggingConfigurable
 
 from nbsession.core.environment import LinkAddress
@@ -14,10 +14,12 @@ from nbsession.core.environment import LinkAddress
 from .capture import Capture, NoVisitorError, capture, handler_kind
 from .composition import compose_over
 from .credentials import CredentialFilter
+from .expiration import Expiration
+from .lifecycle import Lifecycle
 from .link import LinkServer
 from .page_transfer import PageTransfer
 from .reaper import PageReaper
-from .records import SessionRecords
+from .records import SessionRecord, SessionRecords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +57,12 @@ class NBSession(LoggingConfigurable):
         help="""How long a Voilà page that was sent whole may take to connect to its kernel. A page
         that is still being sent is never given up.""",
     )
+    mend_websocket_delay = Bool(
+        default_value=True,
+        config=True,
+        help="""Whether messages of kernels go to the browser at once (TCP_NODELAY on the kernels'
+        WebSockets). If not, each may wait 40 ms until the browser has acknowledged the last.""",
+    )
 
 
 class SessionServices(NBSession):
@@ -63,7 +71,9 @@ class SessionServices(NBSession):
     def __init__(self, base_url: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.records = SessionRecords(base_url)
-        self.link = LinkServer(self.records, self.log)
+        self.lifecycle = Lifecycle(self.log)
+        self.expiration = Expiration(self.records)
+        self.link = LinkServer(self.records, self.expiration, self.log)
         self.reaper: PageReaper | None = None
         self.binds_preheated = False  # whether Voilà lets us know to whom it hands a kernel out
         self._bound_handlers: WeakSet[JupyterHandler] = WeakSet()
@@ -71,9 +81,14 @@ class SessionServices(NBSession):
     def mount(self, kernel_managers: MappingKernelManager) -> None:
         """See every kernel that a multi-kernel manager starts from now on."""
         compose_over(kernel_managers, self)
+        self.expiration.guard(kernel_managers)
         if self.page_grace_seconds is not None:
             self.reaper = PageReaper(
-                kernel_managers, self.page_grace_seconds, self.page_load_seconds, self.log
+                kernel_managers,
+                self.page_grace_seconds,
+                self.page_load_seconds,
+                self.log,
+                is_kept=self.expiration.is_blocked,
             )
 
     def environment_for(self, kernel_id: str, environ: Mapping[str, str]) -> dict[str, str]:
@@ -121,6 +136,7 @@ class SessionServices(NBSession):
             return
         found = self._capture(kernel_id, handler)
         record.bind(found)
+        self._begin_if_there(record)
         if found is None or handler is None:
             return
         self._bound_handlers.add(handler)
@@ -129,6 +145,23 @@ class SessionServices(NBSession):
             _ = handler.xsrf_token
             if self.reaper is not None:
                 self.reaper.watch(kernel_id, PageTransfer(handler))
+
+    def started(self, kernel_id: str) -> None:
+        """Begin a kernel's session, if it is not only restarted; a preheated one's when bound."""
+        record = self.records.get(kernel_id)
+        if record is not None:
+            record.running = True
+            self._begin_if_there(record)
+
+    def restarting(self, kernel_id: str) -> None:
+        """Forget what a kernel's old process has asked for."""
+        record = self.records.get(kernel_id)
+        if record is not None:
+            record.blocks_expiration = False
+
+    def died(self, kernel_id: str) -> None:
+        """End a kernel's session. The record stays: the user may restart the kernel."""
+        self.lifecycle.end(kernel_id)
 
     def bind_page(self, kernel_id: str, query: str, handler: JupyterHandler) -> bool | None:
         """Add what the page sent of itself; None if no such kernel is known."""
@@ -140,9 +173,14 @@ class SessionServices(NBSession):
 
     def forget(self, kernel_id: str) -> None:
         """Drop what was known of a kernel that has ended."""
+        self.lifecycle.end(kernel_id)
         self.records.forget(kernel_id)
         if self.reaper is not None:
             self.reaper.unwatch(kernel_id)
+
+    def _begin_if_there(self, record: SessionRecord) -> None:
+        if record.running and record.info.bound:
+            self.lifecycle.begin(record)
 
     def _capture(self, kernel_id: str, handler: JupyterHandler | None) -> Capture | None:
         if handler is not None and handler in self._bound_handlers:

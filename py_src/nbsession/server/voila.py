@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import functools
 import types
@@ -14,6 +15,7 @@ from jupyter_server import CallContext
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
 from .services import SessionServices
+from .websocket import mend_delay_of_voila
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -45,10 +47,26 @@ class SessionMappingKernelManager(AsyncMappingKernelManager):
             services = SessionServices(base_url=voila.base_url, parent=voila)
             services.binds_preheated = self._hands_out
             services.mount(self)
+            if services.mend_websocket_delay:
+                mend_delay_of_voila(voila)
         except Exception:
             self.log.exception("nbsession is off: state will be empty in every notebook")
         else:
             self.services = services
+
+    async def shutdown_all(  # type: ignore[override]  # jupyter_client's is async here as well
+        self, *args: Any, **kwargs: Any
+    ) -> None:
+        """Shut down all kernels, and go on to serve the link while their sessions end.
+
+        Voilà calls this on a loop of its own when the loop that served it has stopped.
+        """
+        loop = self.services.link.loop if self.services is not None else None
+        shut_down = super().shutdown_all(*args, **kwargs)
+        if loop is None or loop.is_running() or loop.is_closed():
+            await shut_down
+        else:
+            await asyncio.to_thread(loop.run_until_complete, shut_down)
 
 
 def _binding(

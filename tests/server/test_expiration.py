@@ -1,0 +1,140 @@
+"""state.block_expiration() keeps the culler and the reaper away; so does a cell that runs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from hosts import Host, eventually
+from nbsession.server.expiration import Expiration
+from nbsession.server.records import SessionRecords
+from visitors import write_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CULL = ("--MappingKernelManager.cull_idle_timeout=2", "--MappingKernelManager.cull_interval=1")
+LONGER_SECONDS = 6
+
+
+def _lives_on(host: Host, *kernels: str) -> bool:
+    """Return whether kernels live for longer than the culler and the reaper would let them."""
+    end = time.monotonic() + LONGER_SECONDS
+    while time.monotonic() < end:
+        if not all(host.has_kernel(kernel) for kernel in kernels):
+            return False
+        time.sleep(0.2)
+    return True
+
+
+@pytest.mark.server
+def test_the_culler_stays_away(start_host: Callable[..., Host]) -> None:
+    host = start_host("server", *CULL)
+    other, blocked = host.start_kernel(), host.start_kernel()
+    host.run(
+        blocked,
+        "from nbsession import state\n"
+        "ends = [state.block_expiration(), state.block_expiration()]\n"
+        "with state.block_expiration(): pass",
+    )
+    assert _lives_on(host, blocked)
+    assert not host.has_kernel(other), "the culler works"
+    host.run(blocked, "ends[0](); ends[0]()")
+    assert _lives_on(host, blocked), "one of the two is left"
+    host.run(blocked, "ends[1]()")
+    eventually(lambda: not host.has_kernel(blocked), 15, "it is culled at last")
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("end", ["restart", "unload"])
+def test_a_block_ends_with_who_asked_for_it(start_host: Callable[..., Host], end: str) -> None:
+    host = start_host("server", *CULL)
+    kernel = host.start_kernel()
+    host.run(kernel, "%load_ext nbsession\nstate.block_expiration()")
+    if end == "restart":
+        host.http.post(f"api/kernels/{kernel}/restart").raise_for_status()
+    else:
+        host.run(kernel, "%unload_ext nbsession")
+    eventually(lambda: not host.has_kernel(kernel), 15, "it is culled")
+
+
+@pytest.mark.server
+def test_the_reaper_stays_away(tmp_path: Path, start_host: Callable[..., Host]) -> None:
+    notebook = write_notebook(
+        tmp_path / "v" / "root" / "x.ipynb",
+        "from nbsession import state\n"
+        "if 'stay' in state.session_args: end = state.block_expiration()",
+    )
+    options = ("--NBSession.page_grace_seconds=0.5", "--NBSession.page_load_seconds=0.5")
+    host = start_host("voila", str(notebook), *options, home=tmp_path / "v")
+    httpx.get(f"{host.url}?stay=1", timeout=60).raise_for_status()
+    [blocked] = host.kernels()
+    httpx.get(host.url, timeout=60).raise_for_status()
+    eventually(lambda: len(host.kernels()) == 1, 20, "the other one is reaped")
+    kernel = blocked.cmdline()[-1].rpartition("kernel-")[2].removesuffix(".json")
+    assert blocked.is_running()
+    assert _lives_on(host, kernel)
+    host.run(kernel, "end()")
+    eventually(lambda: not host.kernels(), 15, "it is reaped at last")
+
+
+@pytest.mark.server
+def test_bad_questions(server: Host) -> None:
+    kernel = server.start_kernel()
+    link = server.link_of(kernel)
+    assert link.post("expiration", {"blocked": True}) == {"problem": None}
+    for bad in ({}, {"blocked": 1}, {"blocked": None}):
+        with pytest.raises(OSError, match="the server answered 400"):
+            link.post("expiration", bad)
+
+
+class OwnCuller:
+    """A kernel manager that culls in a way of its own."""
+
+    async def cull_kernels(self) -> None: ...
+
+    async def cull_kernel_if_idle(self, kernel_id: str) -> None: ...
+
+
+def test_a_culler_that_cannot_be_kept_away_is_told() -> None:
+    for unknown in (OwnCuller(), object()):
+        expiration = Expiration(SessionRecords("/"))
+        kernel_managers: Any = unknown
+        expiration.guard(kernel_managers)
+        assert expiration.problem is not None
+        assert type(unknown).__qualname__ in expiration.problem
+
+
+# -- a cell that runs --------------------------------------------------------------------------
+
+
+@pytest.mark.server
+@pytest.mark.slow
+def test_an_awaiting_cell_whose_widget_was_moved_is_not_culled(
+    start_host: Callable[..., Host],
+) -> None:
+    """No tab is open; the widget's message was handled beside the cell, and ended before it."""
+    host = start_host("server", *CULL)
+    kernel = host.start_kernel()
+    with host.client(kernel) as client:
+        host.run(
+            kernel,
+            "import asyncio, ipywidgets\nfrom nbsession import state\n"
+            "slider = ipywidgets.IntSlider()",
+        )
+        comm = host.run(kernel, "print(slider.comm.comm_id)").strip()
+        client.execute(
+            "from pathlib import Path\nPath('began').touch()\n"
+            "for _ in range(80): await asyncio.sleep(0.1)\n"
+            "Path('ended').write_text(str(slider.value))"
+        )
+        eventually((host.root / "began").exists, what="the cell runs")
+        data = {"method": "update", "state": {"value": 42}, "buffer_paths": []}
+        client.shell_channel.send(client.session.msg("comm_msg", {"comm_id": comm, "data": data}))
+    eventually((host.root / "ended").exists, 15, "the cell has ended by itself")
+    assert (host.root / "ended").read_text() == "42"
+    eventually(lambda: not host.has_kernel(kernel), 15, "an idle kernel is culled")
