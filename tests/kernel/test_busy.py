@@ -369,20 +369,28 @@ def test_a_kernel_that_says_so_itself_is_left_alone(kernel: BlockingKernelClient
     check_balanced(kernel)
 
 
-def test_the_mend_can_be_switched_off(loaded: BlockingKernelClient) -> None:
-    if not has_concurrency(loaded):
+def test_the_mend_can_be_switched_off(kernel: BlockingKernelClient) -> None:
+    if not has_concurrency(kernel):
         pytest.skip("this ipykernel handles no message beside a cell")
-    open_comm(loaded)
-    run_cell(
-        loaded,
-        "cells = get_ipython().kernel.dispatch_shell.__closure__\n"
-        "hooks = [c.cell_contents for c in cells if hasattr(c.cell_contents, 'install')]\n"
-        "hooks[0].mends_frozen_widgets = False",
-    )
-    cell = start_cell(loaded, AWAITING)
-    message = send(loaded, "comm_msg", data="last")["header"]["msg_id"]
-    heard = iopub_until_idle(loaded, cell)
+    run_cell(kernel, "import os; os.environ['NBSESSION_MEND_FROZEN_WIDGETS'] = '0'")
+    run_cell(kernel, LOAD)
+    open_comm(kernel)
+    cell = start_cell(kernel, AWAITING)
+    message = send(kernel, "comm_msg", data="last")["header"]["msg_id"]
+    heard = iopub_until_idle(kernel, cell)
     assert not [kind for kind, parent in heard if parent == message and kind in ("busy", "idle")]
+
+
+def test_what_a_page_reports_is_no_user_code(loaded: BlockingKernelClient) -> None:
+    run_cell(loaded, "seen = []\nstate._pages.open()\nown = state._pages.widget.model_id")
+    run_cell(loaded, "state.observe(lambda change: seen.append(change['new']), 'busy')")
+    own = run_cell(loaded, "print(own)").strip()
+    run_cell(loaded, "del seen[:]")
+    content = {"method": "custom", "content": {"kind": "ping"}}
+    message = loaded.session.msg("comm_msg", {"comm_id": own, "data": content})
+    loaded.shell_channel.send(message)
+    # The end of the cell before, and this one: nothing in between.
+    assert run_cell(loaded, "print(seen)") == "[False, True]\n"
 
 
 BLOCKING = """

@@ -180,3 +180,9 @@ def _self_signed(directory: Path) -> tuple[Path, Path]:
         )
     )
     return paths
+
+
+def test_the_mend_of_frozen_widgets_can_be_switched_off(start_host: StartHost) -> None:
+    host = start_host("server", "--NBSession.mend_frozen_widgets=False")
+    kernel = host.start_kernel("notebooks/x.ipynb")
+    assert host.environment_of(kernel)["NBSESSION_MEND_FROZEN_WIDGETS"] == "0"

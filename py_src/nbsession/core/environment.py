@@ -12,6 +12,9 @@ LINK = "NBSESSION_LINK"
 TOKEN = "NBSESSION_TOKEN"  # noqa: S105 - a variable's name
 KERNEL_ID = "NBSESSION_KERNEL_ID"
 
+MEND_FROZEN_WIDGETS = "NBSESSION_MEND_FROZEN_WIDGETS"
+"""``"0"`` leaves ipykernel's widgets as they are; see `nbsession.kernel.message_hooks`."""
+
 
 class LinkAddress:
     """Where a kernel reaches the server that started it; not to be changed.

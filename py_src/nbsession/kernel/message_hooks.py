@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+
+from nbsession.core.environment import MEND_FROZEN_WIDGETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +68,8 @@ class MessageHooks:
     """
 
     def __init__(self, kernel: Any, busy: Busy) -> None:
-        self.mends_frozen_widgets = True
+        self.own_comms: set[str] = set()  # whose messages run no code of the user by themselves
+        self.mends_frozen_widgets = os.environ.get(MEND_FROZEN_WIDGETS) != "0"
         self._kernel = kernel
         self._busy = busy
         self._cells: list[Any] = []
@@ -133,7 +137,7 @@ class MessageHooks:
         if is_silent:
             self._publish("busy", message)
         try:
-            with self._busy:
+            with nullcontext() if self._is_own(message_type, message) else self._busy:
                 yield
         finally:
             if is_cell:
@@ -143,6 +147,9 @@ class MessageHooks:
                 sys.stderr.flush()
                 self._publish("idle", message)
                 self._publish_busy_again()
+
+    def _is_own(self, message_type: str, message: Any) -> bool:
+        return message_type == "comm_msg" and message["content"].get("comm_id") in self.own_comms
 
     def _begin_cell(self, message: Any) -> None:
         with self._cells_lock:

@@ -87,6 +87,7 @@ class Pages:
             is_first = self._widget is None
             self._widget = Page()
             self._widget.on_msg(self._receive)
+            self._runtime.is_no_user_code(self._widget.model_id)
         if is_first:
             self._state.observe(self._note_busy, "busy")
             self._runtime.on_remove(self._close)
@@ -204,10 +205,10 @@ class Pages:
     def _tell(self, kind: str, record: PageRecord | None, content: Mapping[str, Any]) -> None:
         if record is None:
             return
-        self._location_changed()
         if kind == "hello":
             self._end_waiting()
         self._news.tell(kind, record, content)
+        self._location_changed()  # what is shown can wait, what is observed not
 
     def _prune(self, since: float) -> None:
         with self._lock:

@@ -42,6 +42,7 @@ class Publication:
         self._started = False
         self._closed = False
         self._thread: threading.Thread | None = None
+        self._sleeps_until = 0.0  # the thread, if it sleeps
         self._changed = threading.Condition()
 
     def add(self, name: str, read: Callable[[], Any]) -> Callable[[], None]:
@@ -104,7 +105,8 @@ class Publication:
         name = min(self._due, key=lambda name: self._due[name])
         now = self._now()
         if self._due[name] > now:
-            self._wake_thread()
+            if self._due[name] < self._sleeps_until or self._thread is None:
+                self._wake_thread()
             return None
         del self._due[name]
         self._last[name] = now
@@ -127,6 +129,9 @@ class Publication:
                 delay = min(self._due.values()) - self._now() if self._due else None
                 if self._writing or delay is None or delay > 0:
                     # A writer looks for what is due itself when it is done.
-                    self._changed.wait(None if self._writing else delay)
+                    sleep = None if self._writing else delay
+                    self._sleeps_until = float("inf") if sleep is None else self._now() + sleep
+                    self._changed.wait(sleep)
+                    self._sleeps_until = 0.0
                     continue
             self._write_due()

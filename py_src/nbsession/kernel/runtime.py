@@ -44,8 +44,7 @@ class Runtime:
         self._runner: CallbackRunner | None = None
         self._undos: list[Callable[[], object]] = []
         self.lock = threading.RLock()  # also for the parts of `state`
-        if self.kernel is not None:
-            self._hook_into_kernel()
+        self._hooks = self._hook_into_kernel() if self.kernel is not None else None
 
     @property
     def runner(self) -> CallbackRunner:
@@ -79,7 +78,13 @@ class Runtime:
             except Exception as error:  # noqa: BLE001 - the rest comes out all the same
                 show_error(error)
 
-    def _hook_into_kernel(self) -> None:
+    def is_no_user_code(self, comm_id: str) -> None:
+        """Do not count what a page reports on a comm of ours as busy; what it leads to does."""
+        if self._hooks is not None:
+            self._hooks.own_comms.add(comm_id)
+
+    def _hook_into_kernel(self) -> MessageHooks:
         hooks = MessageHooks(self.kernel, self.busy)
         hooks.install()
         self.on_remove(hooks.remove)
+        return hooks

@@ -9,7 +9,7 @@ from jupyter_server import CallContext
 from traitlets import Bool, Float, List, Unicode
 from traitlets.config import LoggingConfigurable
 
-from nbsession.core.environment import LinkAddress
+from nbsession.core.environment import MEND_FROZEN_WIDGETS, LinkAddress
 
 from .capture import Capture, NoVisitorError, capture, handler_kind
 from .composition import compose_over
@@ -63,6 +63,13 @@ class NBSession(LoggingConfigurable):
         help="""Whether messages of kernels go to the browser at once (TCP_NODELAY on the kernels'
         WebSockets). If not, each may wait 40 ms until the browser has acknowledged the last.""",
     )
+    mend_frozen_widgets = Bool(
+        default_value=True,
+        config=True,
+        help="""Whether kernels that load nbsession publish busy and idle for widget messages that
+        ipykernel 7.4 handles beside an awaiting cell without a word: otherwise a widget that is
+        moved meanwhile never reaches the kernel again.""",
+    )
 
 
 class SessionServices(NBSession):
@@ -105,6 +112,8 @@ class SessionServices(NBSession):
         record = self.records.add(kernel_id)
         address = LinkAddress(self.link.listen(), record.token, kernel_id)
         env = {**environ, **address.to_environment()}
+        if not self.mend_frozen_widgets:
+            env[MEND_FROZEN_WIDGETS] = "0"
         if env.get(PREHEAT) == "True":
             # A pool is refilled in the context of the visitor before: nothing of theirs may stay.
             for name in _VOILA_ADDRESSES:
