@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import bundle
+import busy
+import busy_cost
 import first_headers
 import kernel_start
 import load
+import location
+import periodic
+import round_trip
 import table
 import voila_page
 
 if __name__ == "__main__":
-    table.main(load.measure, first_headers.measure, kernel_start.measure, voila_page.measure)
+    table.main(
+        load.measure,
+        first_headers.measure,
+        kernel_start.measure,
+        voila_page.measure,
+        round_trip.measure,
+        location.measure,
+        busy.measure,
+        busy_cost.measure,
+        periodic.measure,
+        bundle.measure,
+    )

@@ -27,6 +27,7 @@ __all__ = [
     "eventually",
     "free_port",
     "fresh_kernel",
+    "run_cell",
     "running",
     "sample_in",
     "write_notebook",

@@ -115,6 +115,25 @@ class Report:
         places = (case, column), (base, column)
         self._expect(what, limit, lambda ours, bare: ours / bare, *places, middle=_lower_quartile)
 
+    def expect_count(self, what: str, count: float, limit: float) -> None:
+        """Promise that something was counted at most `limit` times in the whole run."""
+        self.targets.append(Target(what, count, count, count, limit))
+
+    def note_ratio(self, column: str, case: str, base: str) -> None:
+        """Note how many times another case's median is that of a case."""
+        times = self.median(base, column) / self.median(case, column)
+        self.notes.append(f"{column}: {base} takes {times:.2g} times as long as {case}")
+
+    def note_tails(self, column: str) -> None:
+        """Note the 99th percentile of every case."""
+        found = {case: self.values(case, column) for case in self.samples}
+        told = [
+            f"{case} {_digits(statistics.quantiles(values, n=100, method='inclusive')[-1])}"
+            for case, values in found.items()
+            if len(values) > 1
+        ]
+        self.notes.append(f"{column}, p99: {'; '.join(told)}")
+
     def _expect(
         self,
         what: str,
