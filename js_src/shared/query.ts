@@ -6,7 +6,7 @@
  */
 
 /** Parameters that open the Jupyter server; they never leave the page. */
-export const SECRET_PARAMETERS: readonly string[] = ['token'];
+export const SECRET_PARAMETERS: readonly string[] = ['token', '_xsrf'];
 
 /** The raw query of a URL, without its `?`; '' if there is none. */
 export function queryOf(url: string): string {

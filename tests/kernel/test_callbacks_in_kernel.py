@@ -188,3 +188,30 @@ def test_unload_leaves_no_timer(kernel: BlockingKernelClient) -> None:
         "print(periodic.running, ours, tasks)",
     )
     assert printed == "False [] []\n"
+
+
+def test_a_callback_that_exits_does_not_end_the_kernel(kernel: BlockingKernelClient) -> None:
+    run_cell(
+        kernel,
+        "import sys\nfrom nbsession import state\n"
+        "async def leave(): sys.exit()\n"
+        "future = state.execute(leave)",
+    )
+    printed = run_cell(
+        kernel,
+        "try:\n    await future\nexcept BaseException as error:\n    print(type(error).__name__)",
+    )
+    assert printed == "SystemExit\n"
+    assert run_cell(kernel, "print('alive')") == "alive\n"
+
+
+def test_no_more_threads(kernel: BlockingKernelClient) -> None:
+    printed = run_cell(
+        kernel,
+        "import threading\nfrom nbsession import state\n"
+        "start, threading.Thread.start = threading.Thread.start, None\n"
+        "try:\n    state.execute(print, 'thread')\nexcept TypeError:\n    print('raised')\n"
+        "finally:\n    threading.Thread.start = start",
+    )
+    assert printed == "raised\n"
+    assert run_cell(kernel, "print(state._runtime.busy._depth)") == "1\n", "this cell alone"

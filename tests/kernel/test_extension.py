@@ -50,6 +50,15 @@ def test_unload_takes_the_name_and_the_hooks(kernel: BlockingKernelClient) -> No
     assert run_cell(kernel, "print(state is first)") == "False\n"
 
 
+def test_unload_keeps_the_name_to_the_end_of_its_cell(kernel: BlockingKernelClient) -> None:
+    run_cell(kernel, "%load_ext nbsession\nfirst = state")
+    printed = run_cell(
+        kernel, "%unload_ext nbsession\nimport nbsession\nprint(state is first is nbsession.state)"
+    )
+    assert printed == "True\n"
+    assert run_cell(kernel, "print(state is first)") == "True\n", "it was taken up again"
+
+
 def test_unload_leaves_a_name_of_the_user(kernel: BlockingKernelClient) -> None:
     run_cell(kernel, "%load_ext nbsession\nstate = 'mine'")
     run_cell(kernel, "%unload_ext nbsession")

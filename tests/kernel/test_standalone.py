@@ -107,3 +107,31 @@ def test_a_link_of_another_kernel_is_not_ours() -> None:
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
     )
     assert run.stdout == "None []\n"
+
+
+PLAIN_LOOPS = """
+import asyncio, threading
+from nbsession import state
+
+print(state.execute(lambda: threading.current_thread().name).result())
+print(state.execute(lambda: 1, schedule=False).done())
+
+async def main():
+    callback = state.add_periodic_callback(lambda: None, 10)
+    while callback.counter < 3:
+        await asyncio.sleep(0.01)
+    return await state.execute(lambda: 5, schedule=True)
+
+print([asyncio.run(main()) for _ in range(3)])
+"""
+
+
+def test_plain_process_with_one_loop_after_the_other() -> None:
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PLAIN_LOOPS],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert run.stdout == "MainThread\nTrue\n[5, 5, 5]\n"

@@ -101,12 +101,14 @@ def test_log(server: Host) -> None:
         "from nbsession import state\n"
         "state.log('tea is ready')\n"
         "state.log('first\\nsecond \\x1b[31m', level='error')\n"
-        "state.log('x' * 10_000, level='warning')",
+        "state.log('x' * 1_000_000, level='warning')\n"
+        "state.log('\N{HOT BEVERAGE}' * 8_000 + '\\ud800')",
     )
     assert f"[kernel {kernel}] tea is ready" in server.log
     assert "first\\nsecond \\x1b[31m" in server.log, "no line of the log can be forged"
     assert "x" * 8192 in server.log
     assert "x" * 8193 not in server.log
+    assert "\N{HOT BEVERAGE}" * 8_000 + "\\ud800" in server.log
 
 
 def test_what_is_taken_from_the_environment(server: Host) -> None:

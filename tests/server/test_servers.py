@@ -186,3 +186,12 @@ def test_the_mend_of_frozen_widgets_can_be_switched_off(start_host: StartHost) -
     host = start_host("server", "--NBSession.mend_frozen_widgets=False")
     kernel = host.start_kernel("notebooks/x.ipynb")
     assert host.environment_of(kernel)["NBSESSION_MEND_FROZEN_WIDGETS"] == "0"
+
+
+def test_a_manager_that_is_not_asynchronous(start_host: StartHost) -> None:
+    """Its kernels start, without a session, and the log says why."""
+    manager = "jupyter_server.services.kernels.kernelmanager.MappingKernelManager"
+    host = start_host("server", f"--ServerApp.kernel_manager_class={manager}")
+    kernel = host.start_kernel("notebooks/x.ipynb")
+    assert host.see(kernel, "state.request") is None
+    assert "is not asynchronous; state will be empty in its kernels" in host.log

@@ -84,8 +84,6 @@ def unload_ipython_extension(shell: Any) -> None:
         if active is None or active.parked:
             return
         active.parked = True
-        if shell.user_ns.get("state") is active.state:
-            del shell.user_ns["state"]
     shell.events.register("post_run_cell", _end_of(shell, active))
 
 
@@ -96,6 +94,8 @@ def _end_of(shell: Any, active: _Active) -> Callable[..., None]:
             if not active.parked or getattr(shell, _KEEPER, None) is not active:
                 return
             object.__delattr__(shell, _KEEPER)
+            if shell.user_ns.get("state") is active.state:
+                del shell.user_ns["state"]
         active.state._detach()  # noqa: SLF001 - no name for users, who see all public ones
 
     return end

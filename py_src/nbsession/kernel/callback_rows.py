@@ -86,9 +86,17 @@ class CallbackRows:
                 refuse(row_id, str(error))
 
 
+MAX_PERIOD_MS = 2**31
+"""24 days; what comes from a page may be any whole number."""
+
+
 def _apply(callback: PeriodicCallback, command: Mapping[str, Any]) -> None:
     if command["kind"] == "period":
-        callback.period = command.get("period")
+        period = command.get("period")
+        if isinstance(period, int) and period > MAX_PERIOD_MS:
+            message = f"a period is at most {MAX_PERIOD_MS:,} ms"
+            raise ValueError(message)
+        callback.period = period
     elif command.get("action") == "start":
         callback.start()
     elif command.get("action") == "stop":

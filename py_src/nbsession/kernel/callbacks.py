@@ -84,10 +84,17 @@ class CallbackRunner:
             return
         if not inspect.isawaitable(result):
             self._finish(done, result, None)
-            return
-        task = self.main_loop.loop.create_task(_awaited(result), context=run_in)
+        elif self.main_loop.is_here():
+            self._go_on(result, run_in, done)
+        else:  # in a plain process the main thread may run callbacks too, but has no loop
+            self.main_loop.call_soon(self._go_on, result, run_in, done, context=run_in)
+
+    def _go_on(
+        self, awaitable: Any, context: Context, done: Callable[[Any, BaseException | None], None]
+    ) -> None:
+        task = self.main_loop.loop.create_task(_awaited(awaitable), context=context)
         self._tasks.add(task)
-        task.add_done_callback(lambda task: self._task_ended(task, done), context=run_in)
+        task.add_done_callback(lambda task: self._task_ended(task, done), context=context)
 
     def run_in_thread(
         self,
@@ -102,18 +109,23 @@ class CallbackRunner:
         """
 
         def work() -> None:
+            result, error = None, None
             try:
                 result = callback(*args)
                 if inspect.isawaitable(result):
-                    result = asyncio.run(_awaited(result))
-            except BaseException as error:  # noqa: BLE001 - handed to `done`, which knows what to do
-                self._finish(done, None, error)
-            else:
-                self._finish(done, result, None)
+                    result, error = asyncio.run(_awaited(result))
+            except BaseException as raised:  # noqa: BLE001 - handed to `done`, which knows what to do
+                result, error = None, raised
+            self._finish(done, result, error)
 
         self.busy.enter()
         name = f"nbsession-{getattr(callback, '__name__', 'callback')}"
-        threading.Thread(target=context.copy().run, args=(work,), name=name, daemon=True).start()
+        run = context.copy().run
+        try:
+            threading.Thread(target=run, args=(work,), name=name, daemon=True).start()
+        except BaseException:  # no more threads: nothing will say that it has ended
+            self.busy.leave()
+            raise
 
     def cancel_all(self) -> None:
         """Cancel every async callback that is running."""
@@ -126,10 +138,8 @@ class CallbackRunner:
         self._tasks.discard(task)
         if task.cancelled():
             self._finish(done, None, asyncio.CancelledError())
-        elif error := task.exception():
-            self._finish(done, None, error)
         else:
-            self._finish(done, task.result(), None)
+            self._finish(done, *task.result())
 
     def _finish(
         self,
@@ -143,8 +153,13 @@ class CallbackRunner:
             self.busy.leave()
 
 
-async def _awaited(awaitable: Any) -> Any:
-    return await awaitable
+async def _awaited(awaitable: Any) -> tuple[Any, BaseException | None]:
+    try:
+        return await awaitable, None
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a task that raises SystemExit stops its loop
+        return None, error
 
 
 def show_unless_cancelled(_result: Any, error: BaseException | None) -> None:

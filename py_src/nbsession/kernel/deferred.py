@@ -72,7 +72,7 @@ class Deferred(Output):  # type: ignore[misc]  # ipywidgets has no types
         check_callable(fn)
         super().__init__(outputs=_placeholder_outputs(placeholder))
         self._fn: Callback | None = fn
-        runtime.on_remove(self._drop)
+        self._forget = runtime.on_remove(self._drop)
         loading.onload(self._run)
 
     def _drop(self) -> None:
@@ -80,6 +80,7 @@ class Deferred(Output):  # type: ignore[misc]  # ipywidgets has no types
 
     def _run(self) -> Awaitable[None] | None:
         fn, self._fn = self._fn, None
+        self._forget()
         if fn is None:
             return None
         capture = OutputCapture()

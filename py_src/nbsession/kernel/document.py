@@ -102,7 +102,12 @@ class Document(HasTraits):
                     self._follower = None
                     return
                 self._outdated = False
-            self._show(self._pages.current)
+            try:
+                self._show(self._pages.current)
+            except BaseException:  # an interrupt of an observer: the next report is followed again
+                with self._lock:
+                    self._follower = None
+                raise
 
     def _show(self, page: PageRecord | None) -> None:
         if page is None:

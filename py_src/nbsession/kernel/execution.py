@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,6 +38,7 @@ class Executor:
         self._main_loop = runtime.main_loop
         self._queue = TimerQueue(runtime.main_loop, Busy(lambda _busy: None))  # no user's code
         self._waiting: set[CallbackFuture] = set()
+        self._is_plain = runtime.kernel is None
         runtime.on_remove(self._close)
 
     def execute(
@@ -60,11 +62,17 @@ class Executor:
         finally:
             del future  # an error refers to this frame, and must not keep the Future that holds it
 
+    def _is_main(self) -> bool:
+        """Whether this is the main thread; a plain process has its loop on another."""
+        return self._main_loop.is_here() or (
+            self._is_plain and threading.current_thread() is threading.main_thread()
+        )
+
     def _check_schedule(self, schedule: object) -> None:
         if not (schedule in ("auto", "thread") or schedule is True or schedule is False):
             message = f'schedule must be "auto", True, False or "thread", got {schedule!r}'
             raise ValueError(message)
-        if schedule is False and not self._main_loop.is_here():
+        if schedule is False and not self._is_main():
             message = (
                 "schedule=False runs a callback at once, which only the main thread may; on this "
                 'thread use schedule="auto" or True'
@@ -73,7 +81,7 @@ class Executor:
 
     def _is_now(self, callback: Callback, schedule: object) -> bool:
         if schedule == "auto":
-            return self._main_loop.is_here() and not _is_async(callback)
+            return self._is_main() and not _is_async(callback)
         return schedule is False
 
     def _run(self, call: _Call, context: Context) -> None:

@@ -55,13 +55,15 @@ class Expiration:
         self._runtime = runtime
         self._blocks: set[ExpirationBlock] = set()
         self._told = False
+        self._registered = False
         self._lock = threading.Lock()  # also over the post: the server must hear the last word last
 
     def block(self) -> ExpirationBlock:
         """Keep the kernel alive until every block has been released."""
         block = ExpirationBlock(self)
         with self._lock:
-            if not self._blocks and not self._told:
+            if not self._registered:
+                self._registered = True
                 self._runtime.on_remove(self._release_all)
             self._blocks.add(block)
             self._tell()

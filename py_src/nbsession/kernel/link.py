@@ -78,7 +78,9 @@ class Link:
 
     def post(self, path: str, data: Mapping[str, Any]) -> Any:
         """Send JSON and return the JSON that the server answers. Raises as `get` does."""
-        return self._request("POST", path, json.dumps(data).encode(), 0)
+        # UTF-8, with lone surrogates as json.loads reads them: escapes would take up to six bytes.
+        body = json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        return self._request("POST", path, body, 0)
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:
         kind, _, place = self._address.url.partition(":")

@@ -32,6 +32,8 @@ class MainLoop:
     def __init__(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> None:
         self.loop = loop
         self.thread_id = thread_id
+        self.moves = 0
+        self._may_move = False
 
     @classmethod
     def of_kernel(cls, kernel: Any) -> MainLoop:
@@ -47,24 +49,36 @@ class MainLoop:
     @classmethod
     def of_process(cls) -> MainLoop:
         """Return the running loop of a plain process; if none runs, one of a thread of its own."""
-        try:
-            return cls(asyncio.get_running_loop(), threading.get_ident())
-        except RuntimeError:
-            loop = asyncio.new_event_loop()
-            thread = threading.Thread(target=loop.run_forever, name="nbsession", daemon=True)
-            thread.start()
-            return cls(loop, thread.ident or 0)
+        main_loop = cls(*_loop_of_process())
+        main_loop._may_move = True
+        return main_loop
+
+    def follow(self) -> int:
+        """Go on with the process's next loop if this one has ended, as `asyncio.run` ends its own.
+
+        Returns
+        -------
+        int
+            How often that has happened: what was set to come on an old loop never will.
+        """
+        if self._may_move and self.loop.is_closed():
+            self.loop, self.thread_id = _loop_of_process()
+            self.moves += 1
+        return self.moves
 
     def is_here(self) -> bool:
         """Whether this code runs on the loop's thread."""
+        self.follow()
         return threading.get_ident() == self.thread_id
 
     def time(self) -> float:
         """Return the loop's time in seconds, monotonic."""
+        self.follow()
         return self.loop.time()
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context) -> None:
         """Call on the loop's thread, at its next turn. From any thread."""
+        self.follow()
         self.loop.call_soon_threadsafe(callback, *args, context=context.copy())
 
     def call_at(
@@ -72,3 +86,13 @@ class MainLoop:
     ) -> asyncio.TimerHandle:
         """Call at a time of the loop. Only from the loop's thread; elsewhere use `call_soon`."""
         return self.loop.call_at(when, callback, *args, context=context.copy())
+
+
+def _loop_of_process() -> tuple[asyncio.AbstractEventLoop, int]:
+    try:
+        return asyncio.get_running_loop(), threading.get_ident()
+    except RuntimeError:
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name="nbsession", daemon=True)
+        thread.start()
+        return loop, thread.ident or 0

@@ -160,7 +160,8 @@ class MessageHooks:
             self._cells.remove(message)
 
     def _end_loading_cell(self) -> None:
-        cell, self._loading_cell = self._loading_cell, None
+        with self._cells_lock:  # a subshell's idle may come at the same time
+            cell, self._loading_cell = self._loading_cell, None
         if cell is not None:
             self._end_cell(cell)
             self._busy.leave()
@@ -202,9 +203,10 @@ class MessageHooks:
             concurrent = _concurrent.get()
             if concurrent is not None:
                 concurrent.published = True
-            if self._loading_cell is not None and status == "idle" and channel == "shell":
+            cell = self._loading_cell
+            if cell is not None and status == "idle" and channel == "shell":
                 ended = parent or self._kernel.get_parent("shell")
-                if ended.get("header") == self._loading_cell.get("header"):
+                if ended.get("header") == cell.get("header"):
                     self._end_loading_cell()
             return original(status, channel, parent, *args, **options)
 

@@ -152,16 +152,21 @@ class Navigation:
             if self._unsent is None:
                 return
             is_first, self._in_turn = not self._in_turn, True
-            waits = self._unsent.reload or not is_first
+        if is_first:  # before anything that may be interrupted
+            context = self._runtime.runner.context()
+            self._runtime.main_loop.call_soon(self._end_turn, context=context)
+        with self._lock:
+            waits = self._has_to_wait(is_first)
             if waits and self._timer is None:
                 self._timer = threading.Timer(HELD_UP_SECONDS, self._send_held_up)
                 self._timer.daemon, self._timer.name = True, "nbsession-navigation"
                 self._timer.start()
         if not waits:
             self._send_now()
-        if is_first:
-            context = self._runtime.runner.context()
-            self._runtime.main_loop.call_soon(self._end_turn, context=context)
+
+    def _has_to_wait(self, is_first: bool) -> bool:
+        # Another thread may have sent it.
+        return self._unsent is not None and (self._unsent.reload or not is_first)
 
     def end(self) -> None:
         """Send nothing more."""
@@ -198,16 +203,18 @@ class Navigation:
                 self._has_pushed |= leaving.history == "push"
                 self._sent_parts |= leaving.parts
                 parts = _wire_parts(self._sent_parts)
-            self._pages.send(
-                {
-                    "kind": "navigate",
-                    "parts": parts,
-                    "history": history,
-                    "reload": leaving.reload,
-                }
-            )
-            with self._lock:
-                self._leaving = None
+            try:
+                self._pages.send(
+                    {
+                        "kind": "navigate",
+                        "parts": parts,
+                        "history": history,
+                        "reload": leaving.reload,
+                    }
+                )
+            finally:
+                with self._lock:
+                    self._leaving = None
 
 
 def _wire_parts(parts: Mapping[str, str]) -> LocationParts:

@@ -109,6 +109,10 @@ def _text(value: object) -> str:
 
 
 def _number(value: object, default: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return default
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # JSON has whole numbers of any size
+        return default
+    return number if math.isfinite(number) else default

@@ -159,6 +159,7 @@ class PageState(StateParts):
             if follows:
                 follows = False
                 self.unobserve(follow, "busy")
+                forget()
 
         def rest() -> None:
             if follows:
@@ -167,5 +168,5 @@ class PageState(StateParts):
 
         setattr(widget, trait, self.busy)
         self.observe(follow, "busy")
-        self._runtime.on_remove(rest)
+        forget = self._runtime.on_remove(rest)
         return end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +62,22 @@ class Runtime:
         """The loop on which user code runs."""
         return self.runner.main_loop
 
-    def on_remove(self, undo: Callable[[], object]) -> None:
-        """Call something when the session is taken out; the last one first."""
+    def on_remove(self, undo: Callable[[], object]) -> Callable[[], None]:
+        """Call something when the session is taken out; the last one first.
+
+        Returns
+        -------
+        callable
+            Forgets it: what is long over must not be kept.
+        """
         with self.lock:
             self._undos.append(undo)
+
+        def forget() -> None:
+            with self.lock, suppress(ValueError):
+                self._undos.remove(undo)
+
+        return forget
 
     def remove(self) -> None:
         """Take everything out of the process that this session has put there."""

@@ -73,8 +73,6 @@ class Session:
             return SessionInfo(kernel_id=self.kernel_id)
 
     def _suffices(self, known: SessionInfo, need: Need) -> bool:
-        if need == "server":
-            return True
         return known.bound and not (need == "page" and known.page_pending)
 
     def _ask(self, link: Link, need: Need) -> SessionInfo:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nbsession.core.request import Request
     from nbsession.core.user import User
 
+MAX_LOG_CHARACTERS = 8192
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 _log = logging.getLogger("nbsession")
@@ -121,7 +122,8 @@ class State(PageState, CallbackState):
         link = self._session.link
         if link is not None and link.usable:
             try:
-                link.post("log", {"message": str(message), "level": level})
+                text = str(message)[:MAX_LOG_CHARACTERS]
+                link.post("log", {"message": text, "level": level})
             except LinkError as error:
                 _log.warning("not in the server's log, %s", error)
             else:

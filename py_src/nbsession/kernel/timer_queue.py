@@ -97,6 +97,7 @@ class TimerQueue:
         self._numbers = itertools.count(1)
         self._handle: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
+        self._moves = main_loop.moves
         self._not_before = 0.0
         self._context = contextvars.Context()
         self._lock = threading.Lock()
@@ -107,9 +108,13 @@ class TimerQueue:
 
     def set(self, timer: Timer, when: float) -> None:
         """Set a timer; see `Timer.set`."""
+        moves = self.main_loop.follow()
         with self._lock:
             if self.closed:
                 return
+            if moves != self._moves:
+                self._moves, self._armed_for, self._handle = moves, float("inf"), None
+                self.firing = False
             self._forget(timer)
             timer.entry = [when, next(self._numbers), timer]
             heapq.heappush(self._entries, timer.entry)

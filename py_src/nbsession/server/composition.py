@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
+from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_async
 from traitlets.utils.importstring import import_item
 
@@ -59,7 +61,7 @@ class SessionKernelMixin:
 
     async def start_kernel(self, *args: Any, **kwargs: Any) -> Any:
         """Start the kernel with the link's variables in its environment."""
-        watcher = _watchers.get(self.parent)
+        watcher = _watcher_of(self)
         if watcher is None:
             return await super().start_kernel(*args, **kwargs)  # type: ignore[misc]
         kernel_id = self.kernel_id or kwargs.get("kernel_id", "")
@@ -84,7 +86,7 @@ class SessionKernelMixin:
 
     async def restart_kernel(self, *args: Any, **kwargs: Any) -> Any:
         """Restart the kernel: not the end of its session, unless that fails."""
-        watcher = _watchers.get(self.parent)
+        watcher = _watcher_of(self)
         if watcher is None:
             return await super().restart_kernel(*args, **kwargs)  # type: ignore[misc]
         self._stop_death_watch()
@@ -105,13 +107,15 @@ class SessionKernelMixin:
         try:
             return await super().shutdown_kernel(now=now, restart=restart)  # type: ignore[misc]
         finally:
-            watcher = _watchers.get(self.parent)
+            watcher = _watcher_of(self)
             if watcher is not None and not restart:
                 watcher.forget(self.kernel_id)
 
     def _start_death_watch(self, watcher: KernelWatcher) -> None:
         # Without autorestart jupyter_client does not look whether the process is there.
-        self._death_watch = asyncio.create_task(self._watch_for_death(watcher))
+        self._death_watch = asyncio.create_task(
+            self._watch_for_death(watcher), context=contextvars.Context()
+        )
 
     def _stop_death_watch(self) -> None:
         if self._death_watch is not None:
@@ -124,14 +128,25 @@ class SessionKernelMixin:
         watcher.died(self.kernel_id)
 
 
+def _watcher_of(manager: Any) -> KernelWatcher | None:
+    return None if manager.parent is None else _watchers.get(manager.parent)
+
+
 def compose_over(kernel_managers: MultiKernelManager, watcher: KernelWatcher) -> None:
     """Show a watcher every kernel that a multi-kernel manager starts from now on.
 
     The class that is configured there stays in charge: ours is made over it, and set by the public
     trait ``MultiKernelManager.kernel_manager_class``.
     """
+    configured = kernel_managers.kernel_manager_class
+    if not issubclass(import_item(configured), AsyncKernelManager):
+        # Nothing awaits what our methods would return there, and no kernel would start.
+        kernel_managers.log.warning(
+            "nbsession: %s is not asynchronous; state will be empty in its kernels", configured
+        )
+        return
     _watchers[kernel_managers] = watcher
-    kernel_managers.kernel_manager_class = composed_manager(kernel_managers.kernel_manager_class)
+    kernel_managers.kernel_manager_class = composed_manager(configured)
 
 
 def composed_manager(configured: str) -> str:

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _HEADERS = ("authorization", "proxy-authorization", "x-xsrftoken", "x-csrftoken")
+_URL_HEADERS = (  # the others are those of proxies
+    "referer",
+    "x-forwarded-uri",
+    "x-original-uri",
+    "x-original-url",
+    "x-rewrite-url",
+)
 _COOKIES = ("_xsrf", "username-*", "jupyterhub-*")
 _PARAMETERS = ("token", "_xsrf")
 
@@ -69,8 +76,11 @@ class CredentialFilter:
                     value = self._cookie_header(value)  # noqa: PLW2901 - the same header, filtered
                     if not value:
                         continue
-                case "referer":
-                    value = self.url(value)  # noqa: PLW2901 - the same header, filtered
+                case header if header in _URL_HEADERS:
+                    try:
+                        value = self.url(value)  # noqa: PLW2901 - the same header, filtered
+                    except ValueError:  # what is no URL may still hold a token
+                        continue
             kept.append((name, value))
         return kept
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextvars
 import os
 import shutil
 import socket
@@ -83,7 +84,8 @@ class LinkServer:
             self._server = HTTPServer(
                 application, max_body_size=MAX_BODY_BYTES, max_header_size=MAX_BODY_BYTES
             )
-            self._server.add_sockets(sockets)
+            # Not in the context of the visitor whose kernel happens to be the first.
+            contextvars.Context().run(self._server.add_sockets, sockets)
             self.loop = asyncio.get_running_loop()
         return self._url
 
@@ -142,6 +144,7 @@ def _remove_stale(root: Path) -> None:
         if status.st_uid != os.getuid() or time.time() - status.st_mtime < _STALE_SECONDS:
             continue
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.setblocking(False)  # noqa: FBT003 - the standard library's signature
             try:
                 probe.connect(str(path))
             except ConnectionRefusedError:

@@ -7,6 +7,7 @@ a page closed while it was still rendering do not.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -106,7 +107,9 @@ class PageReaper:
         """Look after a kernel from now on, whose page is being sent."""
         self._pages[kernel_id] = _Page(transfer)
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task = asyncio.get_running_loop().create_task(
+                self._run(), context=contextvars.Context()
+            )
 
     def unwatch(self, kernel_id: str) -> None:
         """Leave a kernel alone that has ended."""
@@ -115,17 +118,19 @@ class PageReaper:
     async def _run(self) -> None:
         while self._pages:
             await asyncio.sleep(_LOOK_SECONDS)
-            for kernel_id in self.look():
-                await self._end(kernel_id)
+            for kernel_id in tuple(self._pages):
+                # Looked at just before: while others end, a page may come back.
+                if self.is_up(kernel_id):
+                    await self._end(kernel_id)
 
-    def look(self) -> list[str]:
-        """Return the kernels whose time is up."""
-        now = self._clock()
-        return [
-            kernel_id
-            for kernel_id, page in tuple(self._pages.items())
-            if self._is_up(kernel_id, page, now)
-        ]
+    def is_up(self, kernel_id: str) -> bool:
+        """Look after a kernel's page; return whether its time is up."""
+        page = self._pages.get(kernel_id)
+        try:
+            return page is not None and self._is_up(kernel_id, page, self._clock())
+        except Exception:  # noqa: BLE001 - logged, and the other pages are looked after
+            self._log.exception("nbsession: cannot look after the page of kernel %s", kernel_id)
+            return False
 
     def _is_up(self, kernel_id: str, page: _Page, now: float) -> bool:
         if kernel_id not in self._kernel_managers:

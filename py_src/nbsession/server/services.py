@@ -170,6 +170,7 @@ class SessionServices(NBSession):
 
     def died(self, kernel_id: str) -> None:
         """End a kernel's session. The record stays: the user may restart the kernel."""
+        self.restarting(kernel_id)
         self.lifecycle.end(kernel_id)
 
     def bind_page(self, kernel_id: str, query: str, handler: JupyterHandler) -> bool | None:

@@ -1,0 +1,34 @@
+"""What opens a Jupyter server does not get through, wherever it stands."""
+
+from __future__ import annotations
+
+import pytest
+
+from nbsession.server.credentials import CredentialFilter
+
+
+@pytest.mark.parametrize(
+    ("header", "kept"),
+    [
+        (("Authorization", "token x"), []),
+        (("PROXY-AUTHORIZATION", "x"), []),
+        (("X-XSRFToken", "x"), []),
+        (("Accept", "text/html"), [("Accept", "text/html")]),
+        (("Cookie", "_xsrf=1; username-h-8888=2; jupyterhub-user-a=3; mine=4"), []),
+        (("Cookie", "a=1; _xsrf=2; b=3"), [("Cookie", "a=1; b=3")]),
+        (("Referer", "http://h/lab?token=x&a=%20+"), [("Referer", "http://h/lab?a=%20+")]),
+        (("X-Original-URI", "/voila?token=x&a=1"), [("X-Original-URI", "/voila?a=1")]),
+        (("X-Forwarded-Uri", "/voila?a=1&TOKEN=x"), [("X-Forwarded-Uri", "/voila?a=1")]),
+        (("X-Original-URL", "http://[broken?token=x"), []),
+    ],
+)
+def test_headers(header: tuple[str, str], kept: list[tuple[str, str]]) -> None:
+    assert CredentialFilter(login_cookie="mine").headers([header]) == kept
+
+
+def test_keep() -> None:
+    keep = CredentialFilter(keep=["Authorization", "jupyterhub-*"])
+    assert keep.headers([("authorization", "x"), ("Cookie", "jupyterhub-user-a=3; _xsrf=1")]) == [
+        ("authorization", "x"),
+        ("Cookie", "jupyterhub-user-a=3"),
+    ]
