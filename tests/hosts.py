@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 START_SECONDS = 60
-STOP_SECONDS = 20
+STOP_SECONDS = 40
 
 MODULES = {
     "server": "jupyter_server",

@@ -381,6 +381,20 @@ def test_the_mend_can_be_switched_off(kernel: BlockingKernelClient) -> None:
     assert not [kind for kind, parent in heard if parent == message and kind in ("busy", "idle")]
 
 
+@pytest.mark.parametrize("method", ["request_state", "request_states"])
+def test_a_page_that_asks_for_states_sees_what_is_when_nobody_asks(
+    loaded: BlockingKernelClient, method: str
+) -> None:
+    run_cell(
+        loaded, "import ipywidgets\ntext = ipywidgets.Text()\nstate.sync_busy(text, 'disabled')"
+    )
+    comm = run_cell(loaded, "print(text.model_id)").strip()
+    run_cell(loaded, "seen = []\nstate.observe(lambda change: seen.append(change['new']), 'busy')")
+    message = loaded.session.msg("comm_msg", {"comm_id": comm, "data": {"method": method}})
+    loaded.shell_channel.send(message)
+    assert run_cell(loaded, "print(seen)") == "[False, True]\n"
+
+
 def test_what_a_page_reports_is_no_user_code(loaded: BlockingKernelClient) -> None:
     run_cell(loaded, "seen = []\nstate._pages.open()\nown = state._pages.widget.model_id")
     run_cell(loaded, "state.observe(lambda change: seen.append(change['new']), 'busy')")

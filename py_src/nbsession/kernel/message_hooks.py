@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MESSAGE_TYPES = ("execute_request", "comm_open", "comm_msg", "comm_close")
 """The messages that run user code."""
 
+_STATES_TARGET = "jupyter.widget.control"
+_STATE_REQUESTS = ("request_state", "request_states")
+
 
 def in_cell() -> bool:
     """Whether this code was called from a cell, found on the stack: IPython does not tell."""
@@ -137,7 +140,7 @@ class MessageHooks:
         if is_silent:
             self._publish("busy", message)
         try:
-            with nullcontext() if self._is_own(message_type, message) else self._busy:
+            with nullcontext() if self._runs_no_user_code(message_type, message) else self._busy:
                 yield
         finally:
             if is_cell:
@@ -148,8 +151,16 @@ class MessageHooks:
                 self._publish("idle", message)
                 self._publish_busy_again()
 
-    def _is_own(self, message_type: str, message: Any) -> bool:
-        return message_type == "comm_msg" and message["content"].get("comm_id") in self.own_comms
+    def _runs_no_user_code(self, message_type: str, message: Any) -> bool:
+        content = message["content"]
+        if message_type == "comm_open":
+            return bool(content.get("target_name") == _STATES_TARGET)
+        # A page that asks for the widgets' states must not be shown what its asking changes: the
+        # change that follows comes before it has made its models, and is lost.
+        return message_type == "comm_msg" and (
+            content.get("comm_id") in self.own_comms
+            or content.get("data", {}).get("method") in _STATE_REQUESTS
+        )
 
     def _begin_cell(self, message: Any) -> None:
         with self._cells_lock:
