@@ -157,9 +157,10 @@ class MessageHooks:
             return bool(content.get("target_name") == _STATES_TARGET)
         # A page that asks for the widgets' states must not be shown what its asking changes: the
         # change that follows comes before it has made its models, and is lost.
+        data = content.get("data")  # of a comm that is no widget's: any JSON
         return message_type == "comm_msg" and (
             content.get("comm_id") in self.own_comms
-            or content.get("data", {}).get("method") in _STATE_REQUESTS
+            or (isinstance(data, dict) and data.get("method") in _STATE_REQUESTS)
         )
 
     def _begin_cell(self, message: Any) -> None:
