@@ -307,3 +307,12 @@ def run_cell(client: BlockingKernelClient, code: str, seconds: float = 60) -> st
     content = reply["content"]
     assert content["status"] == "ok", "\n".join(content.get("traceback", [str(content)]))
     return "".join(printed)
+
+
+def handles_messages_beside_cells(client: BlockingKernelClient) -> bool:
+    """Whether the kernel's ipykernel (7.4 and newer) handles comm messages while a cell awaits."""
+    code = (
+        "import inspect\nfrom ipykernel.kernelbase import Kernel\n"
+        "print('concurrent' in inspect.signature(Kernel.dispatch_shell).parameters)"
+    )
+    return run_cell(client, code) == "True\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosts import run_cell
+from hosts import handles_messages_beside_cells, run_cell
 from nbsession.kernel.busy import Busy
 
 if TYPE_CHECKING:
@@ -283,14 +283,6 @@ def test_unload_takes_the_hooks_out(kernel: BlockingKernelClient) -> None:
 # -- widgets while a cell awaits: ipykernel 7.4 handles their messages beside it -------------------
 
 
-def has_concurrency(client: BlockingKernelClient) -> bool:
-    code = (
-        "import inspect\nfrom ipykernel.kernelbase import Kernel\n"
-        "print('concurrent' in inspect.signature(Kernel.dispatch_shell).parameters)"
-    )
-    return run_cell(client, code) == "True\n"
-
-
 AWAITING = """
 import asyncio
 print("started", flush=True)
@@ -302,7 +294,7 @@ for _ in range(400):
 
 
 def test_concurrent_messages_get_busy_and_idle(loaded: BlockingKernelClient) -> None:
-    if not has_concurrency(loaded):
+    if not handles_messages_beside_cells(loaded):
         pytest.skip("this ipykernel handles no message beside a cell")
     open_comm(loaded)
     cell = start_cell(loaded, AWAITING)
@@ -326,7 +318,7 @@ def next_status(client: BlockingKernelClient) -> tuple[str, str]:
 
 
 def test_concurrent_messages_in_the_loading_cell(kernel: BlockingKernelClient) -> None:
-    if not has_concurrency(kernel):
+    if not handles_messages_beside_cells(kernel):
         pytest.skip("this ipykernel handles no message beside a cell")
     run_cell(kernel, "class state: busy = True")
     open_comm(kernel)
@@ -354,7 +346,7 @@ object.__setattr__(kernel, "dispatch_shell", dispatch_shell)
 
 
 def test_a_kernel_that_says_so_itself_is_left_alone(kernel: BlockingKernelClient) -> None:
-    if not has_concurrency(kernel):
+    if not handles_messages_beside_cells(kernel):
         pytest.skip("this ipykernel handles no message beside a cell")
     run_cell(kernel, MENDED_UPSTREAM)
     run_cell(kernel, LOAD)
@@ -370,7 +362,7 @@ def test_a_kernel_that_says_so_itself_is_left_alone(kernel: BlockingKernelClient
 
 
 def test_the_mend_can_be_switched_off(kernel: BlockingKernelClient) -> None:
-    if not has_concurrency(kernel):
+    if not handles_messages_beside_cells(kernel):
         pytest.skip("this ipykernel handles no message beside a cell")
     run_cell(kernel, "import os; os.environ['NBSESSION_MEND_FROZEN_WIDGETS'] = '0'")
     run_cell(kernel, LOAD)

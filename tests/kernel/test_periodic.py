@@ -169,7 +169,7 @@ threads = set()
 periodic = state.add_periodic_callback(lambda: threads.add(threading.get_ident()), 5, count=3)
 while periodic.running:
     time.sleep(0.005)
-loop_thread = state.execute(threading.get_ident).result(10)
+loop_thread = state.execute(threading.get_ident, schedule=True).result(10)
 print(periodic.counter, threads == {loop_thread}, loop_thread != threading.get_ident())
 seen = state.defer(lambda: 6 * 7)
 while "42" not in str(seen.outputs):
