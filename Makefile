@@ -111,10 +111,8 @@ imports: $(INSTALLED)
 test-js: $(INSTALLED)
 	npm test --silent
 
-# Kernels and servers take their ports from the system between two looks, and a busy machine makes
-# browsers miss their time: what fails is tried again, and told (R). What fails three times has failed.
 test-py: $(INSTALLED) browser
-	$(BIN)/pytest tests --reruns 2
+	$(BIN)/pytest tests
 
 # A user's machine has no Node: the wheel and the sdist must do without.
 test-wheel: wheel
