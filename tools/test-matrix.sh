@@ -11,7 +11,8 @@ pins() {
   case $1 in
     oldest)
       echo 'jupyter_server==2.14.*' 'jupyterlab==4.4.*' 'notebook==7.4.*' 'voila==0.5.8' \
-        'ipykernel==6.29.*' 'ipywidgets==8.1.*' 'anywidget==0.9.18' 'traitlets==5.14.*'
+        'ipykernel==6.29.*' 'ipywidgets==8.1.*' 'anywidget==0.9.18' 'traitlets==5.14.*' \
+        'croniter==1.4.*' 'tzlocal==5.0.*'
       ;;
     ipykernel-6.29) echo 'ipykernel==6.29.*' ;;
     ipykernel-7.3) echo 'ipykernel==7.3.*' ;;

@@ -15,3 +15,59 @@ class LinkRefusedError(LinkError):
 
 class LinkProtocolError(LinkError):
     """Kernel and server run versions of nbsession that do not understand each other."""
+
+
+class LinkAnswerError(LinkError):
+    """The server answered that it cannot do what it was asked.
+
+    Parameters
+    ----------
+    message
+        Why, for people.
+    status
+        Of HTTP.
+    kind
+        Why, in a word of the link's; empty if the server did not say.
+    """
+
+    def __init__(self, message: str, status: int, kind: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+
+
+class TaskExistsWarning(UserWarning):
+    """A task of this name is there already, with another callback or schedule; nothing changed."""
+
+
+class TaskExistsError(ValueError):
+    """The name is taken by a task that may not be replaced from here."""
+
+
+class NoSuchTaskError(KeyError):
+    """No task of this name is there."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"no task named {self.name!r}; `state.tasks` lists those that are there"
+
+
+class NotRunnableError(RuntimeError):
+    """The task runs elsewhere: on a server that has its setup script, folder and interpreter."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} cannot run here: this server lacks its setup script, folder or interpreter; "
+            "the server that scheduled it has them"
+        )
+
+
+class StoreError(RuntimeError):
+    """The tasks cannot be kept: the message says why, and what to do."""
+
+
+class StoreBusyError(StoreError):
+    """Another process holds the database; the same call may go through in a moment."""

@@ -1,0 +1,137 @@
+"""Callables by name: which can be imported elsewhere, and which are the same."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import os
+import sys
+from importlib.machinery import PathFinder
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
+_NAMED = (FunctionType, BuiltinFunctionType, type)
+"""What a module holds only once under one qualified name."""
+
+_BOUND = (MethodType, BuiltinFunctionType)
+"""Made anew each time that they are asked for."""
+
+
+class CallableReference(NamedTuple):
+    """Where another process finds a callable.
+
+    Attributes
+    ----------
+    module, qualname
+        Of the callable.
+    folder
+        Absolute path of the folder that has to be importable for it: the one that the top module's
+        file lies in; the standard library's for a module without a file.
+    """
+
+    module: str
+    qualname: str
+    folder: str
+
+
+class UnwrappedCall(NamedTuple):
+    """A callable without the arguments that a `functools.partial` has bound to it."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
+def unwrap(callback: Callable[..., Any]) -> UnwrappedCall:
+    """Take a `functools.partial` apart; anything else has no bound arguments."""
+    if type(callback) is functools.partial:
+        return UnwrappedCall(callback.func, callback.args, callback.keywords)
+    return UnwrappedCall(callback, (), {})
+
+
+def name_of(function: object) -> tuple[str, str]:
+    """Return a callable's module and qualified name, for people; those of its class if need be."""
+    qualname = getattr(function, "__qualname__", None)
+    named = function if isinstance(qualname, str) else type(function)
+    return str(getattr(named, "__module__", None) or "builtins"), str(named.__qualname__)  # type: ignore[attr-defined]  # either has one
+
+
+def is_async(callback: Callable[..., Any]) -> bool:
+    """Whether calling it gives a coroutine, as far as it says so."""
+    function = unwrap(callback).function
+    call = getattr(function, "__call__", None)  # noqa: B004 - an object's, which may be async
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
+def is_same(one: object, other: object) -> bool:
+    """Whether two callables are one: the same object, or of one module and qualified name.
+
+    The latter holds for functions and classes, also after their module or cell has run again; it
+    does not for methods, whose objects may differ.
+    """
+    if one is other or (isinstance(one, _BOUND) and one == other):
+        return True
+    if not (isinstance(one, _NAMED) and isinstance(other, _NAMED)):
+        return False
+    return one.__module__ is not None and name_of(one) == name_of(other)
+
+
+def load_callable(module: str, qualname: str) -> Any:
+    """Import a module and return what it holds under a qualified name.
+
+    Raises
+    ------
+    ImportError
+        If the module cannot be imported; or whatever its code raises.
+    AttributeError
+        If it holds nothing under the name.
+    """
+    return functools.reduce(getattr, qualname.split("."), importlib.import_module(module))
+
+
+def find_reference(function: Callable[..., Any]) -> CallableReference | None:
+    """Return where another process of this environment finds a callable; None if nowhere.
+
+    Nowhere are those of ``__main__``, lambdas, closures, methods bound to an object, and callables
+    that their module does not hold (any more).
+    """
+    module: object = getattr(function, "__module__", None)
+    qualname: object = getattr(function, "__qualname__", None)
+    if not isinstance(module, str) or module == "__main__" or not isinstance(qualname, str):
+        return None
+    try:
+        held = load_callable(module, qualname)
+    except Exception:  # noqa: BLE001 - whatever a module's code raises, it cannot be imported
+        return None
+    if held is not function and not (isinstance(held, MethodType) and held == function):
+        return None
+    folder = _folder_of(sys.modules.get(module.partition(".")[0]))
+    return None if folder is None else CallableReference(module, qualname, folder)
+
+
+def _folder_of(top: ModuleType | None) -> str | None:
+    """Return the folder in which a top-level module is found; None if a name alone finds it not."""
+    spec = getattr(top, "__spec__", None)
+    if top is None or spec is None:  # made by code, not imported
+        return None
+    locations = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
+    if not locations:  # built in or frozen
+        return os.path.dirname(os.path.abspath(os.__file__))  # noqa: PTH100, PTH120 - no pathlib for one name
+    parts = os.path.abspath(locations[0])  # noqa: PTH100 - as above
+    if spec.has_location and spec.submodule_search_locations is not None:
+        parts = os.path.dirname(parts)  # noqa: PTH120 - a package's __init__.py
+    folder = os.path.dirname(parts)  # noqa: PTH120 - as above
+    return folder if _is_found(top.__name__, folder) else None
+
+
+def _is_found(name: str, folder: str) -> bool:
+    if PathFinder.find_spec(name, [folder]) is not None:
+        return True
+    # Other finders: those of editable installs.
+    finders = (getattr(finder, "find_spec", None) for finder in sys.meta_path)
+    return any(find(name, None) is not None for find in finders if find is not None)

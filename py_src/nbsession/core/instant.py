@@ -1,0 +1,77 @@
+"""Instants: moments as whole microseconds since the epoch, UTC.
+
+The scheduler counts in them, since an int is compared, stored and added to without a time zone.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+MICROSECOND = timedelta(microseconds=1)
+SECOND_US = 1_000_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+EARLIEST_US = (datetime(2, 1, 1, tzinfo=UTC) - _EPOCH) // MICROSECOND
+LATEST_US = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // MICROSECOND
+"""The last instant that is used: datetime can still show it in every time zone."""
+
+
+def to_instant(moment: datetime) -> int:
+    """Return an aware datetime as an instant.
+
+    Parameters
+    ----------
+    moment
+        A datetime with a time zone.
+
+    Returns
+    -------
+    int
+        Microseconds since the epoch, UTC.
+
+    Raises
+    ------
+    ValueError
+        If `moment` is naive, or not in the years 2 to 9998.
+    """
+    if moment.utcoffset() is None:
+        raise ValueError(
+            f"{moment!r} has no time zone, so it could be any of many moments: "
+            "give it one, as in moment.replace(tzinfo=datetime.UTC)"
+        )
+    return checked((moment - _EPOCH) // MICROSECOND)
+
+
+def from_instant(instant_us: int) -> datetime:
+    """Return an instant as an aware UTC datetime."""
+    return _EPOCH + timedelta(microseconds=instant_us)
+
+
+def checked(instant_us: int) -> int:
+    """Return the instant.
+
+    Raises
+    ------
+    ValueError
+        If it is so far away that datetime could not show it in every time zone.
+    """
+    if EARLIEST_US <= instant_us < LATEST_US:
+        return instant_us
+    raise ValueError("that moment is too far away: use the years 2 to 9998")
+
+
+def to_iso(instant_us: int) -> str:
+    """Return an instant as ISO 8601 text in UTC, such as ``2026-11-22T09:30:00Z``."""
+    return f"{from_instant(instant_us).replace(tzinfo=None).isoformat()}Z"
+
+
+def from_iso(text: str) -> int:
+    """Return the instant of an ISO 8601 text that names its offset from UTC.
+
+    Raises
+    ------
+    ValueError
+        If it is no such text.
+    """
+    return to_instant(datetime.fromisoformat(text))

@@ -1,0 +1,142 @@
+"""One occurrence of a task: what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from .instant import from_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+RunState = Literal["queued", "running", "succeeded", "failed", "skipped", "missed", "lost"]
+
+OPEN_STATES = ("queued", "running")
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One occurrence, from its claim on. Users get copies, which nothing changes any more.
+
+    Attributes
+    ----------
+    id
+        Unique in its store.
+    task
+        The task's name.
+    state
+        ``"queued"`` behind another run and ``"running"`` are open; ``"succeeded"``, ``"failed"``,
+        ``"skipped"`` (another run was going), ``"missed"`` (too late) and ``"lost"`` (died with its
+        worker or server) are final.
+    reason
+        Why it was skipped, missed or lost, or has failed without an exception of its own, such as
+        ``"timeout"`` or ``"cancelled"``; None otherwise.
+    due_us, started_us, ended_us
+        Instants in µs since the epoch, UTC, or None. `due_us` is None for a run by hand.
+    tries
+        How often the callable was called.
+    error
+        The exception's type and message; None without one.
+    traceback
+        Its traceback as text, for people.
+    output
+        What the run wrote to stdout and stderr, bounded.
+    progress
+        From 0 to 1, as the task said; None if it said nothing.
+    progress_text
+        What the task said with it.
+    """
+
+    id: int
+    task: str
+    state: RunState
+    reason: str | None = None
+    due_us: int | None = None
+    started_us: int | None = None
+    ended_us: int | None = None
+    tries: int = 0
+    error: str | None = None
+    traceback: str | None = None
+    output: str = ""
+    progress: float | None = None
+    progress_text: str = ""
+
+    @property
+    def due(self) -> datetime | None:
+        """When it was due, aware UTC; None for a run by hand."""
+        return None if self.due_us is None else from_instant(self.due_us)
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the callable was first called, aware UTC; None if it never was."""
+        return None if self.started_us is None else from_instant(self.started_us)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended, aware UTC; None while it is open."""
+        return None if self.ended_us is None else from_instant(self.ended_us)
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """How long it took, in seconds; None if it was never started or has not ended."""
+        if self.started_us is None or self.ended_us is None:
+            return None
+        return (self.ended_us - self.started_us) / 1e6
+
+    def to_json(self, *, with_text: bool = True) -> dict[str, Any]:
+        """Return what `from_json` reads, instants in ISO 8601.
+
+        Parameters
+        ----------
+        with_text
+            Whether with output and traceback, which can be long.
+        """
+        data = {
+            "id": self.id,
+            "task": self.task,
+            "state": self.state,
+            "reason": self.reason,
+            "due": _iso(self.due),
+            "started_at": _iso(self.started_at),
+            "ended_at": _iso(self.ended_at),
+            "tries": self.tries,
+            "error": self.error,
+            "progress": self.progress,
+            "progress_text": self.progress_text,
+        }
+        if with_text:
+            data |= {"traceback": self.traceback, "output": self.output}
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Run:
+        """Read what `to_json` has written."""
+        return cls(
+            id=data["id"],
+            task=data["task"],
+            state=data["state"],
+            reason=data["reason"],
+            due_us=_instant(data["due"]),
+            started_us=_instant(data["started_at"]),
+            ended_us=_instant(data["ended_at"]),
+            tries=data["tries"],
+            error=data["error"],
+            traceback=data.get("traceback"),
+            output=data.get("output", ""),
+            progress=data["progress"],
+            progress_text=data["progress_text"],
+        )
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+
+
+def _instant(text: str | None) -> int | None:
+    from datetime import datetime
+
+    from .instant import to_instant
+
+    return None if text is None else to_instant(datetime.fromisoformat(text))

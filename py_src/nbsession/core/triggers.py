@@ -1,0 +1,236 @@
+"""Triggers: when a task is due. Plain values that know nothing of any clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nbsession.core.code_trigger import CodeTrigger
+from nbsession.core.instant import LATEST_US, from_iso, to_iso
+from nbsession.core.period import format_period, parse_period
+from nbsession.core.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nbsession.core.cron import CronExpression
+
+COUNT_LIMIT = 1_000
+"""So many missed matches of a cron expression are counted, no more: each costs microseconds."""
+
+
+class Overdue(NamedTuple):
+    """What has come due by now.
+
+    Attributes
+    ----------
+    last_us
+        The last occurrence that is not after now, an instant.
+    occurrences
+        How many there are, the first and the last included.
+    is_exact
+        False if there are more; that far they were counted.
+    """
+
+    last_us: int
+    occurrences: int
+    is_exact: bool = True
+
+
+class OnceTrigger(Value):
+    """Due once; not to be changed.
+
+    Attributes
+    ----------
+    at_us
+        When, an instant.
+    is_now
+        Whether nothing else was asked for than "now".
+    """
+
+    __slots__ = ("at_us", "is_now")
+
+    def __init__(self, at_us: int, is_now: bool = False) -> None:
+        self.at_us = at_us
+        self.is_now = is_now
+
+    def first(self, now_us: int) -> int | None:  # noqa: ARG002 - as with every trigger
+        """Return when a task is first due that is scheduled now."""
+        return self.at_us
+
+    def next_after(self, instant_us: int) -> int | None:
+        """Return the first occurrence after an instant, None if there is none."""
+        return self.at_us if self.at_us > instant_us else None
+
+    def overdue(self, due_us: int, now_us: int) -> Overdue:  # noqa: ARG002 - as with every trigger
+        """Return what has come due from an occurrence `due_us` to now, which is not before it."""
+        return Overdue(due_us, 1)
+
+    def schedule(self) -> dict[str, str]:
+        """Return what was asked for: two schedules are the same if these are equal."""
+        return {} if self.is_now else {"at": to_iso(self.at_us)}
+
+    def describe(self) -> str:
+        """Return what was asked for, in words."""
+        return "once, now" if self.is_now else f"once at {to_iso(self.at_us)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `trigger_from_json` reads."""
+        return {"kind": "once", "at": to_iso(self.at_us), "now": self.is_now}
+
+
+class PeriodTrigger(Value):
+    """Due on the grid `start_us` + n · `period_us`; not to be changed.
+
+    Attributes
+    ----------
+    start_us
+        The first occurrence, an instant.
+    period_us
+        In µs.
+    is_from_now
+        Whether no start was asked for, so that `start_us` is when it was scheduled.
+    """
+
+    __slots__ = ("start_us", "period_us", "is_from_now")  # noqa: RUF023 - the parameters' order
+
+    def __init__(self, start_us: int, period_us: int, is_from_now: bool = False) -> None:
+        self.start_us = start_us
+        self.period_us = period_us
+        self.is_from_now = is_from_now
+
+    def first(self, now_us: int) -> int | None:  # noqa: ARG002 - as with every trigger
+        """Return when a task is first due that is scheduled now."""
+        return self.start_us
+
+    def next_after(self, instant_us: int) -> int | None:
+        """Return the first occurrence after an instant; None after the year 9998."""
+        start_us, period_us = self.start_us, self.period_us
+        if instant_us < start_us:
+            return start_us
+        following = instant_us + period_us - (instant_us - start_us) % period_us
+        return following if following < LATEST_US else None
+
+    def overdue(self, due_us: int, now_us: int) -> Overdue:
+        """Return what has come due from an occurrence `due_us` to now, which is not before it."""
+        more = (now_us - due_us) // self.period_us
+        return Overdue(due_us + more * self.period_us, more + 1)
+
+    def schedule(self) -> dict[str, str]:
+        """Return what was asked for: two schedules are the same if these are equal."""
+        period = {"period": format_period(self.period_us)}
+        return period if self.is_from_now else {"at": to_iso(self.start_us), **period}
+
+    def describe(self) -> str:
+        """Return what was asked for, in words."""
+        every = f"every {format_period(self.period_us)}"
+        return every if self.is_from_now else f"{every} from {to_iso(self.start_us)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `trigger_from_json` reads."""
+        return {
+            "kind": "period",
+            "start": to_iso(self.start_us),
+            "period": format_period(self.period_us),
+            "from_now": self.is_from_now,
+        }
+
+
+class CronTrigger(Value):
+    """Due when a cron expression matches; not to be changed.
+
+    Attributes
+    ----------
+    expression
+        The expression in its zone.
+    start_us
+        The first match is at or after this instant; None if nothing was asked for, which is the
+        first one after the task was scheduled.
+    """
+
+    __slots__ = ("expression", "start_us")
+
+    def __init__(self, expression: CronExpression, start_us: int | None = None) -> None:
+        self.expression = expression
+        self.start_us = start_us
+
+    def first(self, now_us: int) -> int | None:
+        """Return when a task is first due that is scheduled now."""
+        return self.next_after(now_us if self.start_us is None else self.start_us - 1)
+
+    def next_after(self, instant_us: int) -> int | None:
+        """Return the first occurrence after an instant; None after the year 9998."""
+        if self.start_us is not None and instant_us < self.start_us:
+            instant_us = self.start_us - 1
+        return self.expression.next_after(instant_us)
+
+    def overdue(self, due_us: int, now_us: int) -> Overdue:
+        """Return what has come due from an occurrence `due_us` to now, which is not before it."""
+        last = due_us
+        for count in range(1, COUNT_LIMIT + 1):
+            following = self.next_after(last)
+            if following is None or following > now_us:
+                return Overdue(last, count)
+            last = following
+        return Overdue(self._last_match(last, now_us), COUNT_LIMIT, is_exact=False)
+
+    def _last_match(self, match_us: int, now_us: int) -> int:
+        """Return the last match that is not after now, by halving the time from a known one."""
+        end_us = now_us
+        while (following := self.next_after(match_us)) is not None and following <= end_us:
+            match_us = following
+            middle = (match_us + end_us) // 2
+            beyond = self.next_after(middle)
+            if beyond is not None and beyond <= end_us:
+                match_us = beyond
+            else:
+                end_us = middle
+        return match_us
+
+    def schedule(self) -> dict[str, str]:
+        """Return what was asked for: two schedules are the same if these are equal."""
+        schedule = {"cron": self.expression.text, "tz": self.expression.zone.name}
+        return schedule if self.start_us is None else {"at": to_iso(self.start_us), **schedule}
+
+    def describe(self) -> str:
+        """Return what was asked for, in words."""
+        text = f"{self.expression.text} ({self.expression.zone.name})"
+        return text if self.start_us is None else f"{text} from {to_iso(self.start_us)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `trigger_from_json` reads."""
+        return {
+            "kind": "cron",
+            "cron": self.expression.text,
+            "tz": self.expression.zone.name,
+            "start": None if self.start_us is None else to_iso(self.start_us),
+        }
+
+
+TimeTrigger = OnceTrigger | PeriodTrigger | CronTrigger
+"""A trigger that can be computed: it has `first`, `next_after` and `overdue`."""
+
+Trigger = TimeTrigger | CodeTrigger
+
+
+def trigger_from_json(data: Mapping[str, Any]) -> Trigger:
+    """Return the trigger of which `to_json` made this.
+
+    Raises
+    ------
+    ValueError
+        If it is not understood, as when its time zone has gone from this machine.
+    """
+    from nbsession.core.cron import cron_expression
+    from nbsession.core.zone import find_zone
+
+    match data:
+        case {"kind": "once", "at": str(at), "now": bool(is_now)}:
+            return OnceTrigger(from_iso(at), is_now)
+        case {"kind": "period", "start": str(start), "period": str(period), "from_now": bool(now)}:
+            return PeriodTrigger(from_iso(start), parse_period(period), now)
+        case {"kind": "cron", "cron": str(text), "tz": str(tz), "start": None | str() as start}:
+            start_us = None if start is None else from_iso(start)
+            return CronTrigger(cron_expression(text, find_zone(tz)), start_us)
+        case {"kind": "code", "code": "callable" | "iterator" as kind, "tz": None | str() as tz}:
+            return CodeTrigger(kind, None if tz is None else find_zone(tz))
+    raise ValueError(f"{data!r} is no trigger that this version of nbsession knows")

@@ -1,0 +1,172 @@
+"""What can be imported elsewhere, and what is the same callable."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import importlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nbsession.core.callable_reference import (
+    find_reference,
+    is_async,
+    is_same,
+    load_callable,
+    name_of,
+    unwrap,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = {
+    "chores/__init__.py": "def tidy(): pass\n",
+    "chores/deep/__init__.py": "",
+    "chores/deep/work.py": (
+        "import functools\n"
+        "class Office:\n"
+        "    def open(self): pass\n"
+        "    @classmethod\n"
+        "    def close(cls): pass\n"
+        "    @staticmethod\n"
+        "    def clean(): pass\n"
+        "def outer():\n"
+        "    def inner(): pass\n"
+        "    return inner\n"
+        "def work(): pass\n"
+        "replaced = work\n"
+        "def work(): pass\n"
+        "@functools.lru_cache\n"
+        "def cached(): pass\n"
+        "nameless = lambda: None\n"
+        "office = Office()\n"
+    ),
+    "loose.py": "def go(): pass\nasync def wait(): pass\n",
+    "spaced/part.py": "def go(): pass\n",  # a namespace package
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name, code in PACKAGE.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name in [n for n in sys.modules if n.split(".")[0] in ("chores", "loose", "spaced")]:
+        del sys.modules[name]
+
+
+def test_importable(folder: Path) -> None:
+    work = importlib.import_module("chores.deep.work")
+    for qualname in ("work", "cached", "Office", "Office.open", "Office.close", "Office.clean"):
+        function = functools.reduce(getattr, qualname.split("."), work)
+        reference = find_reference(function)
+        assert reference == ("chores.deep.work", qualname, str(folder)), qualname
+        assert load_callable(*reference[:2]) == function
+    for module in ("chores", "loose", "spaced.part"):
+        function = next(f for f in vars(importlib.import_module(module)).values() if callable(f))
+        found = find_reference(function)
+        assert found is not None
+        assert (found.module, found.folder) == (module, str(folder))
+
+
+def test_not_importable(folder: Path) -> None:
+    work = importlib.import_module("chores.deep.work")
+    assert find_reference(work.replaced) is None  # the module has another one now
+    assert find_reference(work.outer()) is None
+    assert find_reference(work.nameless) is None
+    assert find_reference(work.office.open) is None
+    assert find_reference([].append) is None
+    assert find_reference(functools.partial(work.work)) is None
+    made = types.FunctionType((lambda: None).__code__, {"__name__": "__main__"}, "made")
+    assert made.__module__ == "__main__"
+    assert find_reference(made) is None
+
+
+def test_modules_that_are_not_found_by_their_name(folder: Path) -> None:
+    by_hand = types.ModuleType("by_hand")
+    exec("def go(): pass", vars(by_hand))  # noqa: S102 - as a notebook makes one
+    spec = importlib.util.spec_from_file_location("renamed", folder / "loose.py")
+    assert spec is not None
+    assert spec.loader is not None
+    renamed = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(renamed)
+    for module in (by_hand, renamed):
+        sys.modules[module.__name__] = module
+        try:
+            assert find_reference(module.go) is None
+        finally:
+            del sys.modules[module.__name__]
+        assert find_reference(module.go) is None
+
+
+def test_folders_of_what_is_installed() -> None:
+    library = os.path.dirname(os.__file__)  # noqa: PTH120 - as a plain string
+    for function in (json.dumps, print, gc.collect, os.path.join):
+        reference = find_reference(function)
+        assert reference is not None
+        assert reference.folder == library
+    reference = find_reference(pytest.fail.Exception)
+    assert reference is None or Path(reference.folder).name == "site-packages"
+
+
+def test_another_process_finds_it(folder: Path) -> None:
+    reference = find_reference(importlib.import_module("chores.deep.work").Office.clean)
+    assert reference is not None
+    code = (
+        f"import sys; sys.path.insert(0, {reference.folder!r})\n"
+        "from nbsession.core.callable_reference import load_callable\n"
+        f"print(load_callable({reference.module!r}, {reference.qualname!r}).__qualname__)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "Office.clean\n"
+
+
+def test_same_callables(folder: Path) -> None:
+    loose, work = importlib.import_module("loose"), importlib.import_module("chores.deep.work")
+    go = loose.go
+    assert is_same(go, go)
+    importlib.reload(loose)
+    assert is_same(go, loose.go)
+    assert is_same(work.outer(), work.outer())
+    assert is_same(work.office.open, work.office.open)
+    assert is_same(print, print)
+    items: list[int] = []
+    assert is_same(items.append, items.append)
+    assert not is_same(go, loose.wait)
+    assert not is_same(work.office.open, work.Office().open)
+    assert not is_same(items.append, [].append)
+    assert not is_same(iter([1]), iter([1]))
+    assert not is_same(functools.partial(go), go)
+
+
+def test_async_callables(folder: Path) -> None:
+    wait = importlib.import_module("loose").wait
+
+    class Waiter:
+        async def __call__(self) -> None:
+            pass
+
+    assert is_async(wait)
+    assert is_async(functools.partial(wait, 1))
+    assert is_async(Waiter())
+    assert not is_async(print)
+
+
+def test_unwrapped_and_named() -> None:
+    inner = functools.partial(print, 1, sep="")
+    assert unwrap(functools.partial(inner, 2, end="")) == (print, (1, 2), {"sep": "", "end": ""})
+    assert unwrap(print) == (print, (), {})
+    assert name_of(json.JSONDecoder.decode) == ("json.decoder", "JSONDecoder.decode")
+    assert name_of(iter([])) == ("builtins", "list_iterator")
