@@ -1,0 +1,1 @@
+"""The scheduler: pure asyncio, with a store and an executor plugged in."""

@@ -1,0 +1,233 @@
+"""The contracts between the engine, its store and its executor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from nbsession.core.run import Run
+    from nbsession.core.task_spec import TaskSpec
+
+    from .task_record import TaskRecord
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLimits:
+    """How much of the past is kept.
+
+    Attributes
+    ----------
+    runs
+        Rows of each task.
+    seconds
+        Age of a row, and of a finished task without one; None for no limit.
+    """
+
+    runs: int = 100
+    seconds: float | None = 30 * 86_400.0
+
+
+@dataclass(slots=True)
+class Claim:
+    """An occurrence that an engine wants to deal with, if nobody else has.
+
+    Attributes
+    ----------
+    task
+        Whose `due_us` is the occurrence, as the engine knows it.
+    verdict
+        ``"run"``, or ``"missed"``: only the rows.
+    next_due_us
+        The occurrence after it; None if there is none, or if the trigger is code.
+    asks
+        Whether the trigger's code has to be asked for it.
+    run_due_us
+        The instant that the run stands for: the last one due; `task.due_us` if nothing was missed.
+    missed_us
+        The earlier occurrences that this run stands in for, each to get a row; the newest ones if
+        there are more than the history keeps. Includes the last one if the verdict is "missed".
+    reason
+        Of the rows in `missed_us`.
+    now_us
+        When the claim is made; the start of a run that it starts.
+    """
+
+    task: TaskRecord
+    verdict: Literal["run", "missed"]
+    next_due_us: int | None
+    asks: bool
+    run_due_us: int
+    missed_us: Sequence[int]
+    reason: str
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What became of a claim.
+
+    Attributes
+    ----------
+    won
+        Whether the occurrence is this engine's. If not, the task has changed: read it again.
+    run
+        Its row: ``"running"`` (with its first try counted), ``"queued"`` or ``"skipped"`` by the
+        task's overlap policy; None for the verdict "missed", and if the occurrence has a row
+        already, as when a trigger's code repeats itself.
+    """
+
+    won: bool
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a try of a run has ended.
+
+    Attributes
+    ----------
+    state
+        ``"succeeded"``, ``"failed"`` or ``"lost"``.
+    reason, error, traceback, output
+        As in `Run`.
+    started_us, ended_us
+        Instants, from where the callable ran.
+    """
+
+    state: Literal["succeeded", "failed", "lost"]
+    started_us: int | None = None
+    ended_us: int | None = None
+    reason: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    output: str = ""
+
+
+class Store(Protocol):
+    """Keeps tasks and their runs. Every method is called on the engine's loop, and is quick.
+
+    Each is one transaction: done whole or not at all, also when the process is killed. What a
+    method changes of a task it also changes in the record that it was given, its counts included.
+
+    Raises `StoreBusyError` if another process is in the way for the moment, `StoreError` if the
+    store has failed.
+    """
+
+    shared: bool
+    """Whether other engines may work on it at the same time."""
+
+    limits: HistoryLimits
+    """How much of the past it keeps."""
+
+    def open(self) -> None:
+        """Make it ready; note that this engine lives; mark the runs of dead engines lost."""
+
+    def close(self) -> None:
+        """Mark what this engine still runs as lost, and let go of everything."""
+
+    def load(self) -> list[TaskRecord]:
+        """Return every task."""
+
+    def changes(self) -> tuple[list[TaskRecord], list[int]] | None:
+        """Return tasks that others have changed since the last call, and ids they have removed.
+
+        None if nothing at all has changed, which is cheap to find out.
+        """
+
+    def beat(self) -> list[Run]:
+        """Note that this engine lives; return the runs of others that it has marked lost."""
+
+    def find(self, name: str) -> TaskRecord | None:
+        """Return the task that holds a name."""
+
+    def read(self, task_id: int) -> TaskRecord | None:
+        """Return a task as it is now; None if it has gone."""
+
+    def add(self, spec: TaskSpec, due_us: int | None, *, asks: bool, paused: bool) -> TaskRecord:
+        """Add a task. Raises `TaskExistsError` if another one holds the name."""
+
+    def replace(
+        self, task: TaskRecord, spec: TaskSpec, due_us: int | None, *, asks: bool
+    ) -> TaskRecord:
+        """Declare a task anew; its id, history, counts and pause flag stay."""
+
+    def pause(self, task: TaskRecord, *, paused: bool, due_us: int | None, asks: bool) -> None:
+        """Pause or resume a task, and set its next occurrence."""
+
+    def end(self, task: TaskRecord) -> None:
+        """Free the name at once; the task goes with its next occurrence."""
+
+    def remove(self, task: TaskRecord) -> None:
+        """Remove a task; its rows stay until they are pruned."""
+
+    def set_due(self, task: TaskRecord, due_us: int | None, error: str | None) -> bool:
+        """Set the occurrence that a trigger's code has answered, or a moved grid.
+
+        False if the task has changed meanwhile: read it again.
+        """
+
+    def claim(self, claims: Sequence[Claim]) -> list[Claimed]:
+        """Claim occurrences by compare-and-set on `due_us`, in one transaction."""
+
+    def start_by_hand(self, task: TaskRecord, now_us: int) -> Run:
+        """Add the row of a run that no occurrence asked for, by the task's overlap policy."""
+
+    def start_queued(self, task: TaskRecord, now_us: int) -> Run | None:
+        """Turn this engine's queued run of a task into a running one.
+
+        None if there is none, or while another run of the task goes, here or elsewhere.
+        """
+
+    def update(self, runs: Iterable[Run]) -> None:
+        """Keep progress and tries of open runs."""
+
+    def finish(self, ended: Sequence[tuple[TaskRecord, Run]]) -> None:
+        """Keep what runs have become, and count them at their tasks, which may have gone."""
+
+    def history(self, task: TaskRecord, limit: int) -> list[Run]:
+        """Return a task's rows, the newest first."""
+
+    def run(self, run_id: int) -> Run | None:
+        """Return a row."""
+
+    def prune(self) -> list[int]:
+        """Forget rows and finished tasks beyond the history's limits; return those tasks' ids.
+
+        And tasks that are `ending`, without a next occurrence, and without an open run.
+        """
+
+
+class RunListener(Protocol):
+    """What an executor tells of the runs that it has been given; on the engine's loop."""
+
+    def progressed(self, run_id: int, fraction: float, text: str) -> None:
+        """Note how far a task says it has come."""
+
+    def ended(self, run_id: int, outcome: Outcome) -> None:
+        """Note that a try has ended; once for every `Executor.start` that has not raised."""
+
+
+class Executor(Protocol):
+    """Calls the callables of tasks. Every method is called on the engine's loop."""
+
+    def start(self, run: Run, task: TaskRecord, attempt: int, listener: RunListener) -> None:
+        """Call the task's target; the listener is told of its end, perhaps before this returns."""
+
+    def cancel(self, run_id: int, reason: str) -> None:
+        """End a run if that can be done: an async callable is cancelled, a process killed.
+
+        The listener is told of the end with this reason, when it has come. A sync callable in a
+        thread goes on to its own end.
+        """
+
+    async def next_instant(self, task: TaskRecord, now_us: int) -> int | None:
+        """Ask the code of a trigger for its next instant; raise what it raises."""
+
+    def forget(self, task: TaskRecord) -> None:
+        """Drop what is kept of a task that has gone."""
+
+    async def close(self) -> None:
+        """End everything that runs."""

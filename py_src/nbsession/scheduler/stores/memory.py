@@ -1,0 +1,250 @@
+"""Tasks and runs of one process: they end with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nbsession.core.clock import SystemClock
+from nbsession.core.errors import TaskExistsError
+from nbsession.core.run import OPEN_STATES, Run
+from nbsession.scheduler.abc import Claimed, HistoryLimits
+from nbsession.scheduler.task_record import TaskRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from nbsession.core.clock import Clock
+    from nbsession.core.run import RunState
+    from nbsession.core.task_spec import TaskSpec
+    from nbsession.scheduler.abc import Claim
+
+
+class MemoryStore:
+    """A `Store` of one engine; its records are the engine's own.
+
+    Parameters
+    ----------
+    limits
+        How much of the past is kept.
+    clock
+        By which rows grow old; the machine's if None.
+    """
+
+    shared = False
+
+    def __init__(self, limits: HistoryLimits | None = None, clock: Clock | None = None) -> None:
+        self.limits = limits or HistoryLimits()
+        self._clock = clock or SystemClock()
+        self._tasks: dict[int, TaskRecord] = {}
+        self._names: dict[str, TaskRecord] = {}
+        self._rows: dict[int, list[Run]] = {}  # by task, the oldest first; none without a row
+        self._runs: dict[int, Run] = {}
+        self._bare_since_us: dict[int, int] = {}  # finished tasks that have no row any more
+        self._last_task_id = 0
+        self._last_run_id = 0
+
+    def open(self) -> None:
+        """Do nothing: no engine was here before."""
+
+    def close(self) -> None:
+        """Mark what still runs as lost."""
+        now_us = self._clock.now_us()
+        for run in self._runs.values():
+            if run.state in OPEN_STATES:
+                run.state, run.reason, run.ended_us = "lost", "ended with its process", now_us
+
+    def load(self) -> list[TaskRecord]:
+        """Return every task."""
+        return list(self._tasks.values())
+
+    def changes(self) -> None:
+        """Return None: nobody else is here."""
+
+    def beat(self) -> list[Run]:
+        """Return nothing: nobody else is here."""
+        return []
+
+    def find(self, name: str) -> TaskRecord | None:
+        """Return the task that holds a name."""
+        return self._names.get(name)
+
+    def read(self, task_id: int) -> TaskRecord | None:
+        """Return a task; None if it has gone."""
+        return self._tasks.get(task_id)
+
+    def add(self, spec: TaskSpec, due_us: int | None, *, asks: bool, paused: bool) -> TaskRecord:
+        """Add a task. Raises `TaskExistsError` if another one holds the name."""
+        if spec.name in self._names:
+            raise TaskExistsError(f"a task named {spec.name!r} is there already")
+        self._last_task_id += 1
+        task = TaskRecord(self._last_task_id, spec, due_us, paused, asks)
+        self._tasks[task.id] = self._names[spec.name] = task
+        return task
+
+    def replace(
+        self, task: TaskRecord, spec: TaskSpec, due_us: int | None, *, asks: bool
+    ) -> TaskRecord:
+        """Declare a task anew; its id, history, counts and pause flag stay."""
+        self._bare_since_us.pop(task.id, None)
+        task.spec, task.due_us, task.asks, task.last_error = spec, due_us, asks, None
+        return task
+
+    def pause(self, task: TaskRecord, *, paused: bool, due_us: int | None, asks: bool) -> None:
+        """Pause or resume a task, and set its next occurrence."""
+        task.paused, task.due_us, task.asks = paused, due_us, asks
+
+    def end(self, task: TaskRecord) -> None:
+        """Free the name at once; the task goes with its next occurrence."""
+        task.ending = True
+        del self._names[task.spec.name]
+
+    def remove(self, task: TaskRecord) -> None:
+        """Remove a task; its rows stay until they are pruned."""
+        self._bare_since_us.pop(task.id, None)
+        if self._tasks.pop(task.id, None) and not task.ending:
+            del self._names[task.spec.name]
+
+    def set_due(self, task: TaskRecord, due_us: int | None, error: str | None) -> bool:
+        """Set the occurrence that a trigger's code has answered, or a moved grid."""
+        task.due_us, task.asks, task.last_error = due_us, False, error
+        return task.id in self._tasks
+
+    def claim(self, claims: Sequence[Claim]) -> list[Claimed]:
+        """Claim occurrences: each is there for the taking, unless its task has gone."""
+        return [
+            self._claim(claim) if claim.task.id in self._tasks else Claimed(won=False)
+            for claim in claims
+        ]
+
+    def start_by_hand(self, task: TaskRecord, now_us: int) -> Run:
+        """Add the row of a run that no occurrence asked for, by the task's overlap policy."""
+        return self._begin(task, None, now_us)
+
+    def start_queued(self, task: TaskRecord, now_us: int) -> Run | None:
+        """Turn the queued run of a task into a running one; None if there is none, or one goes."""
+        queued = None
+        for run in self._rows.get(task.id, ()):
+            if run.state == "running":
+                return None
+            if run.state == "queued":
+                queued = run
+        if queued is not None:
+            queued.state, queued.started_us, queued.tries = "running", now_us, 1
+            task.last_run_us = now_us
+        return queued
+
+    def update(self, runs: Iterable[Run]) -> None:
+        """Do nothing: the runs are the rows."""
+
+    def finish(self, ended: Sequence[tuple[TaskRecord, Run]]) -> None:
+        """Count at the tasks what runs have become; the runs are the rows."""
+        for task, run in ended:
+            self._count(task, run)
+            self._trim(self._rows[task.id])
+
+    def history(self, task: TaskRecord, limit: int) -> list[Run]:
+        """Return a task's rows, the newest first."""
+        return self._rows.get(task.id, [])[: -limit - 1 : -1] if limit > 0 else []
+
+    def run(self, run_id: int) -> Run | None:
+        """Return a row."""
+        return self._runs.get(run_id)
+
+    def prune(self) -> list[int]:
+        """Forget what is too old, what was kept of tasks that have gone, and finished tasks."""
+        oldest_us = None
+        if self.limits.seconds is not None:
+            oldest_us = self._clock.now_us() - round(self.limits.seconds * 1_000_000)
+        for task_id in list(self._rows):
+            self._prune_rows(task_id, oldest_us)
+        gone = [task for task in self._tasks.values() if self._is_over(task, oldest_us)]
+        for task in gone:
+            self.remove(task)
+        return [task.id for task in gone]
+
+    def _prune_rows(self, task_id: int, oldest_us: int | None) -> None:
+        rows, kept = self._rows[task_id], []
+        is_there = task_id in self._tasks
+        for run in rows:
+            is_new = oldest_us is None or (run.ended_us or 0) >= oldest_us
+            if run.state in OPEN_STATES or (is_there and is_new):
+                kept.append(run)
+            else:
+                del self._runs[run.id]
+                if is_there:
+                    self._bare_since_us[task_id] = run.ended_us or 0
+        if kept:
+            self._rows[task_id] = kept
+        else:
+            del self._rows[task_id]
+
+    def _is_over(self, task: TaskRecord, oldest_us: int | None) -> bool:
+        if task.state != "finished":
+            return False
+        if task.ending:
+            return True
+        if oldest_us is None or task.id in self._rows:
+            return False
+        return self._bare_since_us.setdefault(task.id, self._clock.now_us()) < oldest_us
+
+    def _claim(self, claim: Claim) -> Claimed:
+        task = claim.task
+        task.due_us, task.asks = claim.next_due_us, claim.asks
+        for due_us in claim.missed_us:
+            self._add(task, "missed", due_us, claim.now_us).reason = claim.reason
+        if claim.verdict == "missed":
+            return Claimed(won=True)
+        return Claimed(won=True, run=self._begin(task, claim.run_due_us, claim.now_us))
+
+    def _begin(self, task: TaskRecord, due_us: int | None, now_us: int) -> Run:
+        overlap = task.spec.policies.overlap
+        if not task.open_runs or overlap == "allow":
+            run = self._add(task, "running", due_us, None)
+            run.started_us, run.tries = now_us, 1
+            task.last_run_us = now_us
+            task.open_runs += 1
+        elif overlap == "queue" and all(run.state != "queued" for run in self._rows[task.id]):
+            run = self._add(task, "queued", due_us, None)
+            task.open_runs += 1
+        else:
+            run = self._add(task, "skipped", due_us, now_us)
+            run.reason = "one is queued already" if overlap == "queue" else "a run was going"
+        return run
+
+    def _add(
+        self, task: TaskRecord, state: RunState, due_us: int | None, ended_us: int | None
+    ) -> Run:
+        self._last_run_id += 1
+        run = Run(
+            id=self._last_run_id,
+            task=task.spec.name,
+            state=state,
+            due_us=due_us,
+            ended_us=ended_us,
+        )
+        self._runs[run.id] = run
+        rows = self._rows.get(task.id)
+        if rows is None:
+            self._rows[task.id] = [run]
+        else:
+            rows.append(run)
+            self._trim(rows)
+        if ended_us is not None:
+            task.last_state = state
+        return run
+
+    def _trim(self, rows: list[Run]) -> None:
+        place = 0
+        while len(rows) > self.limits.runs and place < len(rows):
+            if rows[place].state in OPEN_STATES:
+                place += 1  # a row that is open is history only when it has ended
+            else:
+                del self._runs[rows.pop(place).id]
+
+    def _count(self, task: TaskRecord, run: Run) -> None:
+        task.open_runs -= 1
+        if run.started_us is not None:
+            task.run_count += 1
+            task.error_count += run.state != "succeeded"
+        rows = self._rows[task.id]
+        task.last_state = next(row.state for row in reversed(rows) if row.state not in OPEN_STATES)

@@ -1,0 +1,195 @@
+"""From a path to a connection whose database is sound and of this version."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from nbsession.core.errors import StoreBusyError, StoreError
+from nbsession.core.instant import from_instant
+
+from .placing import make_place
+from .sqlite_errors import is_damage, store_error
+from .sqlite_schema import APPLICATION_ID, MIGRATIONS
+from .sqlite_use import Use
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from logging import Logger
+
+_BUSY_SECONDS = 0.1  # of a server's event loop
+_PATIENCE_SECONDS = 5.0
+_RETRY_SECONDS = 0.02
+_SMALLEST_BYTES = 512
+_MUCH_BYTES = 200_000_000  # to look at all of that takes about a second; most of it are outputs
+
+_T = TypeVar("_T")
+
+Condition = Literal["sound", "older", "newer", "damaged"]
+
+
+def open_database(
+    path: Path, *, is_network: bool, now_us: int, log: Logger
+) -> tuple[sqlite3.Connection, Use]:
+    """Open a database; make it, bring it up to date, or set it aside and begin a new one.
+
+    Parameters
+    ----------
+    path
+        Its folder is made if need be.
+    is_network
+        Whether it lies on a file system without shared memory, where WAL cannot work.
+    now_us
+        The time, an instant.
+    log
+        Is told of a database that was set aside.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written to, is another program's, or would have to be changed while
+        another server uses it.
+    """
+    use = Use(path)
+    try:
+        make_place(path)
+        if (condition := _condition(path, is_network)) != "sound":
+            use.hold_alone(_PURPOSES[condition])
+            condition = _condition(path, is_network)  # another server may have been here first
+            if condition in ("damaged", "newer"):
+                _set_aside(path, condition, now_us, log)
+                make_place(path)
+            connection = _patiently(path, lambda: _connect(path, is_network))
+            use.share()
+        else:
+            connection = _patiently(path, lambda: _connect(path, is_network))
+    except BaseException:
+        use.close()
+        raise
+    return connection, use
+
+
+_PURPOSES: dict[Condition, str] = {
+    "older": "was written by an older nbsession and must be brought up to date",
+    "newer": "was written by a newer nbsession and must be set aside",
+    "damaged": "is damaged and must be set aside",
+}
+
+
+def _condition(path: Path, is_network: bool) -> Condition:
+    if 0 < path.stat().st_size < _SMALLEST_BYTES:
+        return "damaged"  # SQLite would take it for an empty one
+
+    def inspect() -> Condition:
+        with contextlib.closing(_bare(path, is_network)) as connection:
+            connection.execute("BEGIN")  # so that all this is of one moment
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            owner = connection.execute("PRAGMA application_id").fetchone()[0]
+            if tables and owner != APPLICATION_ID:
+                raise StoreError(
+                    f"{path} is another program's database; name another file with "
+                    "NBSession.database"
+                )
+            if not tables:
+                return "sound"
+            if version > len(MIGRATIONS):
+                return "newer"
+            parts = ["1"] if path.stat().st_size < _MUCH_BYTES else ["tasks", "specs"]
+            for part in parts:
+                if connection.execute(f"PRAGMA quick_check({part})").fetchone()[0] != "ok":
+                    return "damaged"
+            return "older" if version < len(MIGRATIONS) else "sound"
+
+    try:
+        return _patiently(path, inspect)
+    except StoreError as error:
+        if isinstance(error.__cause__, sqlite3.Error) and is_damage(error.__cause__):
+            return "damaged"
+        raise
+
+
+def _set_aside(path: Path, condition: Condition, now_us: int, log: Logger) -> None:
+    stamp = from_instant(now_us).strftime("%Y%m%dT%H%M%S.%fZ")
+    aside = path.with_name(f"{path.stem}.{condition}-{stamp}{path.suffix}")
+    try:
+        for ending in ("-wal", "-shm", "-journal", ""):  # the file last: till then it is in place
+            with contextlib.suppress(FileNotFoundError):
+                Path(f"{path}{ending}").rename(f"{aside}{ending}")
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be set aside: {error.strerror or error}; let its folder be written to, "
+            "or name another file with NBSession.database"
+        ) from error
+    why = "is damaged" if condition == "damaged" else "was written by a newer nbsession"
+    log.warning(
+        "The database of tasks %s %s. It was set aside as %s, and an empty one begun: global tasks "
+        "have to be scheduled again.",
+        path,
+        why,
+        aside,
+    )
+
+
+def _connect(path: Path, is_network: bool) -> sqlite3.Connection:
+    connection = _bare(path, is_network)
+    try:
+        if not is_network:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        connection.execute("PRAGMA synchronous = NORMAL")
+        while _migrate(connection):
+            pass
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _bare(path: Path, is_network: bool) -> sqlite3.Connection:
+    # mode=rw: a file that has gone meanwhile is not to be made with other permissions.
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        if is_network:
+            # Without this a database that was moved here in WAL would share memory once more.
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
+            connection.execute("PRAGMA journal_mode = TRUNCATE").fetchall()
+            connection.execute("PRAGMA locking_mode = NORMAL").fetchall()
+            connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # gives the lock back
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> bool:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        is_due = version < len(MIGRATIONS)
+        if is_due:
+            for statement in MIGRATIONS[version]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return is_due
+
+
+def _patiently(path: Path, do: Callable[[], _T]) -> _T:
+    # Nobody waits for others to begin a database but SQLite's own timeout, which does not hold
+    # for the change to WAL.
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return do()
+        except sqlite3.DatabaseError as error:
+            failure = store_error(error, path)
+            if not isinstance(failure, StoreBusyError) or time.monotonic() > end:
+                raise failure from error
+        time.sleep(_RETRY_SECONDS)

@@ -1,0 +1,201 @@
+"""Tasks in a SQLite database."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from nbsession.core.errors import TaskExistsError
+
+from .sqlite_records import SqliteRecords
+from .sqlite_rows import TASK_COLUMNS, KeptTask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nbsession.core.task_spec import TaskSpec
+    from nbsession.scheduler.task_record import TaskRecord
+
+    from .sqlite_writing import Writing
+
+_IS_AT = "SELECT revision FROM tasks WHERE id = ?"
+
+
+class SqliteTasks(SqliteRecords):
+    """The part of a SQLite store that keeps what is declared of tasks; see `Store`."""
+
+    def load(self) -> list[TaskRecord]:
+        """Return every task."""
+        self._records.clear()
+        self._seen_version = self._version()
+        with self._reading():
+            self._seen_revision = self._rows("SELECT value FROM serial")[0][0]
+            rows = self._rows(f"SELECT {TASK_COLUMNS}, spec FROM tasks JOIN specs ON task_id = id")  # noqa: S608 - columns are this package's own
+        tasks: list[TaskRecord] = []
+        for *row, spec_text in rows:
+            if kept := self._read(row, spec_text):
+                kept.told = kept.revision
+                kept.grown = 1  # nobody knows what engines have left that were killed
+                tasks.append(kept)
+        return tasks
+
+    def changes(self) -> tuple[list[TaskRecord], list[int]] | None:
+        """Return tasks that others have changed since the last call, and ids they have removed.
+
+        None if nothing at all has changed, which is cheap to find out.
+        """
+        version = self._version()
+        if version == self._seen_version and not self._must_look:
+            return None
+        with self._reading():
+            seen = self._rows("SELECT value FROM serial")[0][0]
+            since = (self._seen_revision,)
+            revisions = self._rows("SELECT id, revision FROM tasks WHERE revision > ?", since)
+            gone = self._rows("SELECT task_id FROM removed WHERE revision > ?", since)
+            changed = [
+                kept
+                for task_id, revision in revisions
+                if not self._is_told(task_id, revision)
+                and (kept := self._read_where("id = ?", (task_id,)))
+            ]
+        for kept in changed:
+            kept.told = kept.revision
+        removed = [task_id for (task_id,) in gone if self._records.pop(task_id, None)]
+        self._seen_version, self._seen_revision, self._must_look = version, seen, False
+        return (list(changed), removed) if changed or removed else None
+
+    def find(self, name: str) -> TaskRecord | None:
+        """Return the task that holds a name."""
+        return self._read_where("name = ? AND ending = 0", (name,))
+
+    def read(self, task_id: int) -> TaskRecord | None:
+        """Return a task as it is now; None if it has gone."""
+        return self._read_where("id = ?", (task_id,))
+
+    def add(self, spec: TaskSpec, due_us: int | None, *, asks: bool, paused: bool) -> TaskRecord:
+        """Add a task. Raises `TaskExistsError` if another one holds the name."""
+        text = json.dumps(spec.to_json())
+        with self._writing() as writing:
+            at, task_id = writing.revision, writing.next_id()
+            row = (task_id, spec.name, due_us, paused, asks, at, at)
+            try:
+                writing.execute(
+                    "INSERT INTO tasks (id, name, due_us, paused, asks, epoch, revision)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    row,
+                )
+            except sqlite3.IntegrityError:
+                raise TaskExistsError(f"a task named {spec.name!r} is there already") from None
+            writing.execute("INSERT INTO specs (task_id, spec) VALUES (?, ?)", (task_id, text))
+        kept = KeptTask(task_id, spec, due_us, paused, asks, revision=at, epoch=at, told=at)
+        self._records[task_id] = kept
+        return kept
+
+    def replace(
+        self, task: TaskRecord, spec: TaskSpec, due_us: int | None, *, asks: bool
+    ) -> TaskRecord:
+        """Declare a task anew; its id, history, counts and pause flag stay.
+
+        One that another server has removed meanwhile is added again.
+        """
+        text = json.dumps(spec.to_json())
+        with self._writing() as writing:
+            is_there = self._set(
+                writing,
+                task,
+                "name = ?, due_us = ?, asks = ?, last_error = NULL, epoch = ?",
+                (spec.name, due_us, asks, writing.revision),
+                epoch=writing.revision,
+            )
+            writing.execute("UPDATE specs SET spec = ? WHERE task_id = ?", (text, task.id))
+        if not is_there:
+            return self.add(spec, due_us, asks=asks, paused=task.paused)
+        task.spec, task.due_us, task.asks, task.last_error = spec, due_us, asks, None
+        return task
+
+    def pause(self, task: TaskRecord, *, paused: bool, due_us: int | None, asks: bool) -> None:
+        """Pause or resume a task, and set its next occurrence."""
+        with self._writing() as writing:
+            self._set(
+                writing,
+                task,
+                "paused = ?, due_us = ?, asks = ?, epoch = ?",
+                (paused, due_us, asks, writing.revision),
+                epoch=writing.revision,
+            )
+        task.paused, task.due_us, task.asks = paused, due_us, asks
+
+    def end(self, task: TaskRecord) -> None:
+        """Free the name at once; the task goes with its next occurrence."""
+        with self._writing() as writing:
+            self._set(writing, task, "ending = ?", (True,))
+        task.ending = True
+
+    def remove(self, task: TaskRecord) -> None:
+        """Remove a task; its rows stay until they are pruned."""
+        with self._writing() as writing:
+            self._remove(writing, task.id)
+
+    def set_due(self, task: TaskRecord, due_us: int | None, error: str | None) -> bool:
+        """Set the occurrence that a trigger's code has answered, or a moved grid.
+
+        False if the task has changed meanwhile: read it again.
+        """
+        kept = self._kept(task)
+        if kept is None:
+            return False
+        with self._writing() as writing:
+            row = writing.row("SELECT due_us, epoch FROM tasks WHERE id = ?", (task.id,))
+            if row != (task.due_us, kept.epoch):
+                return False
+            # An answer goes on from the last occurrence; a moved grid may pass the same instants
+            # once more, as others.
+            epoch = kept.epoch if kept.due_us is None else writing.revision
+            self._set(
+                writing,
+                task,
+                "due_us = ?, asks = 0, last_error = ?, epoch = ?",
+                (due_us, error, epoch),
+                epoch=epoch,
+            )
+        task.due_us, task.asks, task.last_error = due_us, False, error
+        return True
+
+    def _set(
+        self,
+        writing: Writing,
+        task: TaskRecord,
+        columns: str,
+        values: Sequence[Any],
+        *,
+        epoch: int | None = None,
+    ) -> bool:
+        """Change a task's row, of which `epoch` is a column; return whether it is there."""
+        found = writing.row(_IS_AT, (task.id,))
+        if found is None:
+            return False
+        writing.execute(
+            f"UPDATE tasks SET {columns}, idle_since_us = NULL, revision = ? WHERE id = ?",  # noqa: S608 - columns are this class's own
+            (*values, writing.revision, task.id),
+        )
+        if kept := self._kept(task):
+            self._mark(writing, kept, found[0], epoch)
+        return True
+
+    def _remove(self, writing: Writing, task_id: int) -> None:
+        if writing.execute("DELETE FROM tasks WHERE id = ?", (task_id,)).rowcount:
+            writing.execute("DELETE FROM specs WHERE task_id = ?", (task_id,))
+            writing.execute(
+                "INSERT INTO removed (revision, task_id, removed_us) VALUES (?, ?, ?)",
+                (writing.next_id(), task_id, self._clock.now_us()),
+            )
+        writing.then(lambda: self._records.pop(task_id, None))
+
+    def _is_told(self, task_id: int, revision: int) -> bool:
+        kept = self._records.get(task_id)
+        return kept is not None and kept.told == revision
+
+    def _version(self) -> int:
+        version: int = self._rows("PRAGMA data_version")[0][0]
+        return version

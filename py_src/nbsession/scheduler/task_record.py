@@ -1,0 +1,69 @@
+"""A task as an engine holds it: what was declared, and what changes while it lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from nbsession.core.run import RunState
+    from nbsession.core.task_spec import TaskSpec
+
+TaskState = Literal["scheduled", "running", "paused", "finished"]
+
+
+@dataclass(slots=True, eq=False)
+class TaskRecord:
+    """One task of an engine; confined to the engine's loop.
+
+    Attributes
+    ----------
+    id
+        Unique in its store; another task under the same name has another one.
+    spec
+        What was declared.
+    due_us
+        The next occurrence, an instant in µs since the epoch, UTC; None while paused, while its
+        code is being asked for it, and when there is none any more.
+    paused
+        Whether no occurrence is due until it is resumed.
+    asks
+        Whether `due_us` is None because the trigger is code that has still to answer.
+    ending
+        Cancelled with one more run to go: it has given up its name.
+    open_runs
+        How many of its runs are queued or running, those of other engines included.
+    run_count, error_count
+        Finished runs, and how many of them have failed or were lost.
+    last_run_us
+        When the last run started, an instant.
+    last_state
+        The state of the newest row of its history that is not open.
+    last_error
+        Why the trigger's code ended the task, as text.
+    revision
+        Grows with every change that another engine on the same store must hear of.
+    """
+
+    id: int
+    spec: TaskSpec
+    due_us: int | None
+    paused: bool = False
+    asks: bool = False
+    ending: bool = False
+    open_runs: int = 0
+    run_count: int = 0
+    error_count: int = 0
+    last_run_us: int | None = None
+    last_state: RunState | None = None
+    last_error: str | None = None
+    revision: int = 0
+
+    @property
+    def state(self) -> TaskState:
+        """What it does, as people see it."""
+        if self.paused:
+            return "paused"
+        if self.open_runs:
+            return "running"
+        return "scheduled" if self.due_us is not None or self.asks else "finished"

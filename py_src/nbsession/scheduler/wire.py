@@ -1,0 +1,54 @@
+"""What is told of tasks in JSON: over REST, the link, the worker's channel, and to Python."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+Declared = Literal["made", "same", "replaced", "exists"]
+"""What a declaration has come to; with ``"exists"`` nothing changed, for the task is another."""
+
+
+class TaskJSON(TypedDict):
+    """A task. Instants are ISO 8601 in UTC with ``Z``, or None.
+
+    `kernel_id` is None for a global task. `schedule` is what was declared, `policies` has
+    durations in µs, `home` is None for a kernel-hosted task. `run` is the open run's, if there
+    is one. `editable` tells whether this server can run it (it has its setup script and folder).
+    """
+
+    name: str
+    kernel_id: str | None
+    state: str
+    schedule: dict[str, Any]
+    callback: str
+    home: dict[str, Any] | None
+    owner: str | None
+    policies: dict[str, Any]
+    next_run: str | None
+    last_run: str | None
+    last_state: str | None
+    last_error: str | None
+    run_count: int
+    error_count: int
+    editable: bool
+    run: NotRequired[dict[str, Any] | None]
+
+
+RunsJSON = list[dict[str, Any]]
+"""Runs as `Run.to_json` gives them. A name, since in a board `list` is a method."""
+
+
+class ScheduledJSON(TypedDict):
+    """The answer to a declaration."""
+
+    outcome: Declared
+    task: TaskJSON
+
+
+class ChangesJSON(TypedDict):
+    """What changed since the last one of these: `serial` counts them, a gap says one was lost."""
+
+    serial: int
+    tasks: list[TaskJSON]
+    removed: list[str]
+    runs: list[dict[str, Any]]

@@ -1,0 +1,106 @@
+"""Databases of every version that was released, brought up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fake_clock import FakeClock
+from nbsession.core.errors import StoreError
+from nbsession.scheduler.stores import sqlite_opening, sqlite_use
+from nbsession.scheduler.stores.sqlite import SqliteStore
+from nbsession.scheduler.stores.sqlite_schema import MIGRATIONS
+from scheduling import NOW, SECOND, a_spec, setup_spec
+from store_process import store_processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VERSION_1 = Path(__file__).with_name("version_1.sql")
+NEXT = (*MIGRATIONS, ("ALTER TABLE tasks ADD COLUMN note TEXT", "UPDATE tasks SET note = 'kept'"))
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """Return a database as version 1 left it when its server was killed."""
+    path = tmp_path / "tasks.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_1.read_text(encoding="utf-8"))
+    return path
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(path, FakeClock(), logging.getLogger("tasks"))
+    store.open()
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _ask(path: Path, statement: str) -> list[tuple[object, ...]]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def _shape(path: Path) -> list[tuple[object, ...]]:
+    return _ask(path, "SELECT type, name, tbl_name FROM sqlite_master ORDER BY type, name")
+
+
+def test_a_database_of_version_1_is_taken_over(old: Path, tmp_path: Path) -> None:
+    with _opened(old) as store:
+        report, cleanup = sorted(store.load(), key=lambda task: task.id)
+        assert report.spec == a_spec("report", overlap="queue")
+        assert (report.due_us, report.run_count, report.error_count) == (NOW + 3 * SECOND, 1, 1)
+        assert cleanup.spec == setup_spec("cleanup")
+        assert (cleanup.due_us, cleanup.paused) == (None, True)
+        assert [run.state for run in store.history(report, 9)] == ["running", "failed", "missed"]
+        failed = store.history(report, 9)[1]
+        assert (failed.output, failed.error, failed.progress) == (
+            "half way\n",
+            "ValueError: no",
+            0.5,
+        )
+        assert store.add(a_spec("new"), NOW, asks=False, paused=False).id > 17
+    with _opened(tmp_path / "new.sqlite"):
+        pass
+    assert _shape(old) == _shape(tmp_path / "new.sqlite")
+    assert _ask(old, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert [path.name for path in tmp_path.glob("tasks.*.sqlite")] == []
+
+
+def test_an_older_database_is_migrated(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_opening, "MIGRATIONS", NEXT)
+    with _opened(old) as store:
+        assert len(store.load()) == 2
+    assert _ask(old, "SELECT note FROM tasks") == [("kept",)] * 2
+    assert _ask(old, "PRAGMA user_version") == [(len(NEXT),)]
+
+
+def test_a_migration_that_fails_changes_nothing(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = (*NEXT[:-1], (*NEXT[-1], "INSERT INTO nowhere VALUES (1)"))
+    monkeypatch.setattr(sqlite_opening, "MIGRATIONS", broken)
+    before = _shape(old)
+    with pytest.raises(StoreError, match="no such table: nowhere"), _opened(old):
+        pass
+    assert _shape(old) == before
+    assert _ask(old, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    with pytest.raises(sqlite3.OperationalError, match="note"):
+        _ask(old, "SELECT note FROM tasks")
+
+
+def test_a_database_in_use_is_not_migrated(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_opening, "MIGRATIONS", NEXT)
+    monkeypatch.setattr(sqlite_use, "_ALONE_MS", 20)
+    with store_processes("use", old) as [other]:
+        other.wait_for("open")
+        with pytest.raises(StoreError, match=r"older nbsession .* another server is using it"):
+            SqliteStore(old, FakeClock(), logging.getLogger("tasks")).open()
+    with _opened(old) as store:
+        assert len(store.load()) == 2
