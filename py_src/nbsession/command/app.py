@@ -1,0 +1,44 @@
+"""`jupyter nbsession`: its arguments, and what they lead to."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from nbsession.core.version import __version__
+
+from . import doctor, tasks
+from .running_server import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says.
+
+    Returns
+    -------
+    int
+        The exit code: 0 if it was done, 1 if not, 2 if it was not understood.
+    """
+    parser = argparse.ArgumentParser(
+        prog="jupyter nbsession", description="What nbsession does in this user's servers."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    tasks.add_parser(commands)
+    doctor.add_parser(commands)
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.call(options)
+    except CommandError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `… | head`
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return code

@@ -1,0 +1,88 @@
+"""`jupyter nbsession doctor`: what is connected, and how to mend what is not."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from nbsession.core.version import __version__
+
+from .check import Check
+from .installation import check_installation
+from .running_server import CommandError, RunningServer, running_servers
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+_MARKS = {"good": "ok  ", "bad": "BAD ", "idle": "-   "}
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to those of `jupyter nbsession`."""
+    text = "say what is connected, and how to mend what is not"
+    parser = commands.add_parser("doctor", help=text, description=text)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(call=_call)
+
+
+def _call(options: argparse.Namespace) -> int:
+    checks = [*check_installation(), *_check_servers()]
+    if options.json:
+        print(json.dumps([check.to_json() for check in checks], indent=2))
+    else:
+        width = max(len(check.part) for check in checks)
+        for check in checks:
+            print(f"{_MARKS[check.verdict]}{check.part:<{width}}  {check.found}")
+            if check.mend:
+                print(f"{'':<{width + 4}}  to mend: {check.mend}")
+    return int(any(check.verdict == "bad" for check in checks))
+
+
+def _check_servers() -> Iterator[Check]:
+    servers = running_servers()
+    if not servers:
+        yield Check("servers", "idle", "none is running with nbsession")
+    for server in servers:
+        yield from _check_server(server)
+
+
+def _check_server(server: RunningServer) -> Iterator[Check]:
+    part = f"{server.app} {server.pid}"
+    try:
+        status = server.get("status")
+    except CommandError as error:
+        yield Check(part, "bad", str(error), "restart this server")
+        return
+    if status["version"] != __version__:
+        found = f"runs nbsession {status['version']}, this is {__version__}"
+        yield Check(part, "bad", found, "restart this server after the update")
+        return
+    yield Check(part, "good", f"link answers; serves {server.root} at {server.url}")
+    sessions = status["sessions"]
+    found = (
+        f"{len(sessions)} running, {sum(each['linked'] for each in sessions)} have loaded nbsession"
+    )
+    yield Check(f"{part} sessions", "good" if sessions else "idle", found)
+    problem = status["problem"]
+    if problem:
+        mend = "mend what it says, or place the database with --NBSession.database=PATH; restart"
+        yield Check(f"{part} tasks", "bad", problem, mend)
+    else:
+        yield Check(f"{part} tasks", "good", f"{status['tasks']} kept in {status['database']}")
+    if not status["workers"]:
+        yield Check(f"{part} workers", "idle", "none is needed yet")
+    for worker in status["workers"]:
+        yield _check_worker(f"{part} worker", worker)
+
+
+def _check_worker(part: str, worker: dict[str, Any]) -> Check:
+    place = worker["setup"] or worker["folder"]
+    if worker["problem"]:
+        return Check(
+            part,
+            "bad",
+            f"{place}: {worker['problem']}",
+            f"{worker['python']} -m nbsession.worker --check",
+        )
+    return Check(part, "good", f"pid {worker['pid']} runs {place} with {worker['python']}")

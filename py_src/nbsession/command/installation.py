@@ -1,0 +1,123 @@
+"""What is installed and switched on in this environment, without starting anything of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_core.paths import jupyter_config_path, jupyter_path
+
+from nbsession.core.version import __version__
+
+from .check import Check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MANAGER = "nbsession.server.voila.SessionMappingKernelManager"
+_VOILA_MEND = f"start Voilà with --VoilaConfiguration.multi_kernel_manager_class={_MANAGER}"
+_ASK_SECONDS = 20.0
+
+
+def check_installation() -> Iterator[Check]:
+    """Look at everything that needs no running server."""
+    yield Check("nbsession", "good", f"{__version__} in {sys.prefix}")
+    yield _server_extension()
+    yield _labextension()
+    yield _voila()
+    yield from _kernels()
+
+
+def _server_extension() -> Check:
+    part = "server extension"
+    switched: tuple[bool, Path] | None = None
+    # The last path counts least; within one, the file beside the folder counts more.
+    for place in reversed(jupyter_config_path()):
+        folder = Path(place)
+        files = [
+            *sorted(folder.glob("jupyter_server_config.d/*.json")),
+            folder / "jupyter_server_config.json",
+        ]
+        for path in files:
+            extensions = _read(path).get("ServerApp", {}).get("jpserver_extensions", {})
+            if "nbsession" in extensions:
+                switched = (bool(extensions["nbsession"]), path)
+    if switched is None:
+        mend = "install nbsession into the environment that runs `jupyter lab`"
+        return Check(part, "bad", "no configuration switches it on", mend)
+    is_on, path = switched
+    if is_on:
+        return Check(part, "good", f"on, by {path}")
+    mend = "jupyter server extension enable nbsession"
+    return Check(part, "bad", f"switched off by {path}", mend)
+
+
+def _labextension() -> Check:
+    for place in jupyter_path("labextensions", "nbsession"):
+        path = Path(place)
+        if (path / "package.json").is_file():
+            return Check("JupyterLab extension", "good", str(path))
+    mend = "reinstall nbsession: a wheel carries it, a checkout builds it with `make install`"
+    return Check("JupyterLab extension", "bad", "not installed", mend)
+
+
+def _voila() -> Check:
+    part = "Voilà"
+    if find_spec("voila") is None:
+        return Check(part, "idle", "not installed here")
+    for place in jupyter_config_path():
+        path = Path(place) / "voila.json"
+        manager = _read(path).get("VoilaConfiguration", {}).get("multi_kernel_manager_class")
+        if manager == _MANAGER:
+            return Check(part, "good", f"uses nbsession's kernel manager, by {path}")
+        if manager is not None:
+            mend = f"let it name {_MANAGER}, or {_VOILA_MEND}"
+            return Check(part, "bad", f"{path} sets the kernel manager {manager}", mend)
+    return Check(part, "bad", "no voila.json names nbsession's kernel manager", _VOILA_MEND)
+
+
+def _kernels() -> Iterator[Check]:
+    for place in jupyter_path("kernels"):
+        for path in sorted(Path(place).glob("*/kernel.json")):
+            spec = _read(path)
+            argv = spec.get("argv") or [""]
+            if spec.get("language") == "python":
+                yield _kernel(f"kernel {path.parent.name}", argv[0])
+
+
+def _kernel(part: str, python: str) -> Check:
+    if Path(python).name.startswith("python") and not Path(python).is_absolute():
+        python = sys.executable  # what Jupyter starts for a bare "python"
+    code = "from nbsession.core.version import __version__; print(__version__)"
+    try:
+        asked = subprocess.run(  # noqa: S603 - the interpreter that Jupyter itself would start
+            [python, "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=_ASK_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check(
+            part, "bad", f"{python} does not start: {error}", "remove or mend the kernelspec"
+        )
+    version = asked.stdout.strip()
+    if asked.returncode:
+        mend = f"{python} -m pip install nbsession=={__version__}"
+        return Check(part, "idle", f"{python} has no nbsession: no `state` there", mend)
+    if version != __version__:
+        mend = f"{python} -m pip install nbsession=={__version__}"
+        return Check(part, "bad", f"{python} has nbsession {version}, this is {__version__}", mend)
+    return Check(part, "good", f"{python} has nbsession {version}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,181 @@
+"""`jupyter nbsession tasks`: what a running server's tasks do, and orders to them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from nbsession.scheduler.schedule_text import schedule_text
+
+from .running_server import CommandError, RunningServer, choose_server, task_path
+from .table import table
+
+_HOLD_SECONDS = 25.0
+_OPEN = ("queued", "running")
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to those of `jupyter nbsession`."""
+    parser = commands.add_parser(
+        "tasks", help="list, show, run, pause, resume and cancel the tasks of a running server"
+    )
+    orders = parser.add_subparsers(dest="order", metavar="COMMAND")
+    for order, text in _ORDERS.items():
+        sub = orders.add_parser(order, help=text, description=text)
+        if order != "list":
+            sub.add_argument("name", help="of the task")
+        if order == "show":
+            sub.add_argument(
+                "--runs", type=int, default=10, metavar="N", help="how many runs (default: 10)"
+            )
+        if order in ("run", "cancel"):
+            what = "until the run has ended" if order == "run" else "for one more run first"
+            sub.add_argument("--wait", action="store_true", help=f"wait {what}")
+        _add_options(sub)
+    _add_options(parser)
+    parser.set_defaults(call=_call, order="list", json=False, server=None)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    # Suppressed, or a subcommand's default would win over what was said before it.
+    kept = argparse.SUPPRESS
+    parser.add_argument("--json", action="store_true", default=kept, help="print JSON")
+    text = "a pid, folder or URL, if several are running"
+    parser.add_argument("--server", metavar="WHICH", default=kept, help=text)
+
+
+_ORDERS = {
+    "list": "list the tasks",
+    "show": "show a task and its runs",
+    "run": "run a task now",
+    "pause": "pause a task",
+    "resume": "resume a paused task",
+    "cancel": "cancel a task",
+}
+
+
+def _call(options: argparse.Namespace) -> int:
+    order = options.order or "list"  # `jupyter nbsession tasks` alone
+    server = choose_server(options.server)
+    if order == "list":
+        return _list(server, options)
+    if order == "show":
+        return _show(server, options)
+    if order == "run":
+        return _run(server, options)
+    body = {"wait": options.wait} if order == "cancel" else {}
+    answer = server.post(task_path(options.name, order), body)
+    if options.json:
+        print(json.dumps(answer, indent=2))
+    else:
+        done = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}[order]
+        later = " after one more run" if body.get("wait") else ""
+        print(f"{options.name}: {done}{later}")
+    return 0
+
+
+def _list(server: RunningServer, options: argparse.Namespace) -> int:
+    tasks: list[dict[str, Any]] = server.get("tasks")["tasks"]
+    if options.json:
+        print(json.dumps(tasks, indent=2))
+    elif not tasks:
+        print("no tasks; `state.schedule_task` in a notebook or a setup script makes one")
+    else:
+        rows = [
+            [
+                task["name"],
+                schedule_text(task["schedule"]),
+                task["state"],
+                _when(task["next_run"]),
+                _last(task),
+                str(task["run_count"]),
+                str(task["error_count"]),
+            ]
+            for task in tasks
+        ]
+        print(table(["NAME", "SCHEDULE", "STATE", "NEXT", "LAST", "RUNS", "ERRORS"], rows))
+    return 0
+
+
+def _show(server: RunningServer, options: argparse.Namespace) -> int:
+    task = server.get(task_path(options.name))
+    runs = server.get(f"{task_path(options.name, 'runs')}?limit={max(options.runs, 1)}")["runs"]
+    if options.json:
+        print(json.dumps({**task, "runs": runs}, indent=2))
+        return 0
+    home = task["home"] or {}
+    facts = [
+        ["name", task["name"]],
+        ["callback", task["callback"]],
+        ["schedule", schedule_text(task["schedule"])],
+        ["state", task["state"]],
+        ["next run", _when(task["next_run"])],
+        ["runs", f"{task['run_count']}, {task['error_count']} with an error"],
+        ["runs with", home.get("python") or "-"],
+        ["in", home.get("setup") or home.get("folder") or "-"],
+    ]
+    width = max(len(name) for name, _ in facts)
+    print("\n".join(f"{name:<{width}}  {value}" for name, value in facts))
+    if runs:
+        head = ["RUN", "DUE", "STATE", "SECONDS", "WHY"]
+        print("\n" + table(head, [_run_row(run) for run in runs]))
+        last = next((run for run in runs if run.get("traceback")), None)
+        if last is not None:
+            print(f"\nrun {last['id']}:\n{last['traceback'].rstrip()}")
+    return 0
+
+
+def _run(server: RunningServer, options: argparse.Namespace) -> int:
+    run: dict[str, Any] = server.post(task_path(options.name, "run"), {})
+    while options.wait and run["state"] in _OPEN:
+        found = server.get(f"runs/{run['id']}?seconds={_HOLD_SECONDS}", _HOLD_SECONDS)
+        if found is None:
+            message = f"run {run['id']} of {options.name} is not kept any more"
+            raise CommandError(message)
+        run = found
+    if options.json:
+        print(json.dumps(run, indent=2))
+    else:
+        if run.get("output"):
+            print(run["output"], end="")
+        if run.get("traceback"):
+            print(run["traceback"], end="", file=sys.stderr)
+        why = f": {run['error'] or run['reason']}" if run["error"] or run["reason"] else ""
+        print(f"{options.name}: run {run['id']} {run['state']}{why}")
+    return 0 if run["state"] in (*_OPEN, "succeeded") else 1
+
+
+def _run_row(run: dict[str, Any]) -> list[str]:
+    took = "-"
+    if run["started_at"] and run["ended_at"]:
+        took = f"{(_parsed(run['ended_at']) - _parsed(run['started_at'])).total_seconds():.3f}"
+    due = _clock(run["due"]) if run["due"] else "by hand"
+    return [str(run["id"]), due, run["state"], took, run["error"] or run["reason"] or ""]
+
+
+def _last(task: dict[str, Any]) -> str:
+    if task["last_run"] is None:
+        return "-"
+    return f"{_clock(task['last_run'])} {task['last_state'] or ''}".rstrip()
+
+
+def _parsed(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _clock(text: str) -> str:
+    return _parsed(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _when(text: str | None) -> str:
+    if text is None:
+        return "-"
+    seconds = round((_parsed(text) - datetime.now(UTC)).total_seconds())
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"in {max(seconds, 0)} s"
+    if seconds < 3600:  # noqa: PLR2004 - an hour
+        return f"in {seconds // 60} min"
+    return _clock(text)
