@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from nbsession.core.session_callback import takes_context
 from nbsession.core.session_context import SessionContext
 
 from .callbacks import check_callable, show_error, show_unless_cancelled
@@ -30,35 +31,6 @@ if TYPE_CHECKING:
     from .main_loop import Context
     from .runtime import Runtime
     from .session import Session
-
-
-def takes_context(callback: Callback) -> bool:
-    """Whether a callback takes the `SessionContext`: whether it must be given something.
-
-    A parameter with a default is left alone: ``lambda name=name: …`` is how a loop binds a name.
-
-    Raises
-    ------
-    TypeError
-        If it is not callable, or needs more than that one argument.
-    """
-    check_callable(callback)
-    try:
-        signature = inspect.signature(callback)
-    except ValueError:  # a builtin that does not say
-        return False
-    with suppress(TypeError):
-        signature.bind()
-        return any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
-    try:
-        signature.bind(None)
-    except TypeError:
-        message = (
-            "a session callback takes the SessionContext, or nothing; "
-            f"{getattr(callback, '__qualname__', callback)}{signature} cannot be called so"
-        )
-        raise TypeError(message) from None
-    return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +141,7 @@ class SessionHooks:
         return self._expiration.block()
 
     def _hook(self, callback: Callback) -> _Hook:
+        check_callable(callback)
         return _Hook(callback, takes_context(callback), contextvars.copy_context())
 
     def _call_here(self, hook: _Hook) -> None:

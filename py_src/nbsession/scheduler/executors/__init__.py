@@ -1,0 +1,1 @@
+"""Where callables of tasks are called."""

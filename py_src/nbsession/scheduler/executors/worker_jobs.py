@@ -1,0 +1,240 @@
+"""What a worker is asked to do, and what becomes of it if that worker fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nbsession.scheduler.abc import Outcome
+
+from .worker_messages import STOPPED
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+    from logging import Logger
+
+    from nbsession.core.run import Run
+    from nbsession.scheduler.abc import RunListener
+    from nbsession.scheduler.task_record import TaskRecord
+
+    from .worker_messages import Message
+
+
+class Job(Protocol):
+    """An order that a worker will answer.
+
+    Attributes
+    ----------
+    number
+        Unique among the orders of one server.
+    task
+        Whose callable it is about; None if it is about none.
+    message
+        The order as it is sent.
+    """
+
+    number: int
+    task: str | None
+    message: Message
+
+    def answered(self, message: Message) -> None:
+        """Take the answer."""
+
+    def lost(self, why: str) -> bool:
+        """Take note that its worker has died; return whether another one is to do it."""
+
+    def refused(self, why: str) -> bool:
+        """Take note that no worker can be had for now; return whether it waits for one."""
+
+
+class RunJob:
+    """A try of a run.
+
+    Parameters
+    ----------
+    number
+        Of the order.
+    run, task, attempt, listener
+        As `Executor.start` has them.
+    ended
+        Called when the try has ended, before the listener is.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - those of `Executor.start`
+        self,
+        number: int,
+        run: Run,
+        task: TaskRecord,
+        attempt: int,
+        listener: RunListener,
+        ended: Callable[[RunJob], object],
+    ) -> None:
+        spec = task.spec
+        self.number = number
+        self.run_id = run.id
+        self.task: str | None = spec.name
+        self.child: int | None = None
+        self._listener = listener
+        self._ended = ended
+        self.message: Message = {
+            "op": "run",
+            "job": number,
+            "id": run.id,
+            "task": spec.name,
+            "target": spec.target.to_json(),
+            "args": spec.args,
+            "kwargs": spec.kwargs,
+            "attempt": attempt,
+            "due": run.due_us,
+            "process": spec.policies.process,
+        }
+
+    def answered(self, message: Message) -> None:
+        """Take the news of its end."""
+        self.end(
+            Outcome(
+                "lost" if message.get("reason") == STOPPED else message["state"],
+                message["started"],
+                message["ended"],
+                message.get("reason"),
+                message.get("error"),
+                message.get("traceback"),
+                message.get("output", ""),
+            )
+        )
+
+    def progressed(self, message: Message) -> None:
+        """Take the news of its progress."""
+        self._listener.progressed(self.run_id, message["fraction"], message["text"])
+
+    def lost(self, why: str) -> bool:
+        """Tell that it has died with its worker."""
+        self.end(Outcome("lost", reason=why))
+        return False
+
+    def refused(self, why: str) -> bool:
+        """Tell that it cannot be run."""
+        self.end(Outcome("failed", error=why))
+        return False
+
+    def end(self, outcome: Outcome) -> None:
+        """Tell the end."""
+        self._ended(self)
+        self._listener.ended(self.run_id, outcome)
+
+
+class QuestionJob:
+    """A question to a trigger's code; waits for a worker that can answer.
+
+    Parameters
+    ----------
+    number
+        Of the order.
+    task
+        Whose trigger it is.
+    now_us
+        An instant.
+    future
+        Gets the answer.
+    """
+
+    def __init__(
+        self, number: int, task: TaskRecord, now_us: int, future: asyncio.Future[int | None]
+    ) -> None:
+        spec = task.spec
+        self.number = number
+        self.task: str | None = spec.name
+        self._future = future
+        self.message: Message = {
+            "op": "next",
+            "job": number,
+            "task": spec.name,
+            "at": None if spec.at_target is None else spec.at_target.to_json(),
+            "trigger": spec.trigger.to_json(),
+            "now": now_us,
+            "after": task.last_run_us,
+        }
+
+    def answered(self, message: Message) -> None:
+        """Take the answer."""
+        if self._future.done():
+            return
+        if "error" in message:
+            self._future.set_exception(TriggerCodeError(message["error"], message["traceback"]))
+        else:
+            self._future.set_result(message["value"])
+
+    def lost(self, why: str) -> bool:  # noqa: ARG002 - as every job
+        """Ask the next worker: a crash is no answer."""
+        return not self._future.done()
+
+    def refused(self, why: str) -> bool:  # noqa: ARG002 - as every job
+        """Wait: the task is not to end because its environment is being mended."""
+        return not self._future.done()
+
+
+class SessionJob:
+    """The news of a session for a setup script's callbacks.
+
+    Parameters
+    ----------
+    number
+        Of the order.
+    event
+        ``"created"`` or ``"destroyed"``.
+    context
+        `SessionContext.to_json`.
+    log
+        Told if the news is lost.
+    done
+        Called when all callbacks have run, or when nobody will call them.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        event: str,
+        context: dict[str, Any],
+        log: Logger,
+        done: Callable[[SessionJob], object],
+    ) -> None:
+        self.number = number
+        self.task: str | None = None
+        self._id = context["id"]
+        self._log = log
+        self._done = done
+        self.message: Message = {
+            "op": "session",
+            "job": number,
+            "event": event,
+            "context": context,
+        }
+
+    def answered(self, message: Message) -> None:  # noqa: ARG002 - as every job
+        """Take note that all callbacks have run."""
+        self._done(self)
+
+    def lost(self, why: str) -> bool:
+        """Do not call twice: some callbacks may have run."""
+        event = self.message["event"]
+        self._log.error("nbsession: callbacks for session %s (%s): %s", self._id, event, why)
+        self._done(self)
+        return False
+
+    def refused(self, why: str) -> bool:  # noqa: ARG002 - as every job
+        """Wait for a setup script that works."""
+        return True
+
+
+class TriggerCodeError(RuntimeError):
+    """What the code of a trigger has raised, as text.
+
+    Attributes
+    ----------
+    traceback
+        For people.
+    """
+
+    def __init__(self, error: str, traceback: str) -> None:
+        super().__init__(error)
+        self.traceback = traceback

@@ -1,0 +1,54 @@
+"""Workers that get no more work, until they have ended."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import Context
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .worker_process import WorkerProcess
+
+
+class RetiredWorkers:
+    """Lets workers finish what they have begun, and ends them."""
+
+    def __init__(self) -> None:
+        self._busy: set[WorkerProcess] = set()
+        self._stops: set[asyncio.Task[None]] = set()
+
+    def __iter__(self) -> Iterator[WorkerProcess]:
+        """Iterate over those that are still at work."""
+        return iter(tuple(self._busy))
+
+    def add(self, worker: WorkerProcess | None) -> None:
+        """Give a worker no more work."""
+        if worker is None:
+            return
+        if worker.jobs:
+            self._busy.add(worker)
+        else:
+            self.stop(worker)
+
+    def look(self) -> None:
+        """End those that have done all."""
+        for worker in self:
+            if not worker.jobs:
+                self.ended(worker)
+                self.stop(worker)
+
+    def stop(self, worker: WorkerProcess) -> None:
+        """End a worker that has nothing to do."""
+        task = asyncio.get_running_loop().create_task(worker.stop(), context=Context())
+        self._stops.add(task)
+        task.add_done_callback(self._stops.discard)
+
+    def ended(self, worker: WorkerProcess) -> None:
+        """Take note that a worker has ended."""
+        self._busy.discard(worker)
+
+    async def close(self, seconds: float) -> None:
+        """End all; what has not ended after so long is killed."""
+        await asyncio.gather(*(worker.stop(seconds) for worker in self), *self._stops)

@@ -1,0 +1,1 @@
+"""The process that runs the callables of global tasks: `python -m nbsession.worker`."""

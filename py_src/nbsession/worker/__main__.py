@@ -1,0 +1,32 @@
+"""``python -m nbsession.worker <fd>``: started by a server, with a socket to talk over.
+
+``python -m nbsession.worker --check`` says whether this environment could run tasks.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from nbsession.core.protocol import PROTOCOL
+from nbsession.core.version import __version__
+
+
+def _main(argument: str) -> None:
+    if argument == "--check":
+        print(f"nbsession {__version__}, protocol {PROTOCOL}: can run tasks")  # noqa: T201 - asked to
+        return
+    if not argument.isdecimal():
+        sys.exit("A Jupyter server with nbsession starts this by itself; try --check")
+    import faulthandler
+
+    from .channel import Channel
+    from .parent import end_with_parent
+    from .process import WorkerProcess
+
+    end_with_parent()
+    faulthandler.enable()
+    WorkerProcess(Channel(int(argument))).run()
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1] if len(sys.argv) > 1 else "")

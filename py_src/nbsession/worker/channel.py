@@ -1,0 +1,147 @@
+"""The line to whoever started this process: messages both ways, questions with answers."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import socket
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from nbsession.core import errors
+from nbsession.core.current_run import current_run
+from nbsession.scheduler.executors.worker_messages import (
+    MAX_LINE_BYTES,
+    Lines,
+    Message,
+    to_line,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_CHUNK_BYTES = 65_536
+
+_ERRORS: dict[str, type[Exception]] = {
+    "TaskExistsError": errors.TaskExistsError,
+    "NoSuchTaskError": errors.NoSuchTaskError,
+    "StoreBusyError": errors.StoreBusyError,
+    "StoreError": errors.StoreError,
+    "ValueError": ValueError,
+    "TypeError": TypeError,
+}
+"""What the server raises for a question, raised here again."""
+
+
+class Channel:
+    """One end of a socket pair. Anything may be sent from any thread.
+
+    Messages come in on the thread that calls `read`: a blocked event loop, or a sync callable, is
+    in nobody's way.
+
+    Parameters
+    ----------
+    descriptor
+        Of the socket that this process has inherited.
+
+    Attributes
+    ----------
+    is_open
+        False in a process that was forked from the one whose line it is.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - it takes no keyword
+        self._socket = socket.socket(fileno=descriptor)
+        self.is_open = True
+        self._sending = threading.Lock()
+        self._waiting: dict[int, Callable[[Message], object]] = {}
+        self._numbers = itertools.count(1)
+        os.register_at_fork(after_in_child=self._abandon)
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message; nothing happens if the other end has gone, which `read` will tell.
+
+        Raises
+        ------
+        ValueError
+            If it is too long.
+        """
+        if not self.is_open:
+            return
+        line = to_line(message)
+        if len(line) > MAX_LINE_BYTES:
+            raise ValueError(
+                f"{len(line):,} bytes are too much for the server; put large data into a file, and "
+                "give a task its path"
+            )
+        with self._sending:
+            try:
+                self._socket.sendall(line)
+            except OSError:
+                return
+
+    def ask(self, what: str, *args: Any, **kwargs: Any) -> Any:
+        """Ask the server's tasks something, and wait for the answer.
+
+        Parameters
+        ----------
+        what
+            A method of `TaskBoard`.
+        args, kwargs
+            Of the method, JSON values.
+
+        Raises
+        ------
+        Exception
+            What the method raises.
+        RuntimeError
+            In a forked process.
+        """
+        if not self.is_open:
+            raise RuntimeError("a forked process cannot reach the server; ask in its parent")
+        answers: SimpleQueue[Message] = SimpleQueue()
+        run = current_run.get()
+        question = {"what": what, "args": args, "kwargs": kwargs, "run": run and run.id}
+        self.ask_later(question, answers.put)
+        answer = answers.get()
+        if "error" not in answer:
+            return answer["value"]
+        error = _ERRORS.get(answer["error"])
+        if error is None:
+            raise RuntimeError(f"{answer['error']}: {answer['message']}")
+        raise error(answer["message"])
+
+    def ask_later(
+        self, question: Mapping[str, Any], on_answer: Callable[[Message], object]
+    ) -> None:
+        """Ask without waiting; the answer comes on the thread that reads."""
+        number = next(self._numbers)
+        self._waiting[number] = on_answer
+        self.send({**question, "op": "ask", "job": number})
+
+    def answered(self, message: Message) -> None:
+        """Hand an answer to the one who has asked."""
+        on_answer = self._waiting.pop(message["job"], None)
+        if on_answer is not None:
+            on_answer(message)
+
+    def read(self, on_message: Callable[[Message], object]) -> None:
+        """Hand over every message that comes; return when the other end has gone."""
+        lines = Lines(math.inf)  # from a server that may hold long arguments
+        while True:
+            try:
+                data = self._socket.recv(_CHUNK_BYTES)
+            except OSError:
+                return
+            if not data:
+                return
+            for message in lines.feed(data):
+                on_message(message)
+
+    def _abandon(self) -> None:
+        # A forked child must neither speak for its parent, nor keep the line open after it.
+        self.is_open = False
+        self._socket.close()

@@ -1,0 +1,93 @@
+"""The process of one run: ``python -m nbsession.worker.child``, started by a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import os
+import signal
+import sys
+import threading
+from contextvars import copy_context
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+
+from nbsession.core.callable_reference import load_callable
+
+from . import active
+from .channel import Channel
+from .desk import WorkerDesk
+from .parent import end_with_parent
+from .run import WorkerRun
+from .session_hooks import SessionHooks
+from .setup_script import run_setup, setup_name
+from .sources import make_importable
+from .state import WorkerState
+from .targets import Targets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from queue import SimpleQueue
+
+    from nbsession.scheduler.executors.worker_messages import Message
+
+
+def main() -> None:
+    """Run what the worker says, tell it how that has ended, and exit."""
+    from queue import SimpleQueue
+
+    end_with_parent()
+    faulthandler.enable()
+    channel = Channel(int(sys.argv[1]))
+    orders: SimpleQueue[Message] = SimpleQueue()
+    threading.Thread(target=_read, args=(channel, orders), daemon=True).start()
+    home, order = orders.get(), orders.get()
+    make_importable(home["folder"], lambda _path, _stamp: None)
+    _run(channel, home, order)
+
+
+def _read(channel: Channel, orders: SimpleQueue[Message]) -> None:
+    def take(message: Message) -> None:
+        if message["op"] == "answer":
+            channel.answered(message)
+        else:
+            orders.put(message)
+
+    channel.read(take)
+    os.killpg(0, signal.SIGKILL)  # the worker has gone: so does the run, with all it has started
+
+
+def _run(channel: Channel, home: Mapping[str, Any], order: Mapping[str, Any]) -> None:
+    with asyncio.Runner() as runner:
+        run = WorkerRun(order, channel, runner.get_loop())
+        run.enter()
+        try:
+            function = _find(channel, home, order)
+            run.started()
+            result = function(*order["args"], **order["kwargs"])
+            if result is not None and isawaitable(result):
+                runner.run(_wait(result), context=copy_context())
+        except BaseException as error:  # noqa: BLE001 - SystemExit too is told
+            run.fail(error)
+        else:
+            run.succeed()
+
+
+def _find(channel: Channel, home: Mapping[str, Any], order: Mapping[str, Any]) -> Any:
+    targets = Targets(home["setup"])
+    desk = WorkerDesk(channel, targets, home)
+    active.state = WorkerState(channel, desk, SessionHooks(home["setup"]), home)
+    target = order["target"]
+    if target["kind"] == "setup" and target["module"] == setup_name(home["setup"]):
+        with desk.setting_up(declares=False):
+            run_setup(home["setup"], lambda _path, _stamp: None)
+        return targets.load(order).function
+    return load_callable(target["module"], target["qualname"])
+
+
+async def _wait(result: Any) -> None:
+    await result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""The worker's process: its loop, and the orders that come to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from nbsession.core.protocol import PROTOCOL
+from nbsession.core.version import __version__
+from nbsession.scheduler.executors.worker_messages import STOPPED
+
+from . import active
+from .desk import WorkerDesk
+from .output import divert
+from .pool import ThreadPool
+from .questions import TriggerCode
+from .runs import Runs, Tools
+from .server_log import ServerLog
+from .session_hooks import HookTools, SessionHooks
+from .setup_script import run_setup
+from .sources import make_importable
+from .state import WorkerState
+from .targets import Targets
+from .traces import error_text, traceback_text
+
+if TYPE_CHECKING:
+    from nbsession.scheduler.executors.worker_messages import Message
+    from nbsession.scheduler.executors.worker_sources import Stamp
+
+    from .channel import Channel
+
+
+class WorkerProcess:
+    """Does what the server says. Its messages are taken on a thread of their own.
+
+    Parameters
+    ----------
+    channel
+        To the server.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._loop = asyncio.new_event_loop()
+        self._pool = ThreadPool()
+        self._own_pool = ThreadPool()  # not to wait for threads that tasks have blocked
+        self._begun = threading.Event()
+        self._home: Message = {}
+        self._runs: Runs | None = None
+
+    def run(self) -> None:
+        """Say hello, run the setup script if there is one, then whatever comes, until the end."""
+        threading.Thread(target=self._read, name="nbsession-channel", daemon=True).start()
+        hello = {"op": "hello", "protocol": PROTOCOL, "version": __version__}
+        self._channel.send(hello)
+        self._begun.wait()
+        self._prepare(self._home)
+        asyncio.set_event_loop(self._loop)
+        while True:  # until `_stop` ends the process
+            with contextlib.suppress(SystemExit, KeyboardInterrupt):  # of some task of a task
+                self._loop.run_forever()
+
+    def _read(self) -> None:
+        try:
+            self._channel.read(self._take)
+        finally:  # the server has gone; nothing that we have started may stay behind
+            if self._runs is not None:
+                self._runs.kill_processes(STOPPED)
+            os.killpg(0, signal.SIGKILL)
+
+    def _prepare(self, home: Message) -> None:
+        self._log = ServerLog(self._channel)
+        divert(self._log)
+        make_importable(home["folder"], self._on_read)
+        self._targets = Targets(home["setup"])
+        self._code = TriggerCode(self._channel, self._targets)
+        self._hooks = SessionHooks(home["setup"])
+        self._desk = WorkerDesk(self._channel, self._targets, home)
+        active.state = WorkerState(self._channel, self._desk, self._hooks, home)
+        self._tools = Tools(self._channel, self._loop, self._pool, self._own_pool)
+        self._runs = Runs(self._tools, self._targets, home)
+        if home["setup"] is None or self._set_up(home["setup"]):
+            self._channel.send({"op": "ready", "tasks": self._targets.declared})
+
+    def _set_up(self, path: str) -> bool:
+        try:
+            with self._desk.setting_up(declares=True):
+                run_setup(path, self._on_read)
+        except BaseException as error:  # noqa: BLE001 - the user's script; told, and tried again
+            problem = {"error": error_text(error), "trace": traceback_text(error)}
+            self._channel.send({"op": "broken", **problem})
+            return False
+        return True
+
+    def _on_read(self, path: str, stamp: Stamp | None) -> None:
+        self._channel.send({"op": "source", "path": path, "stamp": stamp})
+
+    def _take(self, message: Message) -> None:
+        """Deal with a message; on the channel's thread, so nothing here may take long."""
+        op = message["op"]
+        if op == "run" and self._runs is not None:
+            self._runs.start(message)
+        elif op == "cancel" and self._runs is not None:
+            self._runs.cancel(message["job"], message["reason"])
+        elif op == "answer":
+            self._channel.answered(message)
+        elif op == "home":
+            self._home = message
+            self._begun.set()
+        else:
+            self._take_rare(op, message)
+
+    def _take_rare(self, op: str, message: Message) -> None:
+        match op:
+            case "next":
+                self._own_pool.submit(lambda: self._code.answer(message))
+            case "session":
+                tools = HookTools(self._channel, self._log, self._own_pool)
+                self._loop.call_soon_threadsafe(self._hooks.tell, message, tools)
+            case "forget":
+                self._targets.forget(message["task"])
+            case "stop":
+                self._loop.call_soon_threadsafe(self._begin_stop)
+
+    def _begin_stop(self) -> None:
+        self._stopping = self._loop.create_task(self._stop())
+
+    async def _stop(self) -> None:
+        if self._runs is not None:
+            await self._runs.end_all(STOPPED)
+        threading.Thread(target=_exit, daemon=True).start()
+
+
+def _exit() -> None:
+    """End the process, with what Python does at an exit, but without waiting for any thread."""
+    import atexit
+
+    with contextlib.suppress(Exception):
+        atexit._run_exitfuncs()  # noqa: SLF001 - what `sys.exit` does, without joining threads first
+    for stream in (sys.__stdout__, sys.__stderr__):
+        with contextlib.suppress(Exception):
+            if stream is not None:
+                stream.flush()
+    os._exit(0)

@@ -1,0 +1,194 @@
+"""A run in a process of its own, which can be killed and whose crash costs nobody else."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from codecs import getincrementaldecoder
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from nbsession.scheduler.executors.worker_messages import Lines, Message, to_line
+
+from .parent import kill_group
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .channel import Channel
+    from .pool import ThreadPool
+    from .run import WorkerRun
+
+_CHUNK_BYTES = 65_536
+_END_SECONDS = 5.0
+"""How long a process may take to exit once its run has ended."""
+
+
+class ProcessRun:
+    """Starts the process of one run, listens to it, and tells its end.
+
+    Parameters
+    ----------
+    run
+        The run.
+    channel
+        To the server: what the run asks and logs is passed on.
+    pool
+        Of threads, for answers.
+    home
+        Where the worker is, as the server said.
+    """
+
+    def __init__(
+        self, run: WorkerRun, channel: Channel, pool: ThreadPool, home: Mapping[str, Any]
+    ) -> None:
+        self.run = run
+        self._channel = channel
+        self._pool = pool
+        self._home = home
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: socket.socket | None = None
+        self._sending = threading.Lock()
+        self._killed: str | None = None
+        self._is_over = False
+        self._ended: Message | None = None
+        self._exit_by = 0.0
+        self._lock = threading.Lock()
+        self._decode = getincrementaldecoder("utf-8")("backslashreplace").decode
+
+    def kill(self, reason: str) -> None:
+        """End the process and all that it has started; on any thread."""
+        with self._lock:
+            self._killed = self._killed or reason
+            if self._process is not None and not self._is_over:
+                kill_group(self._process.pid)
+
+    def supervise(self) -> None:
+        """Run it; returns when it has ended. The process ends with the thread that calls this."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            try:
+                self._start(theirs)
+            except OSError as error:
+                self.run.fail(error)
+                return
+            finally:
+                theirs.close()
+            process = self._process
+            if process is None:
+                self.run.fail_with(reason=self._killed)
+                return
+            self._connection = ours
+            self._channel.send({"op": "child", "job": self.run.job, "pid": process.pid})
+            self._send({"op": "home", **self._home})
+            self._send(self.run.order)
+            self._listen(process, ours)
+        self._reap(process)
+        self._tell(process.returncode)
+
+    def _start(self, theirs: socket.socket) -> None:
+        options = ["-u", "-P", "-m", "nbsession.worker.child", str(theirs.fileno())]
+        with self._lock:
+            if self._killed is None:
+                self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
+                    [sys.executable, *options],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=[theirs.fileno()],
+                    cwd=self._home["folder"],
+                    process_group=0,
+                )
+
+    def _listen(self, process: subprocess.Popen[bytes], ours: socket.socket) -> None:
+        """Take what it prints and says, until it says no more."""
+        assert process.stdout is not None  # noqa: S101 - for mypy: it is a pipe
+        output = process.stdout.fileno()
+        with process.stdout, selectors.DefaultSelector() as selector:
+            selector.register(ours, selectors.EVENT_READ)
+            selector.register(output, selectors.EVENT_READ)
+            lines = Lines()
+            while self._ended is None or time.monotonic() < self._exit_by:
+                for key, _ in selector.select(None if self._ended is None else _END_SECONDS):
+                    if key.fd != output:
+                        if not self._take_messages(ours, lines):
+                            self._drain(output)
+                            return
+                    elif not self._take_output(output):
+                        selector.unregister(output)
+
+    def _take_messages(self, ours: socket.socket, lines: Lines) -> bool:
+        try:
+            data = ours.recv(_CHUNK_BYTES)
+        except OSError:  # it has gone with something unread
+            return False
+        for message in lines.feed(data):
+            self._take(message)
+        return bool(data)
+
+    def _take_output(self, output: int) -> bool:
+        data = os.read(output, _CHUNK_BYTES)
+        self.run.output.add(self._decode(data))
+        return bool(data)
+
+    def _drain(self, output: int) -> None:
+        """Take what it has printed last; something that it has started may still hold the pipe."""
+        os.set_blocking(output, False)
+        try:
+            while self._take_output(output):
+                pass
+        except BlockingIOError:
+            return
+
+    def _take(self, message: Message) -> None:
+        match message["op"]:
+            case "progress":
+                self.run.progressed(message["fraction"], message["text"])
+            case "ended":
+                self._ended = message
+                self._exit_by = time.monotonic() + _END_SECONDS
+            case "ask":
+                job = message["job"]
+                self._channel.ask_later(
+                    message,
+                    lambda answer: self._pool.submit(lambda: self._send({**answer, "job": job})),
+                )
+            case "log":
+                self._channel.send(message)
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        line = to_line(message)
+        with self._sending, suppress(OSError):  # it may have gone
+            if self._connection is not None:
+                self._connection.sendall(line)
+
+    def _reap(self, process: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._is_over = True  # once it is reaped, its id may be another's
+            kill_group(process.pid)
+        process.wait()
+
+    def _tell(self, code: int) -> None:
+        if self._ended is not None and self._killed is None:
+            self.run.pass_on(self._ended)
+        elif self._killed is not None:
+            self.run.fail_with(reason=self._killed)
+        else:
+            self.run.fail_with(error=_end_text(code))
+
+
+def _end_text(code: int) -> str:
+    if code >= 0:
+        return f"the run's process ended with exit code {code} before its callback had returned"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = "; perhaps the system had no memory left" if -code == signal.SIGKILL else ""
+    return f"the run's process was ended by {name}{hint}"

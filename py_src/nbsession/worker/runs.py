@@ -1,0 +1,165 @@
+"""The runs of this worker: where each is called, and how it is ended."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextvars import Context
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .process_run import ProcessRun
+from .run import WorkerRun
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from .channel import Channel
+    from .pool import ThreadPool
+    from .targets import Call, Targets
+
+
+class Tools(NamedTuple):
+    """What calling callables takes.
+
+    Attributes
+    ----------
+    channel
+        Where ends are told.
+    loop
+        The worker's main loop.
+    pool
+        Threads for the callables.
+    own_pool
+        Threads for what the worker itself has to do.
+    """
+
+    channel: Channel
+    loop: AbstractEventLoop
+    pool: ThreadPool
+    own_pool: ThreadPool
+
+
+class Runs:
+    """Calls async callables on the loop, sync ones in threads, and some in their own processes.
+
+    Parameters
+    ----------
+    tools
+        Where and how they are called.
+    targets
+        Finds what is called.
+    home
+        Where the worker is, as the server said; for processes of runs' own.
+    """
+
+    def __init__(self, tools: Tools, targets: Targets, home: Mapping[str, Any]) -> None:
+        self._channel, self._loop, self._pool, self._own_pool = tools
+        self._targets = targets
+        self._home = home
+        self._runs: dict[int, WorkerRun] = {}
+        self._processes: dict[int, ProcessRun] = {}
+        self._lock = threading.Lock()
+
+    def start(self, order: Mapping[str, Any]) -> None:
+        """Begin a run; on any thread, which is not held up."""
+        run = WorkerRun(order, self._channel, self._loop)
+        if order["process"]:
+            process = ProcessRun(run, self._channel, self._own_pool, self._home)
+            with self._lock:
+                self._processes[run.job] = process
+            self._pool.submit(lambda: self._supervise(process))
+            return
+        self._runs[run.job] = run
+        call = self._targets.known(order)
+        if call is None or not call.is_async:
+            self._pool.submit(lambda: Context().run(self._call_here, run, call))
+        else:
+            self._loop.call_soon_threadsafe(self._begin_async, run, call)
+
+    def cancel(self, job: int, reason: str) -> None:
+        """End a run, if it is one that can be ended; on any thread."""
+        with self._lock:
+            process = self._processes.get(job)
+        if process is not None:
+            process.kill(reason)
+        else:
+            self._loop.call_soon_threadsafe(self._cancel_here, job, reason)
+
+    async def end_all(self, reason: str) -> None:
+        """End every run that can be ended, and see the async ones off; on the loop."""
+        self.kill_processes(reason)
+        tasks = []
+        for run in list(self._runs.values()):
+            self._cancel_here(run.job, reason)
+            if run.task is not None:
+                tasks.append(run.task)
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def kill_processes(self, reason: str) -> None:
+        """Kill the processes of runs' own; on any thread."""
+        with self._lock:
+            processes = list(self._processes.values())
+        for process in processes:
+            process.kill(reason)
+
+    def _supervise(self, process: ProcessRun) -> None:
+        try:
+            process.supervise()
+        finally:
+            with self._lock:
+                self._processes.pop(process.run.job, None)
+
+    def _call_here(self, run: WorkerRun, call: Call | None) -> None:
+        """Call a sync callable; or find out that it is async, and pass it on to the loop."""
+        run.enter()
+        try:
+            if call is None:
+                call = self._targets.load(run.order)
+                if call.is_async:
+                    self._loop.call_soon_threadsafe(self._begin_async, run, call)
+                    return
+            run.started()
+            result = call.function(*call.args, **call.kwargs)
+        except BaseException as error:  # noqa: BLE001 - SystemExit too ends the run, not us
+            self._runs.pop(run.job, None)
+            run.fail(error)
+            return
+        if result is not None and isawaitable(result):
+            self._loop.call_soon_threadsafe(self._begin, run, lambda: result)
+        else:
+            self._runs.pop(run.job, None)
+            run.succeed()
+
+    def _begin_async(self, run: WorkerRun, call: Call) -> None:
+        self._begin(run, lambda: call.function(*call.args, **call.kwargs))
+
+    def _begin(self, run: WorkerRun, call: Callable[[], Awaitable[Any]]) -> None:
+        run.task = self._loop.create_task(self._await(run, call), context=Context())
+
+    async def _await(self, run: WorkerRun, call: Callable[[], Awaitable[Any]]) -> None:
+        run.enter()
+        run.is_awaited = True
+        try:
+            if run.cancel_reason is not None:
+                raise asyncio.CancelledError  # noqa: TRY301 - as it would have been a moment later
+            run.started()
+            await call()
+        except BaseException as error:  # noqa: BLE001 - SystemExit too ends the run, not the loop
+            self._runs.pop(run.job, None)
+            run.fail(error)
+        else:
+            self._runs.pop(run.job, None)
+            run.succeed()
+        finally:
+            run.task = None  # which would refer to itself through this frame
+
+    def _cancel_here(self, job: int, reason: str) -> None:
+        run = self._runs.get(job)
+        if run is None:
+            return
+        run.cancel_reason = reason
+        if run.task is not None and run.is_awaited:  # else it will see the reason by itself
+            run.task.cancel()

@@ -1,0 +1,158 @@
+"""`state` in a worker: what setup scripts and tasks know of their server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from nbsession.scheduler.scheduling import Scheduling
+
+from .server_log import LOG_LEVELS, ServerLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from nbsession.core.headers import Headers
+    from nbsession.core.request import Request
+    from nbsession.core.user import User
+
+    from .channel import Channel
+    from .desk import WorkerDesk
+    from .session_hooks import SessionHooks
+
+
+class WorkerState(Scheduling):
+    """The state of no session: global, as the tasks are.
+
+    Everything about a visitor is empty. What belongs to a page's kernel is not there.
+
+    Parameters
+    ----------
+    channel
+        To the server.
+    desk
+        Where tasks are handed in.
+    hooks
+        Of the sessions.
+    home
+        Where the worker is, as the server said.
+    """
+
+    def __init__(
+        self, channel: Channel, desk: WorkerDesk, hooks: SessionHooks, home: Mapping[str, Any]
+    ) -> None:
+        self._log = ServerLog(channel)
+        self._desk = desk
+        self._hooks = hooks
+        self._home = home
+
+    def _task_desk(self) -> WorkerDesk:
+        return self._desk
+
+    def __repr__(self) -> str:
+        return f"<nbsession.WorkerState: {self._home['setup'] or self._home['folder']}>"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+        else:
+            message = (
+                f"state.{name} belongs to a page's kernel; this is a task worker, which serves no "
+                "page. Here are: schedule_task, cancel_task, tasks, run, on_session_created, "
+                "on_session_destroyed, log"
+            )
+        raise AttributeError(message, name=name, obj=self)
+
+    @property
+    def request(self) -> Request | None:
+        """None: a task belongs to no visitor. Session callbacks get that of their session."""
+        return None
+
+    @property
+    def session_args(self) -> dict[str, list[bytes]]:
+        """Empty."""
+        return {}
+
+    @property
+    def headers(self) -> Headers:
+        """Empty."""
+        from nbsession.core.headers import Headers
+
+        return Headers()
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """Empty."""
+        from nbsession.core.cookies import Cookies
+
+        return Cookies()
+
+    @property
+    def user(self) -> User | None:
+        """None."""
+        return None
+
+    @property
+    def kernel_id(self) -> str | None:
+        """None."""
+        return None
+
+    @property
+    def base_url(self) -> str | None:
+        """The path below which the server serves everything, ``"/"`` or ``"/hub/x/"``."""
+        url: str | None = self._home["base_url"]
+        return url
+
+    @property
+    def app_url(self) -> str | None:
+        """None: there is no page."""
+        return None
+
+    def on_session_created(self, callback: Callable[..., Any]) -> Callable[[], None]:
+        """Call back for every session of the server that begins from now on.
+
+        Parameters
+        ----------
+        callback
+            Takes the `SessionContext` or nothing. Sync ones run in a thread, async ones on the
+            worker's loop. What it raises is in the server's log, and the others go on.
+
+        Returns
+        -------
+        callable
+            Unregisters it.
+
+        Raises
+        ------
+        TypeError
+            If the callback cannot be called so.
+        RuntimeError
+            If this is no setup script's worker.
+        """
+        return self._hooks.add("created", callback)
+
+    def on_session_destroyed(self, callback: Callable[..., Any]) -> Callable[[], None]:
+        """Call back for every session that has ended; the last one registered first.
+
+        As `on_session_created` otherwise.
+        """
+        return self._hooks.add("destroyed", callback)
+
+    def log(self, message: object, level: str = "info") -> None:
+        """Write to the server's log; of a flood, only so many lines a second.
+
+        Parameters
+        ----------
+        message
+            Anything; its text is logged, at most 8,192 characters of it.
+        level
+            ``"debug"``, ``"info"``, ``"warning"``, ``"error"`` or ``"critical"``.
+
+        Raises
+        ------
+        ValueError
+            If `level` is none of these.
+        """
+        if level not in LOG_LEVELS:
+            problem = f"no log level {level!r}; use one of {', '.join(LOG_LEVELS)}"
+            raise ValueError(problem)
+        self._log.write(level, str(message))

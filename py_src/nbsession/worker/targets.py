@@ -1,0 +1,115 @@
+"""What this worker can call: functions of modules, and what the setup script has declared."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nbsession.core.callable_reference import is_async, load_callable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from nbsession.core.task_spec import TaskSpec
+
+_NO_KWARGS: Mapping[str, Any] = {}
+
+
+class Call(NamedTuple):
+    """A callable, and what it is called with.
+
+    Attributes
+    ----------
+    function, args, kwargs
+        As in ``function(*args, **kwargs)``.
+    is_async
+        Whether that gives a coroutine, as far as it says so.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    is_async: bool
+
+
+class Targets:
+    """Finds callables. Any thread may ask.
+
+    Parameters
+    ----------
+    setup
+        The path of the setup script that runs here, None without one.
+    """
+
+    def __init__(self, setup: str | None) -> None:
+        self._setup = setup
+        self._imported: dict[tuple[str, str], tuple[Callable[..., Any], bool]] = {}
+        self._declared: dict[str, Call] = {}
+        self._ats: dict[str, Any] = {}
+        self._importing = threading.Lock()
+
+    @property
+    def declared(self) -> list[str]:
+        """The names of the tasks that the setup script has declared."""
+        return list(self._declared)
+
+    def declare(self, spec: TaskSpec) -> None:
+        """Keep what a task of the setup script calls, under its name."""
+        function = spec.target.callable
+        if function is None:
+            raise TypeError("a declaration of a setup script comes with its callable")
+        self._declared[spec.name] = Call(function, spec.args, spec.kwargs, is_async(function))
+        if spec.at_target is not None:
+            self._ats[spec.name] = spec.at_target.callable
+
+    def known(self, order: Mapping[str, Any]) -> Call | None:
+        """Return what a run calls, if that takes no time."""
+        target = order["target"]
+        if target["kind"] == "setup":
+            return self._declared.get(order["task"])
+        found = self._imported.get((target["module"], target["qualname"]))
+        return None if found is None else Call(found[0], order["args"], order["kwargs"], found[1])
+
+    def load(self, order: Mapping[str, Any]) -> Call:
+        """Return what a run calls; imports it if need be, which may take long.
+
+        Raises
+        ------
+        LookupError
+            If the setup script declares no such task.
+        TypeError
+            If what is found cannot be called.
+        Exception
+            Whatever the module raises.
+        """
+        call = self.known(order)
+        if call is not None:
+            return call
+        target = order["target"]
+        if target["kind"] == "setup":
+            raise LookupError(f"{self._setup} does not declare the task {order['task']!r} any more")
+        function = self._import(target["module"], target["qualname"])
+        if not callable(function):
+            raise TypeError(f"{target['module']}:{target['qualname']} is no callable any more")
+        self._imported[target["module"], target["qualname"]] = function, is_async(function)
+        return Call(function, order["args"], order["kwargs"], is_async(function))
+
+    def load_at(self, order: Mapping[str, Any]) -> Any:
+        """Return the code of a task's trigger: a callable or an iterator. Raises as `load`."""
+        target = order["at"]
+        if target["kind"] == "setup":
+            if order["task"] not in self._ats:
+                raise LookupError(f"{self._setup} does not declare {order['task']!r} any more")
+            return self._ats[order["task"]]
+        return self._import(target["module"], target["qualname"])
+
+    def _import(self, module: str, qualname: str) -> Any:
+        with self._importing:  # or two threads would find each other's half-imported modules
+            importlib.invalidate_caches()  # a file may be newer than the last look at its folder
+            return load_callable(module, qualname)
+
+    def forget(self, task: str) -> None:
+        """Drop what was kept for a task that has gone."""
+        self._declared.pop(task, None)
+        self._ats.pop(task, None)

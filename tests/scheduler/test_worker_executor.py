@@ -1,0 +1,229 @@
+"""Workers that crash, are killed, cannot start or are out of date; and servers that vanish."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import venv
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nbsession.core.target import Home
+from workers import Workers, is_alive, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+JOBS = """
+import asyncio
+import ctypes
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+
+def which():
+    print(os.getpid())
+
+
+def wait_for_file(path):
+    while not Path(path).exists():
+        time.sleep(0.01)
+    print("first version")
+
+
+def crash():
+    ctypes.string_at(0)
+
+
+async def block_loop():
+    time.sleep(60)
+
+
+def mark(path):
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def soon(now):
+    return now + timedelta(hours=1)
+
+
+def never(now):
+    raise ValueError("no more")
+"""
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[Workers]:
+    workers = Workers(tmp_path)
+    workers.write("jobs.py", JOBS)
+    yield workers
+    workers.close()
+
+
+def pid_of(workers: Workers) -> int:
+    return int(workers.run("jobs:which")["output"])
+
+
+def test_an_edit_has_a_fresh_worker_take_over_and_the_old_one_finish(workers, tmp_path):
+    path = tmp_path / "go"
+    old = pid_of(workers)
+    running = workers.begin("jobs:wait_for_file", str(path))
+    workers.row(running)
+    # As long as before, and within the same second: what Python's bytecode cache would not notice.
+    workers.write("jobs.py", JOBS.replace("first version", "other version"))
+    new = pid_of(workers)
+    assert new != old
+    path.touch()
+    assert workers.end(running)["output"] == "first version\n"
+    assert workers.run("jobs:wait_for_file", str(path))["output"] == "other version\n"
+    wait_for(lambda: not is_alive(old))
+    assert pid_of(workers) == new
+
+
+def test_a_crash_loses_what_runs_and_nothing_else(workers):
+    first = pid_of(workers)
+    row = workers.run("jobs:crash")
+    assert (row["state"], row["reason"]) == ("lost", "the worker was ended by SIGSEGV")
+    assert pid_of(workers) != first
+    assert "Fatal Python error: Segmentation fault" in workers.logged()
+    assert "in crash" in workers.logged()
+
+
+def test_a_killed_worker_is_started_again(workers, tmp_path):
+    path = tmp_path / "pid"
+    name = workers.begin("jobs:mark", str(path), process=True)
+    other = workers.begin("jobs:block_loop")
+    child = int(wait_for(lambda: path.exists() and path.read_text()))
+    pid = workers.kill_worker()
+    assert {workers.end(each)["state"] for each in (name, other)} == {"lost"}
+    wait_for(lambda: not is_alive(child))
+    assert workers.end(name)["reason"] == "the worker was ended by SIGKILL"
+    assert pid_of(workers) != pid
+
+
+def test_what_cannot_start_fails_clearly(workers, tmp_path):
+    row = workers.run("jobs:which", home=workers.home("/nowhere/python"))
+    assert row["state"] == "failed"
+    assert "no worker can be started with /nowhere/python" in row["error"]
+    gone = Home(sys.executable, str(tmp_path / "gone"))
+    assert "is not there" in workers.run("jobs:which", home=gone)["error"]
+    assert pid_of(workers)
+
+
+def test_an_environment_without_nbsession(workers, tmp_path):
+    venv.create(tmp_path / "venv", with_pip=False)
+    row = workers.run("jobs:which", home=workers.home(str(tmp_path / "venv/bin/python")))
+    assert row["state"] == "failed"
+    assert "has no nbsession" in row["error"]
+    assert "-m pip install nbsession==" in row["error"]
+
+
+def test_an_nbsession_of_another_protocol(workers, tmp_path):
+    python = tmp_path / "python"
+    python.write_text(
+        f"#!/bin/sh\nexec {sys.executable} -c '\n"
+        "import socket, sys, time\n"
+        "line = socket.socket(fileno=int(sys.argv[-1]))\n"
+        'line.sendall(b"{\\"op\\":\\"hello\\",\\"protocol\\":99,\\"version\\":\\"9.9\\"}\\n")\n'
+        'line.recv(1)\n\' "$@"\n'
+    )
+    python.chmod(0o755)
+    error = workers.run("jobs:which", home=workers.home(str(python)))["error"]
+    assert "is version 9.9" in error
+    assert "install one version in both" in error
+
+
+def test_the_code_of_a_trigger_is_asked_in_the_worker(workers):
+    spec = _code_spec(workers, "jobs:soon")
+    workers.board.schedule(spec, replace=False)
+    assert wait_for(lambda: workers.board.show("soon")["next_run"])
+    spec = _code_spec(workers, "jobs:never")
+    workers.board.schedule(spec, replace=False)
+    wait_for(lambda: workers.board.show("never")["last_error"])
+    assert "ValueError: no more" in workers.board.show("never")["last_error"]
+
+
+def _code_spec(workers: Workers, at: str) -> dict:
+    module, qualname = at.split(":")
+    return {
+        "name": qualname,
+        "target": {"kind": "import", "module": module, "qualname": "which"},
+        "trigger": {"kind": "code", "code": "callable", "tz": None},
+        "args": [],
+        "kwargs": {},
+        "policies": {},
+        "home": workers.home().to_json(),
+        "at_target": {"kind": "import", "module": module, "qualname": qualname},
+    }
+
+
+def test_the_end_leaves_nothing_behind(tmp_path):
+    workers = Workers(tmp_path)
+    workers.write("jobs.py", JOBS)
+    path = tmp_path / "pid"
+    pid = pid_of(workers)
+    workers.begin("jobs:mark", str(path), process=True)
+    child = int(wait_for(lambda: path.exists() and path.read_text()))
+    workers.close()
+    assert not is_alive(pid)
+    assert not is_alive(child)
+
+
+SERVER = """
+import sys, time
+from pathlib import Path
+sys.path[:0] = {paths!r}
+from workers import Workers
+workers = Workers(Path({folder!r}))
+workers.begin("jobs:block_loop")
+workers.begin("jobs:mark", {pid!r}, process=True)
+while not workers.pids():
+    time.sleep(0.01)
+print(workers.pids()[0], flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_server_leaves_no_orphan(tmp_path):
+    (tmp_path / "jobs.py").write_text(JOBS)
+    path = tmp_path / "pid"
+    source = SERVER.format(
+        paths=[os.path.dirname(__file__) + "/.."],  # noqa: PTH120
+        folder=str(tmp_path),
+        pid=str(path),
+    )
+    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        worker = int(server.stdout.readline())
+        child = int(wait_for(lambda: path.exists() and path.read_text()))
+        assert is_alive(worker)
+        server.send_signal(signal.SIGKILL)
+    wait_for(lambda: not is_alive(worker))
+    wait_for(lambda: not is_alive(child))
+
+
+def test_an_idle_worker_ends_unless_something_is_to_run_there(workers, monkeypatch):
+    monkeypatch.setattr("nbsession.scheduler.executors.worker_plans.IDLE_SECONDS", 0)
+    planned = workers.begin("jobs:which", schedule={"cron": "@yearly"})
+    row = workers.board.run_now(planned)
+    assert workers.board.wait_for_run(row["id"], 30)["state"] == "succeeded"
+    (pid,) = workers.pids()
+    assert pid_of(workers) == pid
+    workers.call(_look(workers))
+    assert workers.pids() == [pid]
+    workers.board.cancel(planned, wait=False)
+    wait_for(lambda: not workers.pids())
+    wait_for(lambda: not is_alive(pid))
+    assert pid_of(workers) != pid
+
+
+async def _look(workers: Workers) -> None:
+    for slot in workers.executor._slots.values():
+        slot.look()

@@ -1,0 +1,96 @@
+"""What has no need of a process."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from nbsession.scheduler.executors.worker_backoff import WorkerBackoff
+from nbsession.scheduler.executors.worker_messages import Lines, to_line
+from nbsession.scheduler.executors.worker_sources import WorkerSources, stamp_of
+from nbsession.worker.output import HEAD_CHARACTERS, TAIL_CHARACTERS, RunOutput
+from nbsession.worker.pool import ThreadPool
+from nbsession.worker.server_log import MAX_LINES_PER_SECOND, ServerLog
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_output_is_whole_up_to_its_limit(size):
+    limit = HEAD_CHARACTERS + TAIL_CHARACTERS
+    text = "".join(chr(ord("a") + n % 26) for n in range(limit + 100))
+    for length in (0, 5, HEAD_CHARACTERS, limit):
+        output = RunOutput()
+        for start in range(0, length, size):
+            output.add(text[start : min(start + size, length)])
+        assert output.close() == text[:length]
+    output = RunOutput()
+    for start in range(0, len(text), size):
+        output.add(text[start : start + size])
+    gap = "\n[… 100 characters left out …]\n"
+    assert output.close() == text[:HEAD_CHARACTERS] + gap + text[-TAIL_CHARACTERS:]
+    assert not output.add("late")
+
+
+def test_messages_come_in_pieces():
+    messages = [{"op": "a", "text": "ü\n\ud800"}, {"op": "b"}, {"op": "c", "n": [1, 2.5, None]}]
+    data = b"".join(map(to_line, messages))
+    for size in (1, 3, 1000):
+        lines = Lines()
+        pieces = [data[start : start + size] for start in range(0, len(data), size)]
+        assert [found for piece in pieces for found in lines.feed(piece)] == messages
+    with pytest.raises(ValueError, match="more than 10 bytes"):
+        list(Lines(10).feed(b"x" * 11))
+
+
+def test_waits_double_up_to_half_a_minute():
+    backoff = WorkerBackoff()
+    waits = []
+    for _ in range(12):
+        backoff.ended()
+        waits.append(round(backoff.wait_seconds, 1))
+    assert waits[:4] == [0.1, 0.2, 0.4, 0.8]
+    assert waits[-1] == 30
+
+
+def test_a_source_is_another_one_when_it_was_written_or_has_gone(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text("1")
+    for change in (lambda: path.write_text("2 "), path.unlink):
+        sources = WorkerSources()
+        sources.add(str(path), stamp_of(str(path)))
+        assert not sources.changed
+        change()
+        while not sources.changed:
+            pass
+    assert stamp_of(str(path)) is None
+
+
+def test_as_many_threads_as_there_is_work():
+    pool = ThreadPool()
+    together = threading.Barrier(40, timeout=30)
+    done = threading.Semaphore(0)
+
+    def job():
+        together.wait()
+        done.release()
+
+    for _ in range(2):
+        for _ in range(40):
+            pool.submit(job)
+        for _ in range(40):
+            assert done.acquire(timeout=30)
+
+
+def test_a_flood_of_lines_is_cut_and_counted():
+    sent = []
+
+    class Line:
+        is_open = True
+
+        def send(self, message):
+            sent.append(message)
+
+    log = ServerLog(Line())
+    for number in range(10 * MAX_LINES_PER_SECOND):
+        log.write("info", str(number))
+    assert len(sent) <= 3 * MAX_LINES_PER_SECOND
