@@ -1,0 +1,135 @@
+"""When an engine has to do something: many occurrences on one timer of the loop."""
+
+from __future__ import annotations
+
+import contextvars
+import heapq
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from nbsession.core.clock import Clock
+
+    from .task_record import TaskRecord
+
+LOOK_SECONDS = 1.0
+"""How often the clock is looked at: how late a wall clock that was set is noticed."""
+
+_MAX_STALE = 64
+_LOOK_US = round(LOOK_SECONDS * 1_000_000)
+_NEVER_US = 1 << 62
+
+Entry = tuple[int, int, "TaskRecord"]
+"""The instant, a number that keeps the order of equal ones, and whose occurrence it is."""
+
+
+class Alarm:
+    """Wakes an engine when an occurrence is due by the wall clock, and every second.
+
+    Parameters
+    ----------
+    clock
+        The engine's.
+    loop
+        Whose timer wakes it.
+    wake
+        Called on the loop, in an empty context. Returns 0, or after how many seconds it wants to be
+        called again, and not before.
+    always
+        Whether it wakes every second also while nothing is set.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        wake: Callable[[], float],
+        *,
+        always: bool,
+    ) -> None:
+        self._clock = clock
+        self._loop = loop
+        self._wake = wake
+        self._always = always
+        self._entries: list[Entry] = []
+        self._stale = 0
+        self._handle: asyncio.TimerHandle | None = None
+        self._armed_us = _NEVER_US
+        self._context = contextvars.Context()
+        self._awake = False
+        self._closed = False
+
+    def set(self, task: TaskRecord) -> None:
+        """Wake when a task's `due_us` has come; what was set for it before is void."""
+        due_us = task.due_us
+        if due_us is None:
+            return
+        heapq.heappush(self._entries, (due_us, task.id, task))
+        if due_us < self._armed_us and not self._awake:
+            self._arm()
+
+    def unset(self) -> None:
+        """Note that an entry has become void, so that many of them do not stay."""
+        self._stale += 1
+        if self._stale > _MAX_STALE and self._stale * 2 > len(self._entries):
+            # a set of the entries, for a task may have been set twice for one instant
+            self._entries = [entry for entry in {*self._entries} if entry[2].due_us == entry[0]]
+            heapq.heapify(self._entries)
+            self._stale = 0
+
+    def take(self, now_us: int, count: int) -> list[TaskRecord]:
+        """Return tasks that are due, the earliest first, at most so many."""
+        entries = self._entries
+        taken: list[TaskRecord] = []
+        last = None
+        while entries and entries[0][0] <= now_us and len(taken) < count:
+            entry = heapq.heappop(entries)
+            task = entry[2]
+            if task.due_us == entry[0] and task is not last:
+                taken.append(task)
+                last = task
+            else:
+                self._stale = max(0, self._stale - 1)
+        return taken
+
+    def ring(self) -> None:
+        """Wake at the loop's next turn."""
+        if not self._awake:
+            self._arm(self._loop.time())
+
+    def close(self) -> None:
+        """Wake no more."""
+        self._closed = True
+        self._entries.clear()
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def _arm(self, when: float | None = None) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        if self._closed:
+            return
+        now_us = self._armed_us = self._clock.now_us()
+        if when is None:
+            if not self._entries and not self._always:
+                self._armed_us = _NEVER_US
+                return
+            self._armed_us = now_us + _LOOK_US
+            if self._entries:
+                self._armed_us = min(self._armed_us, self._entries[0][0])
+            when = self._loop.time() + (self._armed_us - now_us) / 1_000_000
+        self._handle = self._loop.call_at(when, self._fire, context=self._context)
+
+    def _fire(self) -> None:
+        if self._awake:  # a callback runs a loop within the loop
+            return
+        self._handle, self._awake = None, True
+        pause = 0.0
+        try:
+            pause = self._wake()
+        finally:
+            self._awake = False
+            self._arm(self._loop.time() + pause if pause else None)

@@ -1,0 +1,192 @@
+"""The runs that an engine has open: tries, retries, time limits, their ends."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from nbsession.core.current_run import current_run
+
+from .failure import failed
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from nbsession.core.clock import Clock
+    from nbsession.core.run import Run
+
+    from .abc import Executor, Outcome
+    from .task_record import TaskRecord
+
+MAX_RETRY_SECONDS = 60
+
+
+class Attempt:
+    """An open run of this engine.
+
+    Attributes
+    ----------
+    run, task
+        Its row and whose it is.
+    is_begun
+        Whether the executor has it. If not, it waits for its turn, or for its next try.
+    end
+        ``"cancelled"`` or ``"timeout"``, if it was told to end.
+    """
+
+    __slots__ = ("deadline", "end", "is_begun", "retry", "run", "task")
+
+    def __init__(self, run: Run, task: TaskRecord) -> None:
+        self.run = run
+        self.task = task
+        self.is_begun = False
+        self.end: str | None = None
+        self.deadline: asyncio.TimerHandle | None = None
+        self.retry: asyncio.TimerHandle | None = None
+
+
+class Attempts:
+    """Gives claimed runs to an executor, and sees them through to their ends: a `RunListener`.
+
+    Parameters
+    ----------
+    executor
+        Which calls the callables.
+    clock
+        For the instants of ends that no executor tells.
+    loop
+        On which everything happens.
+    finished
+        Told of each run that has ended; to be written.
+    changed
+        Told of each run whose progress or number of tries has changed.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        finished: Callable[[TaskRecord, Run], None],
+        changed: Callable[[Run], None],
+    ) -> None:
+        self._executor = executor
+        self._clock = clock
+        self._loop = loop
+        self._finished = finished
+        self._changed = changed
+        self._open: dict[int, Attempt] = {}
+        self._waiting: deque[Attempt] = deque()
+
+    def __contains__(self, run_id: int) -> bool:
+        return run_id in self._open
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether one waits for its turn."""
+        return bool(self._waiting)
+
+    def of(self, task: TaskRecord) -> list[Run]:
+        """Return a task's runs that are open here."""
+        return [attempt.run for attempt in self._open.values() if attempt.task is task]
+
+    def add(self, run: Run, task: TaskRecord) -> None:
+        """Take up a run that its store says is running; it begins with `begin_until`."""
+        attempt = self._open[run.id] = Attempt(run, task)
+        timeout_us = task.spec.policies.timeout_us
+        if timeout_us is not None:
+            attempt.deadline = self._loop.call_later(
+                timeout_us / 1_000_000, self._end, attempt, "timeout"
+            )
+        self._waiting.append(attempt)
+
+    def begin_until(self, deadline: float) -> bool:
+        """Begin what waits for its turn, at least one; return whether there is more.
+
+        Parameters
+        ----------
+        deadline
+            A time of the loop, in seconds, after which no other one begins.
+        """
+        while self._waiting:
+            attempt = self._waiting.popleft()
+            if attempt.run.id in self._open:
+                self._try(attempt)
+                if self._loop.time() > deadline:
+                    break
+        return bool(self._waiting)
+
+    def cancel(self, task: TaskRecord) -> None:
+        """End a task's runs, but not the one whose code is asking for it."""
+        asking = current_run.get()
+        for attempt in list(self._open.values()):
+            if attempt.task is task and (asking is None or asking.id != attempt.run.id):
+                self._end(attempt, "cancelled")
+
+    def progressed(self, run_id: int, fraction: float, text: str) -> None:
+        """Note how far a task says it has come."""
+        if attempt := self._open.get(run_id):
+            attempt.run.progress, attempt.run.progress_text = fraction, text
+            self._changed(attempt.run)
+
+    def ended(self, run_id: int, outcome: Outcome) -> None:
+        """Note that a try has ended; begin the next one later, or finish the run."""
+        attempt = self._open.get(run_id)
+        if attempt is None:
+            return
+        run = attempt.run
+        attempt.is_begun = False
+        run.reason, run.error, run.traceback = outcome.reason, outcome.error, outcome.traceback
+        run.output = outcome.output
+        if run.tries == 1 and outcome.started_us is not None:
+            run.started_us = outcome.started_us
+        if outcome.state == "failed":
+            if attempt.end is None and run.tries <= attempt.task.spec.policies.retries:
+                self._try_later(attempt)
+                return
+            run.reason = attempt.end or run.reason
+        elif attempt.end == "timeout" and outcome.state == "succeeded":
+            run.state, run.reason = "failed", "timeout"
+            self._finish(attempt, outcome.ended_us)
+            return
+        run.state = outcome.state
+        self._finish(attempt, outcome.ended_us)
+
+    def _try(self, attempt: Attempt) -> None:
+        attempt.is_begun, attempt.retry = True, None
+        run = attempt.run
+        try:
+            self._executor.start(run, attempt.task, run.tries, self)
+        except Exception as error:  # noqa: BLE001 - an executor that fails is a run that fails
+            self.ended(run.id, failed(error, self._clock.now_us()))
+
+    def _try_later(self, attempt: Attempt) -> None:
+        delay = min(2.0 ** (attempt.run.tries - 1), MAX_RETRY_SECONDS)
+        attempt.retry = self._loop.call_later(delay, self._try_again, attempt)
+        self._changed(attempt.run)
+
+    def _try_again(self, attempt: Attempt) -> None:
+        attempt.run.tries += 1
+        self._changed(attempt.run)
+        self._try(attempt)
+
+    def _end(self, attempt: Attempt, reason: str) -> None:
+        if attempt.end is not None:
+            return
+        attempt.end = reason
+        if attempt.is_begun:
+            self._executor.cancel(attempt.run.id, reason)
+        else:
+            attempt.run.state, attempt.run.reason = "failed", reason
+            self._finish(attempt, None)
+
+    def _finish(self, attempt: Attempt, ended_us: int | None) -> None:
+        run = attempt.run
+        run.ended_us = self._clock.now_us() if ended_us is None else ended_us
+        del self._open[run.id]
+        if attempt.deadline is not None:
+            attempt.deadline.cancel()
+        if attempt.retry is not None:
+            attempt.retry.cancel()
+        self._finished(attempt.task, run)

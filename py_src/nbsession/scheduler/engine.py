@@ -1,0 +1,242 @@
+"""The engine: runs tasks when they are due."""
+
+from __future__ import annotations
+
+from dataclasses import replace as copy_with
+from typing import TYPE_CHECKING
+
+from nbsession.core.errors import NoSuchTaskError, NotRunnableError
+
+from .engine_room import EngineRoom
+from .intake import Intake
+from .occurrences import due_after
+
+if TYPE_CHECKING:
+    import asyncio
+    import logging
+    from collections.abc import Callable, Collection
+
+    from nbsession.core.clock import Clock
+    from nbsession.core.run import Run
+    from nbsession.core.task_spec import TaskSpec
+
+    from .abc import Executor, Store
+    from .news import Changes
+    from .task_record import TaskRecord
+    from .wire import Declared
+
+
+class Engine:
+    """Runs tasks when they are due, by the rules that they were declared with.
+
+    Every method is called on one event loop. Records are the engine's own, and change.
+
+    Parameters
+    ----------
+    store
+        Keeps tasks and runs; other engines may work on it too.
+    executor
+        Calls the tasks' callables.
+    clock
+        Tells the time.
+    log
+        Told what goes wrong outside of the tasks' own code.
+    can_run
+        Whether this engine may run a task, or ask its code.
+
+    Raises
+    ------
+    StoreError
+        From every method, if the tasks cannot be kept; nothing has changed then.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        executor: Executor,
+        clock: Clock,
+        log: logging.Logger,
+        *,
+        can_run: Callable[[TaskSpec], bool] = lambda _spec: True,
+    ) -> None:
+        self._store = store
+        self._executor = executor
+        self._clock = clock
+        self._log = log
+        self.can_run = can_run
+
+    def open(self) -> None:
+        """Begin, on the running loop."""
+        self._store.open()
+        try:
+            room = self._room = EngineRoom(
+                self._store, self._executor, self._clock, self._log, self.can_run
+            )
+            self._intake = Intake(self._store, self._clock, room)
+            for task in self._store.load():
+                room.take_up(task)
+        except BaseException:
+            self._store.close()
+            raise
+        room.upkeep.mend_grids(self._clock.now_us())
+        room.dispatch.alarm.ring()
+
+    async def close(self) -> None:
+        """End everything that runs here; what was declared stays where it is kept."""
+        await self._room.close()
+        self._store.close()
+
+    # -- what can be asked -------------------------------------------------------------------------
+
+    def tasks(self) -> list[TaskRecord]:
+        """Return every task that holds its name, in the order of names."""
+        return self._room.book.named()
+
+    def find(self, name: str) -> TaskRecord | None:
+        """Return the task that holds a name."""
+        self._room.upkeep.hear_others()
+        return self._room.book.find(name)
+
+    def get(self, name: str) -> TaskRecord:
+        """Return the task that holds a name.
+
+        Raises
+        ------
+        NoSuchTaskError
+            If none does.
+        """
+        task = self.find(name)
+        if task is None:
+            raise NoSuchTaskError(name)
+        return task
+
+    def open_run(self, task: TaskRecord) -> Run | None:
+        """Return the newest run of a task that is open here."""
+        return max(self._room.dispatch.attempts.of(task), key=lambda run: run.id, default=None)
+
+    def history(self, name: str, limit: int) -> list[Run]:
+        """Return copies of a task's newest runs, the newest first."""
+        self._room.dispatch.flush()
+        return [copy_with(run) for run in self._store.history(self.get(name), limit)]
+
+    def run(self, run_id: int) -> Run | None:
+        """Return a copy of a run."""
+        self._room.dispatch.flush()
+        run = self._store.run(run_id)
+        return None if run is None else copy_with(run)
+
+    def finished(self, run_id: int) -> asyncio.Future[Run | None]:
+        """Return what becomes a copy of a run once it is final; None if it is unknown."""
+        return self._room.waiters.wait(run_id)
+
+    def subscribe(self, on_changes: Callable[[Changes], object]) -> Callable[[], None]:
+        """Call with what has changed, once per turn of the loop.
+
+        Parameters
+        ----------
+        on_changes
+            Is not to keep the records that it is given.
+
+        Returns
+        -------
+        callable
+            Ends it.
+        """
+        return self._room.news.subscribe(on_changes)
+
+    # -- what can be ordered -----------------------------------------------------------------------
+
+    def schedule(self, spec: TaskSpec, replace: bool = False) -> tuple[TaskRecord, Declared]:
+        """Declare a task; idempotent by name.
+
+        Parameters
+        ----------
+        spec
+            A setup script replaces what it has declared itself; a finished task can be replaced by
+            any.
+        replace
+            Whether any other task of the name is replaced.
+
+        Returns
+        -------
+        TaskRecord
+            Of the task that has the name now.
+        str
+            ``"made"``, ``"replaced"``, or with nothing changed ``"same"`` or ``"exists"``.
+        """
+        return self._intake.take(spec, replace)
+
+    def cancel(self, name: str, wait: bool = False) -> None:
+        """Take a task off; its name is free at once.
+
+        Parameters
+        ----------
+        name
+            Of the task.
+        wait
+            Whether it runs once more, when it is due next; if not, its runs are cancelled.
+        """
+        task = self.get(name)
+        if wait:
+            self._store.end(task)
+            self._room.book.free_name(task)
+            self._room.news.task(name)
+            self._room.dispatch.end_if_over(task)
+        else:
+            self._store.remove(task)
+            self._room.gone(task)
+
+    def pause(self, name: str) -> TaskRecord:
+        """Let nothing be due until it is resumed; a run that is going goes on."""
+        task = self.get(name)
+        if not task.paused:
+            parked_us = task.due_us
+            self._store.pause(task, paused=True, due_us=None, asks=False)
+            if parked_us is not None:
+                self._room.dispatch.alarm.unset()
+                self._room.parked[task.id] = parked_us
+            self._room.dispatch.plan(task)
+            self._room.news.task(name)
+        return task
+
+    def resume(self, name: str) -> TaskRecord:
+        """Go on: the next occurrence is the first one after now."""
+        task = self.get(name)
+        if task.paused:
+            now_us = self._clock.now_us()
+            due_us, asks = due_after(task.spec, now_us)
+            if asks and self._room.parked.get(task.id, 0) > now_us:
+                due_us, asks = self._room.parked[task.id], False
+            self._store.pause(task, paused=False, due_us=due_us, asks=asks)
+            self._room.parked.pop(task.id, None)
+            self._room.dispatch.plan(task)
+            self._room.news.task(name)
+        return task
+
+    def start(self, name: str) -> Run:
+        """Run a task at once, by its overlap policy; return a copy of its row as it is now.
+
+        Raises
+        ------
+        NoSuchTaskError
+            If there is no such task.
+        NotRunnableError
+            If it is a task of another server on the same database.
+        """
+        task = self.get(name)
+        if not self.can_run(task.spec):
+            raise NotRunnableError(name)
+        self._room.dispatch.flush()
+        run = self._store.start_by_hand(task, self._clock.now_us())
+        self._room.dispatch.begin(task, run)
+        return copy_with(run)
+
+    def run_now(self, name: str) -> asyncio.Future[Run | None]:
+        """Run a task as `start` does; return what becomes the run when it is final."""
+        return self.finished(self.start(name).id)
+
+    def retain(self, owner: str, names: Collection[str]) -> None:
+        """Take those tasks off that a setup script does not declare any more."""
+        for task in self._room.book.named():
+            if task.spec.owner == owner and task.spec.name not in names:
+                self.cancel(task.spec.name)

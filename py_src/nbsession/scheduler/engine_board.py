@@ -1,0 +1,174 @@
+"""An engine's tasks in JSON, for any thread."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nbsession.core.errors import StoreBusyError
+from nbsession.core.instant import to_iso
+from nbsession.core.task_spec import TaskSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from .engine import Engine
+    from .task_record import TaskRecord
+    from .wire import ScheduledJSON, TaskJSON
+
+BUSY_SECONDS = 5.0
+"""How long a thread tries again while another process holds the database."""
+
+_BUSY_PAUSE_SECONDS = 0.05
+
+_Rows = list[dict[str, Any]]  # in the class `list` is a method
+
+T = TypeVar("T")
+
+
+class EngineBoard:
+    """The `TaskBoard` of an engine, and how its tasks look in JSON.
+
+    On the loop's own thread every method answers straight; on any other one it waits for the loop.
+
+    Parameters
+    ----------
+    engine
+        Open.
+    loop
+        The engine's.
+    kernel_id
+        Of the kernel that hosts it; None in a server.
+    """
+
+    def __init__(
+        self, engine: Engine, loop: asyncio.AbstractEventLoop, kernel_id: str | None = None
+    ) -> None:
+        self._engine = engine
+        self._loop = loop
+        self._kernel_id = kernel_id
+
+    def list(self) -> list[TaskJSON]:
+        """Return every task that holds its name, in the order of names."""
+        return self._call(lambda: [self.to_json(task) for task in self._engine.tasks()])
+
+    def show(self, name: str) -> TaskJSON:
+        """Return one task."""
+        return self._call(lambda: self.to_json(self._engine.get(name)))
+
+    def history(self, name: str, limit: int) -> _Rows:
+        """Return runs as `Run.to_json` gives them, the newest first."""
+        return self._call(lambda: [run.to_json() for run in self._engine.history(name, limit)])
+
+    def run(self, run_id: int) -> dict[str, Any] | None:
+        """Return a run by its id."""
+        run = self._call(lambda: self._engine.run(run_id))
+        return None if run is None else run.to_json()
+
+    def schedule(self, spec: Mapping[str, Any], *, replace: bool) -> ScheduledJSON:
+        """Declare a task by its `TaskSpec.to_json`; idempotent by name."""
+        declared = TaskSpec.from_json(spec)
+
+        def schedule() -> ScheduledJSON:
+            task, outcome = self._engine.schedule(declared, replace)
+            return {"outcome": outcome, "task": self.to_json(task)}
+
+        return self._call(schedule)
+
+    def cancel(self, name: str, *, wait: bool) -> None:
+        """Take a task off; with `wait` after one more run."""
+        self._call(lambda: self._engine.cancel(name, wait))
+
+    def pause(self, name: str) -> TaskJSON:
+        """Let nothing be due until it is resumed."""
+        return self._call(lambda: self.to_json(self._engine.pause(name)))
+
+    def resume(self, name: str) -> TaskJSON:
+        """Go on: the next occurrence is the first one after now."""
+        return self._call(lambda: self.to_json(self._engine.resume(name)))
+
+    def run_now(self, name: str) -> dict[str, Any]:
+        """Run at once, by the task's overlap policy; return the run's row as it is now."""
+        return self._call(lambda: self._engine.start(name)).to_json()
+
+    def retain(self, owner: str, names: Collection[str]) -> None:
+        """Take those tasks off that a setup script does not declare any more."""
+        self._call(lambda: self._engine.retain(owner, names))
+
+    async def until_final(self, run_id: int, seconds: float) -> dict[str, Any] | None:
+        """Return a run once it is final, or as it is after so long; None if it is unknown.
+
+        On the loop only, which it leaves free.
+        """
+        await asyncio.wait([self._engine.finished(run_id)], timeout=seconds)
+        run = self._engine.run(run_id)
+        return None if run is None else run.to_json()
+
+    def wait_for_run(self, run_id: int, seconds: float) -> dict[str, Any] | None:
+        """Return a run once it is final, or as it is after so long; None if it is unknown.
+
+        Raises
+        ------
+        RuntimeError
+            On the loop's own thread, where the run could not go on meanwhile.
+        """
+        if self._is_here():
+            raise RuntimeError("waiting here would keep the run from ending: await it instead")
+        waiting = self.until_final(run_id, seconds)
+        return asyncio.run_coroutine_threadsafe(waiting, self._loop).result()
+
+    def to_json(self, task: TaskRecord) -> TaskJSON:
+        """Return a task; on the loop only."""
+        spec = task.spec
+        run = self._engine.open_run(task)
+        return {
+            "name": spec.name,
+            "kernel_id": self._kernel_id,
+            "state": task.state,
+            "schedule": dict(spec.schedule),
+            "callback": spec.target.label,
+            "home": None if spec.home is None else spec.home.to_json(),
+            "owner": spec.owner,
+            "policies": spec.policies.to_json(),
+            "next_run": _iso(task.due_us),
+            "last_run": _iso(task.last_run_us),
+            "last_state": task.last_state,
+            "last_error": task.last_error,
+            "run_count": task.run_count,
+            "error_count": task.error_count,
+            "editable": self._engine.can_run(spec),
+            "run": None if run is None else run.to_json(with_text=False),
+        }
+
+    def _is_here(self) -> bool:
+        return asyncio._get_running_loop() is self._loop  # noqa: SLF001 - the public one raises
+
+    def _call(self, ask: Callable[[], T]) -> T:
+        if self._is_here():
+            return ask()
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return self._call_there(ask)
+            except StoreBusyError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_BUSY_PAUSE_SECONDS)
+
+    def _call_there(self, ask: Callable[[], T]) -> T:
+        answer: Future[T] = Future()
+
+        def call() -> None:
+            try:
+                answer.set_result(ask())
+            except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
+                answer.set_exception(error)
+
+        self._loop.call_soon_threadsafe(call)
+        return answer.result()
+
+
+def _iso(instant_us: int | None) -> str | None:
+    return None if instant_us is None else to_iso(instant_us)

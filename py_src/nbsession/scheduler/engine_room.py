@@ -1,0 +1,160 @@
+"""The parts of an engine, and what they tell each other."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .dispatch import Dispatch
+from .news import News
+from .occurrences import decide
+from .run_waiters import RunWaiters
+from .task_book import TaskBook
+from .upkeep import Upkeep
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+    from nbsession.core.clock import Clock
+    from nbsession.core.run import Run
+    from nbsession.core.task_spec import TaskSpec
+
+    from .abc import Executor, Store
+    from .questions import Answer
+    from .task_record import TaskRecord
+
+
+class EngineRoom:
+    """What is behind an engine while it is open.
+
+    Parameters
+    ----------
+    store, executor, clock, log
+        The engine's.
+    can_run
+        Whether the engine may run a task, or ask its code.
+
+    Attributes
+    ----------
+    book
+        The tasks that are known.
+    parked
+        By task, the next occurrence that its code had said when it was paused.
+    news, dispatch, waiters, upkeep
+        What works on them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        executor: Executor,
+        clock: Clock,
+        log: logging.Logger,
+        can_run: Callable[[TaskSpec], bool],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._store = store
+        self._executor = executor
+        self._clock = clock
+        self.can_run = can_run
+        self.book = TaskBook()
+        self.parked: dict[int, int] = {}
+        self.news = News(self.book, loop, log)
+        self.dispatch = Dispatch(store, executor, clock, loop, log, self.news, can_run, self)
+        self.waiters = RunWaiters(store, loop)
+        self.upkeep = Upkeep(store, clock, self)
+
+    def take_up(self, task: TaskRecord) -> None:
+        """Take up a new task, or one that was kept."""
+        self.book.add(task)
+        self.dispatch.plan(task)
+        self.news.task(task.spec.name)
+
+    def heard(self, task: TaskRecord) -> None:
+        """Take a task as another engine has made or changed it."""
+        known = self.book.get(task.id)
+        planned_us = None if known is None else known.due_us
+        task = self.book.take_over(task)
+        if task.asks or task.due_us != planned_us:
+            self.dispatch.alarm.unset()
+            self.dispatch.plan(task)
+        self.news.task(task.spec.name)
+
+    def gone(self, task: TaskRecord) -> None:
+        """Forget a task that was removed, here or elsewhere, and cancel its runs."""
+        if task in self.book:
+            self.book.drop(task)
+            self.parked.pop(task.id, None)
+            task.due_us, task.asks = None, False  # which makes its entry in the alarm void
+            self.dispatch.cancel(task)
+            self._executor.forget(task)
+            self.news.task(task.spec.name)
+
+    async def close(self) -> None:
+        """End everything that runs here."""
+        dispatch = self.dispatch
+        dispatch.alarm.close()
+        await dispatch.questions.close()
+        await self._executor.close()
+        dispatch.flush()
+        dispatch.ledger.close()
+        self.waiters.close()
+
+    # -- what its parts tell it --------------------------------------------------------------------
+
+    def wake(self) -> float:
+        """Do what is due now; see `Alarm`."""
+        return self.dispatch.work(self.upkeep.look())
+
+    def reread(self, task: TaskRecord) -> None:
+        """Read a task again that another engine has changed."""
+        self.dispatch.ledger.write(partial(self._reread, task))
+
+    def progressed(self, run: Run) -> None:
+        """Note that an open run has something new to tell."""
+        self.upkeep.progressed(run)
+        self.news.run(run)
+
+    def ended(self, run: Run) -> None:
+        """Note a run whose end has been written."""
+        self.waiters.ended(run)
+
+    def over(self, task: TaskRecord) -> None:
+        """Let go of a task that has had its last run."""
+        self.dispatch.ledger.write(partial(self._store.remove, task))
+        self.gone(task)
+
+    def answered(self, task: TaskRecord, answer: Answer) -> None:
+        """Take the next occurrence of a task as its code has answered."""
+        if task.asks and task in self.book:
+            order = self._claim_late if answer.late_us else self._set_due
+            self.dispatch.ledger.write(partial(order, task, answer))
+
+    def _reread(self, task: TaskRecord) -> None:
+        found = self._store.read(task.id)
+        if found is None:
+            self.gone(task)
+        else:
+            self.dispatch.plan(self.book.take_over(found))
+            self.news.task(found.spec.name)
+
+    def _set_due(self, task: TaskRecord, answer: Answer) -> None:
+        if not self._store.set_due(task, answer.due_us, answer.error):
+            self.reread(task)
+            return
+        self.dispatch.alarm.set(task)
+        self.news.task(task.spec.name)
+        self.dispatch.end_if_over(task)
+
+    def _claim_late(self, task: TaskRecord, answer: Answer) -> None:
+        *missed, last_us = answer.late_us
+        if not self._store.set_due(task, missed[0] if missed else last_us, None):
+            self.reread(task)
+            return
+        now_us = self._clock.now_us()
+        claim = decide(task, last_us, missed, now_us, answer.due_us, asks=False)
+        self.dispatch.settle(claim, self._store.claim([claim])[0])
+        if answer.error is not None:
+            self.dispatch.ledger.write(partial(self._set_due, task, answer))

@@ -1,0 +1,104 @@
+"""Writing to a store that may fail for a while."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from nbsession.core.errors import StoreBusyError, StoreError
+
+if TYPE_CHECKING:
+    import asyncio
+    import logging
+    from collections.abc import Callable
+
+FIRST_WAIT_SECONDS = 0.02
+FAILED_WAIT_SECONDS = 1.0
+
+
+class Ledger:
+    """Writes what must not be lost again and again until it is written, in the order given.
+
+    Parameters
+    ----------
+    loop
+        On which it is tried again.
+    log
+        Told once that the store has failed, and once that it has recovered.
+    recovered
+        Called on the loop when everything is written after all.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        log: logging.Logger,
+        recovered: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._log = log
+        self._recovered = recovered
+        self._orders: deque[Callable[[], object]] = deque()
+        self._wait_seconds = 0.0
+        self._handle: asyncio.TimerHandle | None = None
+        self._has_failed = False
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether everything is written, and the store has not failed just now."""
+        return self._handle is None
+
+    def write(self, order: Callable[[], object]) -> None:
+        """Call now, or when the store can be written again."""
+        self._orders.append(order)
+        if self.is_clear:
+            self._write_all()
+
+    def failed(self, error: StoreError) -> None:
+        """Note that the store has failed at something that the caller will do again."""
+        if self._handle is None:
+            self._plan(error)
+
+    def went_well(self) -> None:
+        """Note that the store could be used."""
+        if self._wait_seconds:
+            self._wait_seconds = 0.0
+            if self._has_failed:
+                self._has_failed = False
+                self._log.warning("The tasks are kept again")
+
+    def close(self) -> None:
+        """Try a last time what is not written yet."""
+        if self._handle is not None:
+            self._handle.cancel()
+        self._write_all()
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def _write_all(self) -> None:
+        while self._orders:
+            order = self._orders.popleft()
+            try:
+                order()
+            except StoreError as error:
+                self._orders.appendleft(order)
+                self._plan(error)
+                return
+            self.went_well()
+
+    def _plan(self, error: StoreError) -> None:
+        if isinstance(error, StoreBusyError):
+            doubled = max(FIRST_WAIT_SECONDS, 2 * self._wait_seconds)
+            self._wait_seconds = min(doubled, FAILED_WAIT_SECONDS)
+        else:
+            self._wait_seconds = FAILED_WAIT_SECONDS
+            if not self._has_failed:
+                self._has_failed = True
+                self._log.error("The tasks cannot be kept, trying each second: %s", error)
+        self._handle = self._loop.call_later(self._wait_seconds, self._again)
+
+    def _again(self) -> None:
+        self._handle = None
+        self._write_all()
+        if self._handle is None:
+            self._recovered()

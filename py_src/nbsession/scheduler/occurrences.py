@@ -1,0 +1,129 @@
+"""Which occurrences of a task are due, and what is to become of them. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from nbsession.core.code_trigger import CodeTrigger
+from nbsession.core.instant import LATEST_US, SECOND_US
+from nbsession.core.triggers import OnceTrigger, PeriodTrigger
+
+from .abc import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nbsession.core.task_spec import TaskSpec
+    from nbsession.core.triggers import TimeTrigger
+
+    from .task_record import TaskRecord
+
+STOOD_IN = "missed; one later run stands in for it"
+TOO_LATE = "later than its misfire grace"
+
+
+def first_due(spec: TaskSpec, now_us: int) -> tuple[int | None, bool]:
+    """Return when a task that is scheduled now is first due, and whether its code has to say."""
+    if isinstance(spec.trigger, CodeTrigger):
+        return None, True
+    return spec.trigger.first(now_us), False
+
+
+def due_after(spec: TaskSpec, now_us: int) -> tuple[int | None, bool]:
+    """Return the first occurrence after now, and whether the task's code has to say it."""
+    if isinstance(spec.trigger, CodeTrigger):
+        return None, True
+    due_us = spec.trigger.next_after(now_us)
+    return moved_due(spec, due_us, now_us) or due_us, False
+
+
+def claim_due(task: TaskRecord, now_us: int, kept: int) -> Claim:
+    """Return the claim of all occurrences of a task that are due.
+
+    Parameters
+    ----------
+    task
+        Whose `due_us` is the first of them.
+    now_us
+        An instant that is not before it.
+    kept
+        How many rows of what was missed are wanted, the newest.
+    """
+    trigger, due_us = task.spec.trigger, task.due_us
+    assert due_us is not None  # noqa: S101 - it is what makes the task due
+    missed: Sequence[int] = ()
+    following: int | None
+    asks = False
+    last_us = due_us
+    if type(trigger) is PeriodTrigger:  # from the last one on: the grid may have been moved
+        period_us = trigger.period_us
+        if behind := (now_us - due_us) // period_us:
+            last_us = due_us + behind * period_us
+            missed = range(last_us - min(behind, kept) * period_us, last_us, period_us)
+        following = last_us + period_us
+        if following >= LATEST_US:
+            following = None
+    elif isinstance(trigger, CodeTrigger):
+        following, asks = None, not task.ending
+    else:
+        following = trigger.next_after(due_us)
+        if following is not None and following <= now_us:
+            last_us = trigger.overdue(due_us, now_us).last_us
+            missed = _newest_before(trigger, due_us, last_us, kept)
+            following = trigger.next_after(last_us)
+    return decide(task, last_us, missed, now_us, following, asks=asks)
+
+
+def decide(  # noqa: PLR0913 - the fields of a claim
+    task: TaskRecord,
+    last_us: int,
+    missed: Sequence[int],
+    now_us: int,
+    following: int | None,
+    *,
+    asks: bool,
+) -> Claim:
+    """Return the claim of occurrences by the task's misfire policy."""
+    policies = task.spec.policies
+    if policies.misfire == "skip" and now_us - last_us > policies.misfire_grace_us:
+        return Claim(task, "missed", following, asks, last_us, [*missed, last_us], TOO_LATE, now_us)
+    if task.ending:
+        following, asks = None, False
+    return Claim(task, "run", following, asks, last_us, missed, STOOD_IN, now_us)
+
+
+def moved_due(spec: TaskSpec, due_us: int | None, now_us: int) -> int | None:
+    """Return the occurrence that a task has instead when the wall clock was set back.
+
+    None if it keeps its own: the one of a period is never more than one period and a second ahead,
+    unless it is the start that was asked for.
+    """
+    trigger = spec.trigger
+    if due_us is None or due_us <= now_us + SECOND_US:
+        return None
+    if isinstance(trigger, OnceTrigger):
+        return now_us if trigger.is_now else None
+    if not isinstance(trigger, PeriodTrigger):
+        return None
+    ahead_us, period_us = due_us - now_us, trigger.period_us
+    is_start = due_us == trigger.start_us and not trigger.is_from_now
+    if is_start or ahead_us <= period_us + SECOND_US:
+        return None
+    return now_us + (ahead_us - 1) % period_us + 1
+
+
+def _newest_before(trigger: TimeTrigger, due_us: int, last_us: int, kept: int) -> Sequence[int]:
+    found: deque[int] = deque(maxlen=kept)
+    window_us = 60 * SECOND_US
+    while len(found) < kept:
+        start_us = max(due_us, last_us - window_us)
+        found.clear()
+        at: int | None = trigger.next_after(start_us - 1)
+        while at is not None and at < last_us:
+            found.append(at)
+            at = trigger.next_after(at)
+        if start_us == due_us:
+            break
+        window_us *= 4
+    return list(found)

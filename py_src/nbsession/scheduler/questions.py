@@ -1,0 +1,138 @@
+"""Asking the code of triggers when their tasks are due."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import itertools
+import traceback
+from collections import deque
+from typing import TYPE_CHECKING
+
+from nbsession.core.code_trigger import CodeTrigger
+from nbsession.core.instant import SECOND_US, to_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nbsession.core.clock import Clock
+
+    from .abc import Executor
+    from .task_record import TaskRecord
+
+_ANSWERS_AT_A_STRETCH = 100
+
+
+class Answer:
+    """What a trigger's code has answered.
+
+    Attributes
+    ----------
+    due_us
+        The next occurrence, an instant that may have come by now; None if there is none any more.
+    late_us
+        Those before it that an iterator gave too late, in order; the newest ones.
+    error
+        Why the code ended the task, if it did so by an exception.
+    """
+
+    __slots__ = ("due_us", "error", "late_us")
+
+    def __init__(self, due_us: int | None, late_us: Sequence[int], error: str | None) -> None:
+        self.due_us = due_us
+        self.late_us = late_us
+        self.error = error
+
+
+class Questions:
+    """Asks for next occurrences, one question per task at a time.
+
+    Parameters
+    ----------
+    executor
+        Which asks the code, where it lives.
+    clock
+        For what is "now".
+    loop
+        On which it is awaited.
+    kept
+        How many late occurrences of a task are wanted.
+    answered
+        Called on the loop with the answer, unless the question was withdrawn.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        kept: int,
+        answered: Callable[[TaskRecord, Answer], None],
+    ) -> None:
+        self._executor = executor
+        self._clock = clock
+        self._loop = loop
+        self._kept = kept
+        self._answered = answered
+        self._open: dict[int, asyncio.Task[None]] = {}
+
+    def ask(self, task: TaskRecord, after_us: int | None = None) -> None:
+        """Ask when a task is due next.
+
+        Parameters
+        ----------
+        task
+            Whose trigger is code.
+        after_us
+            The last occurrence, an instant; None at the first question.
+        """
+        self.withdraw(task)
+        asking = self._loop.create_task(self._ask(task, after_us), context=contextvars.Context())
+        self._open[task.id] = asking
+        asking.add_done_callback(
+            lambda done: self._open.get(task.id) is done and self._open.pop(task.id)
+        )
+
+    def withdraw(self, task: TaskRecord) -> None:
+        """Ask no more for a task."""
+        if asking := self._open.pop(task.id, None):
+            asking.cancel()
+
+    async def close(self) -> None:
+        """Ask no more."""
+        asked = list(self._open.values())
+        self._open.clear()
+        for asking in asked:
+            asking.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
+    async def _ask(self, task: TaskRecord, after_us: int | None) -> None:
+        late: deque[int] = deque(maxlen=self._kept)
+        due_us, error = None, None
+        try:
+            due_us = await self._next(task, after_us, late)
+        except Exception as raised:  # noqa: BLE001 - the user's code may raise anything
+            error = "".join(traceback.format_exception_only(raised)).strip()
+        self._answered(task, Answer(due_us, tuple(late), error))
+
+    async def _next(self, task: TaskRecord, after_us: int | None, late: deque[int]) -> int | None:
+        trigger = task.spec.trigger
+        is_iterator = isinstance(trigger, CodeTrigger) and trigger.kind == "iterator"
+        for count in itertools.count(1):
+            now_us = self._clock.now_us()
+            asked_us = now_us if after_us is None else max(now_us, after_us)
+            due_us = await self._executor.next_instant(task, asked_us)
+            if due_us is None:
+                break
+            if after_us is not None and due_us <= after_us:
+                raise ValueError(
+                    f"`at` said {to_iso(due_us)}, which is not after {to_iso(after_us)}, the time "
+                    "before it: it has to say later and later times, and None at the end"
+                )
+            if not is_iterator or due_us >= now_us - SECOND_US:
+                return due_us
+            late.append(due_us)
+            after_us = due_us
+            if count % _ANSWERS_AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
+        return None

@@ -1,0 +1,28 @@
+"""A schedule in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def schedule_text(schedule: Mapping[str, Any]) -> str:
+    """Return a schedule as a line for people.
+
+    Parameters
+    ----------
+    schedule
+        As in `TaskSpec.schedule`.
+    """
+    parts = []
+    if "period" in schedule:
+        parts.append(f"every {schedule['period']}")
+    if "cron" in schedule:
+        parts.append(f"cron {schedule['cron']}")
+    if "at" in schedule:
+        parts.append(f"{'from' if parts else 'at'} {schedule['at']}")
+    if "tz" in schedule:
+        parts.append(f"({schedule['tz']})")
+    return " ".join(parts) or "once"

@@ -1,0 +1,104 @@
+"""The tasks that can be seen from here, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from nbsession.core.errors import NoSuchTaskError
+
+from .schedule_text import schedule_text
+from .task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .board import TaskBoard
+    from .wire import TaskJSON
+
+_COLUMNS = ("Task", "Schedule", "State", "Next run", "Last run", "Runs", "Errors")
+
+
+class Tasks(Mapping[str, Task]):
+    """A read-only mapping of names to `Task`; a table where a notebook shows it.
+
+    Parameters
+    ----------
+    boards
+        Where there are tasks; of one name on two of them the first counts.
+    """
+
+    def __init__(self, boards: Sequence[TaskBoard]) -> None:
+        self._boards = boards
+
+    def __getitem__(self, name: str) -> Task:
+        if isinstance(name, str):
+            for board in self._boards:
+                try:
+                    return Task(board, board.show(name))
+                except NoSuchTaskError:
+                    continue
+        raise NoSuchTaskError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known())
+
+    def __len__(self) -> int:
+        return len(self._known())
+
+    def __repr__(self) -> str:
+        known = self._known()
+        if not known:
+            return "<Tasks: none>"
+        rows = [_COLUMNS, *(_cells(task) for task in known.values())]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        known = self._known()
+        if not known:
+            return "<p>No tasks.</p>"
+        head = "".join(f'<th scope="col">{column}</th>' for column in _COLUMNS)
+        body = "".join(_html_row(task) for task in known.values())
+        caption = "Tasks; times are local"
+        return (
+            f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody></table>"
+        )
+
+    def _known(self) -> dict[str, TaskJSON]:
+        known: dict[str, TaskJSON] = {}
+        for board in self._boards:
+            for task in board.list():
+                known.setdefault(task["name"], task)
+        return dict(sorted(known.items()))
+
+
+def _cells(task: TaskJSON) -> tuple[str, ...]:
+    return (
+        task["name"],
+        schedule_text(task["schedule"]),
+        task["state"],
+        _local(task["next_run"]),
+        _local(task["last_run"]),
+        str(task["run_count"]),
+        str(task["error_count"]),
+    )
+
+
+def _html_row(task: TaskJSON) -> str:
+    name, *cells = map(escape, _cells(task))
+    values: list[Any] = [f"<td>{cell}</td>" for cell in cells]
+    if task["last_error"]:
+        values[-1] = f'<td title="{escape(task["last_error"])}">{cells[-1]}</td>'
+    return f'<tr><th scope="row">{name}</th>{"".join(values)}</tr>'
+
+
+def _local(text: str | None) -> str:
+    """Return an instant as local time, to the second."""
+    if text is None:
+        return ""
+    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")

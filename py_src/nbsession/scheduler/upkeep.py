@@ -1,0 +1,118 @@
+"""What an engine looks after every second."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from nbsession.core.errors import StoreError
+from nbsession.core.instant import SECOND_US
+
+from .alarm import LOOK_SECONDS
+from .occurrences import moved_due
+
+if TYPE_CHECKING:
+    from nbsession.core.clock import Clock
+    from nbsession.core.run import Run
+
+    from .abc import Store
+    from .engine_room import EngineRoom
+    from .task_record import TaskRecord
+
+BEAT_SECONDS = 5.0
+PRUNE_SECONDS = 3600.0
+
+
+class Upkeep:
+    """Notices a wall clock that was set and what other engines do; shows that this one lives.
+
+    Parameters
+    ----------
+    store, clock
+        The engine's.
+    room
+        Told what others have done.
+    """
+
+    def __init__(self, store: Store, clock: Clock, room: EngineRoom) -> None:
+        self._store = store
+        self._clock = clock
+        self._room = room
+        self._progressed: dict[int, Run] = {}
+        now = clock.monotonic()
+        self._offset_us = clock.now_us() - round(now * SECOND_US)
+        self._next_look = now + LOOK_SECONDS
+        self._next_beat = now + BEAT_SECONDS
+        self._next_prune = now + PRUNE_SECONDS
+
+    def look(self) -> int:
+        """Look after everything whose time has come; return the wall clock's time, an instant."""
+        now = self._clock.monotonic()
+        now_us = self._clock.now_us()
+        if now < self._next_look:
+            return now_us
+        self._next_look = now + LOOK_SECONDS
+        offset_us = now_us - round(now * SECOND_US)
+        if offset_us < self._offset_us - SECOND_US:
+            self.mend_grids(now_us)
+        self._offset_us = offset_us
+        if self._room.dispatch.ledger.is_clear:
+            try:
+                self._keep(now)
+            except StoreError as error:
+                self._room.dispatch.ledger.failed(error)
+        return now_us
+
+    def progressed(self, run: Run) -> None:
+        """Keep what an open run has to tell, with the next look."""
+        self._progressed[run.id] = run
+
+    def mend_grids(self, now_us: int) -> None:
+        """Bring occurrences nearer that a clock set back has moved away."""
+        for task in list(self._room.book):
+            due_us = moved_due(task.spec, task.due_us, now_us)
+            if due_us is not None and self._room.can_run(task.spec):
+                self._room.dispatch.ledger.write(partial(self._move, task, due_us))
+
+    def hear_others(self) -> None:
+        """Take up what other engines have changed."""
+        changes = self._store.changes() if self._store.shared else None
+        if changes is None:
+            return
+        changed, removed = changes
+        for task in changed:
+            self._room.heard(task)
+        for task_id in removed:
+            gone = self._room.book.get(task_id)
+            if gone is not None:
+                self._room.gone(gone)
+
+    def _keep(self, now: float) -> None:
+        if self._progressed:
+            self._store.update(self._progressed.values())
+            self._progressed = {}
+        if self._store.shared:
+            self._share(now)
+        if now >= self._next_prune:
+            self._next_prune = now + PRUNE_SECONDS
+            for task_id in self._store.prune():
+                gone = self._room.book.get(task_id)
+                if gone is not None:
+                    self._room.gone(gone)
+
+    def _share(self, now: float) -> None:
+        if now >= self._next_beat:
+            for run in self._store.beat():
+                self._room.news.run(run)
+            self._next_beat = now + BEAT_SECONDS
+        self.hear_others()
+        self._room.dispatch.begin_queued()
+        self._room.waiters.look()
+
+    def _move(self, task: TaskRecord, due_us: int) -> None:
+        if not self._store.set_due(task, due_us, None):
+            self._room.reread(task)
+            return
+        self._room.dispatch.alarm.unset()
+        self._room.dispatch.plan(task)
+        self._room.news.task(task.spec.name)

@@ -1,0 +1,160 @@
+"""The board of an engine: its tasks in JSON, on the loop's thread and on others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engines import ByName
+from nbsession.core.clock import SystemClock
+from nbsession.core.errors import NoSuchTaskError, StoreBusyError
+from nbsession.scheduler.engine import Engine
+from nbsession.scheduler.engine_board import EngineBoard
+from nbsession.scheduler.stores.memory import MemoryStore
+from scheduling import a_spec, setup_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Test = "Callable[[EngineBoard], Coroutine[Any, Any, None]]"
+
+
+def on_board(test: Test) -> Callable[[], None]:
+    """Run an async test with the board of an engine that runs, on a real loop."""
+
+    @wraps(test)
+    def run() -> None:
+        async def main() -> None:
+            functions: dict[str, Callable[..., Any]] = {
+                "report": lambda: None,
+                "slow": lambda: asyncio.sleep(60),
+                "two": lambda: None,
+            }
+            clock: Any = SystemClock()
+            engine = Engine(MemoryStore(), ByName(clock, functions), clock, logging.getLogger())
+            engine.open()
+            await test(EngineBoard(engine, asyncio.get_running_loop(), "kernel-1"))
+            await engine.close()
+
+        asyncio.run(main())
+
+    del run.__wrapped__  # type: ignore[attr-defined] # pytest would take its argument for a fixture
+    return run
+
+
+@on_board
+async def test_a_task_in_json(board: EngineBoard) -> None:
+    answer = board.schedule(a_spec(period="1h").to_json(), replace=False)
+    assert answer["outcome"] == "made"
+    task = board.show("report")
+    assert board.list() == [task]
+    assert task == {
+        "name": "report",
+        "kernel_id": "kernel-1",
+        "state": "scheduled",
+        "schedule": {"period": "1h"},
+        "callback": "reports:report",
+        "home": {"python": "/usr/bin/python3", "folder": "/srv/project", "setup": None},
+        "owner": None,
+        "policies": a_spec().policies.to_json(),
+        "next_run": "2026-11-22T09:00:00Z",
+        "last_run": None,
+        "last_state": None,
+        "last_error": None,
+        "run_count": 0,
+        "error_count": 0,
+        "editable": True,
+        "run": None,
+    }
+
+
+@on_board
+async def test_the_open_run_is_shown(board: EngineBoard) -> None:
+    board.schedule(a_spec("slow", period="1h").to_json(), replace=False)
+    run = board.run_now("slow")
+    shown = board.show("slow")
+    assert (shown["state"], shown["run_count"]) == ("running", 0)
+    assert shown["run"] is not None
+    assert (shown["run"]["id"], shown["run"]["state"]) == (run["id"], "running")
+    assert "output" not in shown["run"]
+
+
+@on_board
+async def test_orders_from_another_thread(board: EngineBoard) -> None:
+    def orders() -> list[object]:
+        board.schedule(a_spec(period="1h").to_json(), replace=False)
+        done = [
+            board.pause("report")["state"],
+            board.resume("report")["state"],
+            board.schedule(a_spec(period="2h").to_json(), replace=False)["outcome"],
+            board.schedule(a_spec(period="2h").to_json(), replace=True)["outcome"],
+            [task["schedule"] for task in board.list()],
+        ]
+        run = board.run_now("report")
+        final = board.wait_for_run(run["id"], 10)
+        done += [final and final["state"], board.history("report", 1) == [board.run(run["id"])]]
+        board.cancel("report", wait=False)
+        return [*done, board.list()]
+
+    assert await asyncio.to_thread(orders) == [
+        "paused",
+        "scheduled",
+        "exists",
+        "replaced",
+        [{"period": "2h"}],
+        "succeeded",
+        True,
+        [],
+    ]
+
+
+@on_board
+async def test_errors_reach_the_thread_that_asked(board: EngineBoard) -> None:
+    for order in (board.show, board.pause, board.resume, board.run_now):
+        with pytest.raises(NoSuchTaskError, match="'nothing'"):
+            await asyncio.to_thread(order, "nothing")
+        with pytest.raises(NoSuchTaskError, match="'nothing'"):
+            order("nothing")
+
+
+@on_board
+async def test_waiting_has_an_end(board: EngineBoard) -> None:
+    board.schedule(a_spec("slow", period="1h").to_json(), replace=False)
+    run = board.run_now("slow")
+    for waited in (
+        await asyncio.to_thread(board.wait_for_run, run["id"], 0.01),
+        await board.until_final(run["id"], 0.01),
+    ):
+        assert waited is not None
+        assert waited["state"] == "running"
+    assert await board.until_final(999, 1) is None
+    with pytest.raises(RuntimeError, match="await it"):
+        board.wait_for_run(run["id"], 1)
+
+
+@on_board
+async def test_a_setup_script_keeps_what_it_declares(board: EngineBoard) -> None:
+    for name in ("report", "two"):
+        board.schedule(setup_spec(name, period="1h").to_json(), replace=False)
+    await asyncio.to_thread(board.retain, "/srv/project/tasks.py", ["two"])
+    assert [task["owner"] for task in board.list()] == ["/srv/project/tasks.py"]
+    assert board.list()[0]["name"] == "two"
+
+
+@on_board
+async def test_a_thread_tries_again_while_the_store_is_busy(board: EngineBoard) -> None:
+    tries = 0
+
+    def ask() -> str:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise StoreBusyError
+        return "done"
+
+    assert await asyncio.to_thread(board._call, ask) == "done"
+    assert tries == 3

@@ -1,0 +1,177 @@
+"""The engine: a store that fails for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engines import Bench, on_bench
+from fake_clock import run_fast
+from nbsession.core.errors import StoreBusyError, StoreError
+from nbsession.scheduler.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fake_clock import FakeClock
+    from nbsession.core.run import Run
+    from nbsession.core.task_spec import TaskSpec
+    from nbsession.scheduler.abc import Claim, Claimed
+    from nbsession.scheduler.task_record import TaskRecord
+
+
+class _Failing(MemoryStore):
+    """Fails at what writes, while it has an error."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock=clock)
+        self.error: StoreError | None = None
+        self.calls = 0
+
+    def _check(self) -> None:
+        self.calls += 1
+        if self.error is not None:
+            raise self.error
+
+    def add(self, spec: TaskSpec, due_us: int | None, **flags: Any) -> TaskRecord:
+        self._check()
+        return super().add(spec, due_us, **flags)
+
+    def set_due(self, task: TaskRecord, due_us: int | None, error: str | None) -> bool:
+        self._check()
+        return super().set_due(task, due_us, error)
+
+    def remove(self, task: TaskRecord) -> None:
+        self._check()
+        super().remove(task)
+
+    def claim(self, claims: Sequence[Claim]) -> list[Claimed]:
+        self._check()
+        return super().claim(claims)
+
+    def start_queued(self, task: TaskRecord, now_us: int) -> Run | None:
+        self._check()
+        return super().start_queued(task, now_us)
+
+    def finish(self, ended: Sequence[tuple[TaskRecord, Run]]) -> None:
+        self._check()
+        super().finish(ended)
+
+
+@on_bench
+async def test_a_store_that_fails_is_tried_each_second_and_logged_once(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = _Failing(bench.clock)
+    other = Bench(bench.clock, store)
+    task = other.add("tick", period="10s")
+    await asyncio.sleep(5)
+    store.error, store.calls = StoreError("the disk is full: make room"), 0
+    await asyncio.sleep(30)
+    assert other.times == [0]
+    assert 20 < store.calls < 40
+    assert caplog.text.count("the disk is full: make room") == 1
+    store.error = None
+    await asyncio.sleep(10)
+    assert other.times == [0, pytest.approx(35, abs=1.1), 40]
+    assert other.states("tick") == ["succeeded", "missed", "missed", "succeeded", "succeeded"]
+    assert caplog.text.count("kept again") == 1
+    assert task.run_count == 3
+    await other.engine.close()
+
+
+@on_bench
+async def test_a_busy_store_is_tried_again_shortly(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = _Failing(bench.clock)
+    other = Bench(bench.clock, store)
+    other.add("tick", period="10s")
+    await asyncio.sleep(9)
+    store.error, store.calls = StoreBusyError("busy"), 0
+    await asyncio.sleep(1.05)
+    store.error = None
+    await asyncio.sleep(1)
+    assert other.times == [0, pytest.approx(10.1, abs=0.05)]
+    assert store.calls < 8
+    assert not caplog.text
+    await other.engine.close()
+
+
+@on_bench
+async def test_the_end_of_a_run_is_not_lost(bench: Bench) -> None:
+    store = _Failing(bench.clock)
+    other = Bench(bench.clock, store)
+    task = other.add("slow", lambda: asyncio.sleep(3), period="100s", overlap="queue")
+    await asyncio.sleep(1)
+    queued = other.engine.finished(other.engine.start("slow").id)
+    store.error = StoreBusyError("busy")
+    await asyncio.sleep(10)
+    assert (task.open_runs, task.run_count) == (2, 0)
+    store.error = None
+    run = await queued
+    assert run is not None
+    assert run.state == "succeeded"
+    assert other.states("slow") == ["succeeded"] * 2
+    assert task.run_count == 2
+    await other.engine.close()
+
+
+@on_bench
+async def test_the_answer_of_code_and_a_last_run_are_not_lost(bench: Bench) -> None:
+    from datetime import timedelta
+
+    store = _Failing(bench.clock)
+    other = Bench(bench.clock, store)
+    begun = bench.clock.now
+    other.add("code", at=iter([begun + timedelta(seconds=20)]))
+    other.add("last", lambda: asyncio.sleep(3), period="10s")
+    await asyncio.sleep(0)
+    store.error = StoreError("no")
+    await asyncio.sleep(1)
+    store.error = None
+    await asyncio.sleep(5)
+    other.engine.cancel("last", wait=True)
+    await asyncio.sleep(6)  # its last run goes
+    store.error = StoreError("no")
+    await asyncio.sleep(4)
+    store.error = None
+    await asyncio.sleep(30)
+    assert other.times == [20]
+    assert [task.spec.name for task in store.load()] == ["code"]
+    await other.engine.close()
+
+
+@on_bench
+async def test_an_order_that_cannot_be_kept_changes_nothing(bench: Bench) -> None:
+    store = _Failing(bench.clock)
+    other = Bench(bench.clock, store)
+    store.error = StoreError("the disk is full")
+    with pytest.raises(StoreError, match="disk is full"):
+        other.add("tick", period="1s")
+    assert other.engine.tasks() == []
+    store.error = None
+    other.add("tick", period="1s")
+    store.error = StoreError("the disk is full")
+    with pytest.raises(StoreError, match="disk is full"):
+        other.engine.cancel("tick")
+    assert other.engine.find("tick") is not None
+    store.error = None
+    await other.engine.close()
+
+
+def test_what_could_not_be_written_is_tried_a_last_time() -> None:
+    async def main(clock: FakeClock) -> None:
+        store = _Failing(clock)
+        bench = Bench(clock, store)
+        task = bench.add("once", lambda: asyncio.sleep(1))
+        await asyncio.sleep(0.5)
+        store.error = StoreError("no")
+        await asyncio.sleep(1)
+        store.error = None
+        await bench.engine.close()
+        assert task.run_count == 1
+
+    run_fast(main)
