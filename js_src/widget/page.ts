@@ -5,9 +5,14 @@
  * it returns is called when the model goes.
  */
 import { connect, type PageModel } from './connection';
+import { type Manager, whenMade } from './made';
+
+interface HiddenModel extends PageModel {
+  readonly widget_manager?: Manager;
+}
 
 export default {
-  initialize({ model }: { model: PageModel }): () => void {
-    return connect(model, window);
+  initialize({ model }: { model: HiddenModel }): () => void {
+    return whenMade(model.widget_manager, window, () => connect(model, window));
   },
 };

@@ -20,12 +20,17 @@ class Busy:
     on_change
         Called with True when the first begins and False when the last has ended. Never two calls at
         once, and never the same value twice in a row; no lock is held, so it may run user code.
+
+    Attributes
+    ----------
+    told
+        What `on_change` was last called with; False before.
     """
 
     def __init__(self, on_change: Callable[[bool], None]) -> None:
+        self.told = False
         self._on_change = on_change
         self._depth = 0
-        self._told = False
         self._telling = False
         self._lock = threading.Lock()
 
@@ -47,8 +52,11 @@ class Busy:
         """Note that something begins."""
         with self._lock:
             self._depth += 1
+            if self.told or self._telling:
+                return
+            self.told = self._telling = True
         try:
-            self._tell()
+            self._tell(busy=True)
         except BaseException:  # an interrupt of whoever is told: the caller does not begin
             self.leave()
             raise
@@ -57,22 +65,23 @@ class Busy:
         """Note that something has ended."""
         with self._lock:
             self._depth = max(0, self._depth - 1)
-        self._tell()
+            if self._depth or self._telling or not self.told:
+                return
+            self.told, self._telling = False, True
+        self._tell(busy=False)
 
-    def _tell(self) -> None:
+    def _tell(self, *, busy: bool) -> None:
         # One thread tells at a time; whoever finds it telling leaves the news to it.
-        while True:
-            with self._lock:
-                now = self._depth > 0
-                if self._telling or now == self._told:
-                    return
-                self._telling, self._told = True, now
+        failed: BaseException | None = None
+        is_news = True
+        while is_news:
             try:
-                self._on_change(now)
-            except BaseException:
-                with self._lock:
-                    self._telling = False
-                self._tell()  # what others left to us meanwhile
-                raise
+                self._on_change(busy)
+            except BaseException as error:  # noqa: BLE001 - raised below, when all news is told
+                failed = error
             with self._lock:
-                self._telling = False
+                is_news = (self._depth > 0) is not busy
+                self.told, self._telling = busy is not is_news, is_news
+            busy = self.told
+        if failed is not None:
+            raise failed

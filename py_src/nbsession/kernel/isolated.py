@@ -32,10 +32,19 @@ class _Isolated:
 
 
 class IsolatedObservers(HasTraits):
-    """Tells every observer, also after one that raised."""
+    """Tells every observer, also after one that raised.
+
+    Attributes
+    ----------
+    _is_observed
+        Whether anything of it was ever observed.
+    """
+
+    _is_observed = False
 
     def observe(self, handler: Callable[..., Any], names: Any = All, type: Any = "change") -> None:  # noqa: A002 - traitlets' own word
         """Call a handler when a trait changes, as any `HasTraits` does."""
+        self._is_observed = True
         super().observe(_Isolated(handler), names, type)
 
     def unobserve(

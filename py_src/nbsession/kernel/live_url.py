@@ -89,7 +89,14 @@ class LiveUrl(HasTraits):
         return query_texts(self._url.search.removeprefix("?"))
 
     async def ready(self) -> None:
-        """Wait until a page has reported. Without a server it returns at once."""
+        """Wait until a page has reported. Without a server it returns at once.
+
+        Raises
+        ------
+        RuntimeError
+            In a cell that would wait for ever, as what the page says is handed on when the cell has
+            ended: with an ipykernel before 7.4, and in Voilà. Use `state.onload` there.
+        """
         if not self._has_server:
             return
         await self._pages.reported()
@@ -119,6 +126,9 @@ class LiveUrl(HasTraits):
 
         `query` is called with the lock held, so that what it reads and the URL cannot fall apart.
         """
+        current = self._pages.current
+        if current is not None and current.id != self._page_id:
+            self._read_page()  # it is in use now; we are about to be told so
         with self._lock:
             before, changes = self._url, query() if query else None
             if changes is not None:

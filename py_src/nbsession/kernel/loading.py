@@ -65,20 +65,7 @@ class Loading:
         return deadline is not None and time.monotonic() >= deadline
 
     def onload(self, callback: Callback, threaded: bool = False) -> None:
-        """Call once a page has loaded; at once if it has, or if none can come.
-
-        Parameters
-        ----------
-        callback
-            Takes nothing; sync or async. What it raises is shown in the cell that registered it.
-        threaded
-            Whether to call it in a thread of its own.
-
-        Raises
-        ------
-        TypeError
-            If the callback cannot be called.
-        """
+        """Call once a page has loaded, or none can come (any more), as `PageState.onload`."""
         check_callable(callback)
         entry = _Waiting(callback, threaded, contextvars.copy_context())
         loaded = self.loaded

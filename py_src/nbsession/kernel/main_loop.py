@@ -53,6 +53,11 @@ class MainLoop:
         main_loop._may_move = True
         return main_loop
 
+    @classmethod
+    def of_terminal(cls) -> MainLoop:
+        """Return a loop of a thread of its own: a terminal's own stands still between cells."""
+        return cls(*_loop_of_thread())
+
     def follow(self) -> int:
         """Go on with the process's next loop if this one has ended, as `asyncio.run` ends its own.
 
@@ -92,7 +97,11 @@ def _loop_of_process() -> tuple[asyncio.AbstractEventLoop, int]:
     try:
         return asyncio.get_running_loop(), threading.get_ident()
     except RuntimeError:
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="nbsession", daemon=True)
-        thread.start()
-        return loop, thread.ident or 0
+        return _loop_of_thread()
+
+
+def _loop_of_thread() -> tuple[asyncio.AbstractEventLoop, int]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="nbsession", daemon=True)
+    thread.start()
+    return loop, thread.ident or 0

@@ -1,20 +1,16 @@
-"""Hooks around the kernel's messages: what is busy, and a mend for widgets that freeze."""
+"""Hooks around the kernel's messages, to know what is busy."""
 
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 import threading
-from contextlib import ExitStack, contextmanager, nullcontext
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from nbsession.core.environment import MEND_FROZEN_WIDGETS
+from .cell_status import CellStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
+    from types import FrameType, TracebackType
 
     from .busy import Busy
 
@@ -36,18 +32,66 @@ def in_cell() -> bool:
     return False
 
 
-class _Concurrent:
-    """A message that ipykernel handles beside a running cell."""
+class _Handling:
+    """What goes around the handling of one message. Every message pays for it: so no generators."""
 
-    published = False  # whether ipykernel itself has said that it is busy with it
+    __slots__ = ("_busy", "_goes_on", "_is_cell", "_is_silent", "_message", "_status")
 
+    def __init__(
+        self, status: CellStatus, busy: Busy | None, message: Any, *, is_cell: bool
+    ) -> None:
+        self._status = status
+        self._busy = busy
+        self._message = message
+        self._is_cell = is_cell
+        self._is_silent = status.is_silent()
+        self._goes_on = False
 
-_concurrent: ContextVar[_Concurrent | None] = ContextVar("nbsession_concurrent", default=None)
+    def __enter__(self) -> Self:
+        if self._is_cell:
+            self._status.begin_cell(self._message)
+        try:
+            if self._is_silent:
+                self._status.begin_silent(self._message)
+            if self._busy is not None:
+                self._busy.enter()
+        except BaseException:  # an interrupt
+            self._end_status()
+            raise
+        return self
 
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._goes_on:
+            self._end()
 
-async def _awaited(result: Any, handling: ExitStack) -> Any:
-    with handling:
-        return await result
+    def go_on(self, result: Any) -> Any:
+        """Return what awaits a result: the message is handled when that is done."""
+        self._goes_on = True
+        return self._awaited(result)
+
+    async def _awaited(self, result: Any) -> Any:
+        try:
+            return await result
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        try:
+            if self._busy is not None:
+                self._busy.leave()
+        finally:
+            self._end_status()
+
+    def _end_status(self) -> None:
+        if self._is_cell:
+            self._status.end_cell(self._message)
+        if self._is_silent:
+            self._status.end_silent(self._message)
 
 
 class MessageHooks:
@@ -60,24 +104,19 @@ class MessageHooks:
     busy
         Held while a message is handled. IPython's own events are not balanced.
 
-    Notes
-    -----
-    ipykernel 7.4 handles a widget's message at once while a cell awaits, and publishes neither busy
-    nor idle for it. The page waits for that idle before it sends the widget's next change: moved
-    once during such a cell, a widget is dead for good. So we publish both, and then the cell's own
-    busy again, or the server takes the kernel for idle and may cull it. Where ipykernel publishes
-    them itself, we do not. A message handled on a subshell ends with an idle too, in the middle of
-    the main shell's cell: the same mend.
+    Attributes
+    ----------
+    status
+        Of the cell that runs.
     """
 
     def __init__(self, kernel: Any, busy: Busy) -> None:
         self.own_comms: set[str] = set()  # whose messages run no code of the user by themselves
-        self.mends_frozen_widgets = os.environ.get(MEND_FROZEN_WIDGETS) != "0"
+        self.status = CellStatus(kernel)
         self._kernel = kernel
         self._busy = busy
-        self._cells: list[Any] = []
-        self._cells_lock = threading.Lock()  # a cell's last busy must not come after its idle
         self._loading_cell: Any | None = None
+        self._loading_lock = threading.Lock()
         self._wrapped: list[tuple[Any, str, Any, Any]] = []
         self._active = True
 
@@ -96,17 +135,17 @@ class MessageHooks:
         if dispatch is None or publish is None:
             return
         if "subshell_id" in inspect.signature(dispatch).parameters:
-            self._set_attribute("dispatch_shell", self._wrap_dispatch(dispatch))
+            self._set_attribute("dispatch_shell", self.status.wrap_dispatch(dispatch))
         self._set_attribute("_publish_status", self._wrap_publish(publish))
         if in_cell():  # the cell that loads us counts, though its message came before our hooks
             self._loading_cell = self._kernel.get_parent("shell")
-            self._begin_cell(self._loading_cell)
+            self.status.begin_cell(self._loading_cell)
             self._busy.enter()
 
     def remove(self) -> None:
         """Take the hooks out. One that another extension has wrapped stays, and does nothing."""
         self._end_loading_cell()
-        self._active = False
+        self._active = self.status.mends = False
         for place, name, original, hook in reversed(self._wrapped):
             if isinstance(place, dict):
                 if place.get(name) is hook:
@@ -120,36 +159,19 @@ class MessageHooks:
         self._wrapped.append((self._kernel, name, None, hook))
 
     def _wrap(self, message_type: str, original: Any) -> Any:
+        is_cell = message_type == "execute_request"
+
         def handler(stream: Any, ident: Any, message: Any) -> Any:
             if not self._active:
                 return original(stream, ident, message)
-            with ExitStack() as handling:
-                handling.enter_context(self._handling(message_type, message))
+            busy = None if self._runs_no_user_code(message_type, message) else self._busy
+            with _Handling(self.status, busy, message, is_cell=is_cell) as handling:
                 result = original(stream, ident, message)
-                if inspect.isawaitable(result):
-                    return _awaited(result, handling.pop_all())
-            return result
+                if result is not None and inspect.isawaitable(result):
+                    return handling.go_on(result)
+                return result
 
         return handler
-
-    @contextmanager
-    def _handling(self, message_type: str, message: Any) -> Iterator[None]:
-        is_cell, is_silent = message_type == "execute_request", self._is_silent()
-        if is_cell:
-            self._begin_cell(message)
-        if is_silent:
-            self._publish("busy", message)
-        try:
-            with nullcontext() if self._runs_no_user_code(message_type, message) else self._busy:
-                yield
-        finally:
-            if is_cell:
-                self._end_cell(message)
-            if is_silent:
-                sys.stdout.flush()  # the page drops what comes after the idle
-                sys.stderr.flush()
-                self._publish("idle", message)
-                self._publish_busy_again()
 
     def _runs_no_user_code(self, message_type: str, message: Any) -> bool:
         content = message["content"]
@@ -163,58 +185,18 @@ class MessageHooks:
             or (isinstance(data, dict) and data.get("method") in _STATE_REQUESTS)
         )
 
-    def _begin_cell(self, message: Any) -> None:
-        with self._cells_lock:
-            self._cells.append(message)
-
-    def _end_cell(self, message: Any) -> None:
-        with self._cells_lock:
-            self._cells.remove(message)
-
     def _end_loading_cell(self) -> None:
-        with self._cells_lock:  # a subshell's idle may come at the same time
+        with self._loading_lock:  # a subshell's idle may come at the same time
             cell, self._loading_cell = self._loading_cell, None
         if cell is not None:
-            self._end_cell(cell)
+            self.status.end_cell(cell)
             self._busy.leave()
-
-    def _publish_busy_again(self) -> None:
-        with self._cells_lock:
-            if self._cells:
-                self._publish("busy", self._cells[-1])
-
-    def _is_silent(self) -> bool:
-        """Whether ipykernel publishes no status for the message that is being handled."""
-        concurrent = _concurrent.get()
-        return self.mends_frozen_widgets and concurrent is not None and not concurrent.published
-
-    def _publish(self, status: str, parent: Any) -> None:
-        token = _concurrent.set(None)  # our own words are not ipykernel's
-        try:
-            self._kernel._publish_status(status, "shell", parent=parent)  # noqa: SLF001 - checked in install
-        finally:
-            _concurrent.reset(token)
-
-    def _wrap_dispatch(self, original: Any) -> Any:
-        async def dispatch_shell(message: Any, /, *args: Any, **options: Any) -> Any:
-            concurrent = options.get("concurrent", False)
-            token = _concurrent.set(_Concurrent() if concurrent else None)
-            try:
-                return await original(message, *args, **options)
-            finally:
-                _concurrent.reset(token)
-                if self.mends_frozen_widgets and self._active and not concurrent:
-                    self._publish_busy_again()
-
-        return dispatch_shell
 
     def _wrap_publish(self, original: Any) -> Any:
         def publish_status(
             status: str, channel: str, parent: Any = None, *args: Any, **options: Any
         ) -> Any:
-            concurrent = _concurrent.get()
-            if concurrent is not None:
-                concurrent.published = True
+            self.status.note_published()
             cell = self._loading_cell
             if cell is not None and status == "idle" and channel == "shell":
                 ended = parent or self._kernel.get_parent("shell")

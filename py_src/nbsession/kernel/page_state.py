@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .location import Location
     from .pages import BrowserInfo
     from .panel import StatePanel
+    from .task_rows import TaskRows
 
 
 class PageState(StateParts):
@@ -35,11 +36,17 @@ class PageState(StateParts):
         )
 
     @property
+    def _task_rows(self) -> TaskRows:
+        from .task_rows import TaskRows
+
+        return self._part("task_rows", lambda: TaskRows(self._runtime, self._parts, self._pages))
+
+    @property
     def _panel(self) -> StatePanel:
         from .panel import StatePanel
 
         def make() -> StatePanel:
-            return StatePanel(self._callback_rows, self._runtime)
+            return StatePanel((self._callback_rows, self._task_rows), self._runtime)
 
         with self._runtime.lock:
             if self._part("panel", make).comm is None:  # the user's Widget.close_all()
@@ -52,6 +59,7 @@ class PageState(StateParts):
             return None
         self._pages.open()
         self._callback_rows.publish()
+        self._task_rows.publish()
         return self._panel.bundle(repr(self), self._pages.widget)
 
     @property
@@ -67,6 +75,7 @@ class PageState(StateParts):
 
         if "location" not in self._parts:
             self._session.info("page")  # may wait for a visitor: not while the lock is held
+        self._pages.refresh()
         return self._part("location", lambda: Location(self._runtime, self._session, self._pages))
 
     @property
@@ -78,6 +87,7 @@ class PageState(StateParts):
             hooks, callbacks = self._session_hooks, self._periodic_callbacks
             return Document(self._runtime, hooks, self._pages, callbacks)
 
+        self._pages.refresh()
         return self._part("curdoc", make)
 
     @property

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import threading
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+from .first_report import FirstReport
+from .hidden_page import HiddenPage
 from .outbox import Outbox
 from .page_book import PageBook
 from .page_news import PageNews
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from traitlets import HasTraits
 
-    from nbsession.core.wire import Command, KernelMessage
+    from nbsession.core.wire import Command
 
     from .page import Page
     from .page_news import Subscriber
@@ -32,9 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["BrowserInfo", "PageRecord", "Pages"]
 
 SILENCE_SECONDS = 10.0
-"""A page that has been silent for this long is asked whether it is there when it gets a command."""
+"""After this long it is asked whether a page is there that gets a command, and whether the one last
+used is when another says something."""
 
-_log = logging.getLogger("nbsession")
+STALE_SECONDS = 30.0
+"""The same when somebody reads what it has said: it may be read often, by a periodic callback."""
 
 
 class Pages:
@@ -56,15 +57,14 @@ class Pages:
     def __init__(self, runtime: Runtime, state: HasTraits) -> None:
         self._runtime = runtime
         self._state = state
-        self._widget: Page | None = None
+        self._hidden = HiddenPage(runtime, self._receive, self._arrive)
         self._outbox = Outbox(time.monotonic)
         self._book = PageBook(self._outbox, time.monotonic)
         self._news = PageNews()
-        self._first_report: Future[None] = Future()
+        self._first_report = FirstReport(runtime)
         self._roll_call = RollCall(runtime, self._ping, self._prune)
-        self._removed = False
         self._lock = threading.RLock()
-        self._publication = Publication(self._write_trait)
+        self._publication = Publication(self._hidden.write)
         self._busy_changed = self._publication.add("busy", lambda: self._state.busy)  # type: ignore[attr-defined]  # a trait
         self._location_changed = self._publication.add("location", self._location)
 
@@ -73,21 +73,13 @@ class Pages:
     @property
     def widget(self) -> Page | None:
         """The hidden widget; None until it is needed, and without a kernel."""
-        return self._widget
+        return self._hidden.widget
 
     def open(self) -> None:
         """Make the hidden widget if it is not there. From any thread."""
-        if self._runtime.kernel is None or os.getpid() != self._runtime.pid:
+        is_first = self.widget is None
+        if not self._hidden.make():
             return
-        with self._lock:
-            if self._removed or (self._widget is not None and self._widget.comm is not None):
-                return
-            from .page import Page
-
-            is_first = self._widget is None
-            self._widget = Page()
-            self._widget.on_msg(self._receive)
-            self._runtime.is_no_user_code(self._widget.model_id)
         if is_first:
             self._state.observe(self._note_busy, "busy")
             self._runtime.on_remove(self._close)
@@ -110,11 +102,6 @@ class Pages:
         """
         return self._publication.add(name, read)
 
-    def _write_trait(self, name: str, value: object) -> None:
-        widget = self._widget
-        if widget is not None and os.getpid() == self._runtime.pid:
-            setattr(widget, name, value)
-
     def _note_busy(self, _change: object) -> None:
         self._busy_changed()
 
@@ -123,16 +110,11 @@ class Pages:
         return dict(current.location) if current else {}
 
     def _close(self) -> None:
-        with self._lock:
-            self._removed = True
-            widget, self._widget = self._widget, None
         self._state.unobserve(self._note_busy, "busy")
         self._publication.close()
         self._roll_call.end()
-        self._end_waiting()
-        if widget is not None and os.getpid() == self._runtime.pid:
-            widget.on_msg(self._receive, remove=True)
-            widget.close()
+        self._hidden.close()
+        self._first_report.come()
 
     # -- what is known ----------------------------------------------------------------------------
 
@@ -141,6 +123,17 @@ class Pages:
         """The page last used; None if there is none."""
         with self._lock:
             return self._book.current
+
+    def refresh(self) -> None:
+        """Ask for what is known if it is old; a page may have gone without a word."""
+        if self.widget is not None and self._is_silent(STALE_SECONDS):
+            self._roll_call.begin()
+
+    def _is_silent(self, seconds: float) -> bool:
+        """Whether the page last used has said nothing for so long."""
+        with self._lock:
+            current = self._book.current
+            return current is not None and self._book.silence(current.id) > seconds
 
     @property
     def is_reported(self) -> bool:
@@ -154,16 +147,16 @@ class Pages:
         return self._book.info
 
     async def reported(self) -> None:
-        """Wait until a page has reported; not without a kernel, as none can come then."""
-        self.open()
-        if self._widget is not None and not self.is_reported:
-            # Shielded: who gives up must not end the waiting of others.
-            await asyncio.shield(asyncio.wrap_future(self._first_report))
+        """Wait until a page has reported; not without a kernel, as none can come then.
 
-    def _end_waiting(self) -> None:
-        with self._lock:
-            if not self._first_report.done():
-                self._first_report.set_result(None)
+        Raises
+        ------
+        RuntimeError
+            In a cell, if that would have to end first.
+        """
+        self.open()
+        if self.widget is not None and not self.is_reported:
+            await self._first_report.wait()
 
     # -- page → kernel ----------------------------------------------------------------------------
 
@@ -189,15 +182,23 @@ class Pages:
         """
         return self._news.subscribe(kind, callback)
 
+    def _arrive(self, content: object) -> None:
+        # Noted before it is handled: what the user does next in that page may be handled first, on
+        # another thread, and would take the page used before for the one in use.
+        if isinstance(content, Mapping) and content.get("kind") == "focus":
+            with self._lock:
+                self._book.hear(content)
+
     def _receive(self, _widget: object, content: object, _buffers: object) -> None:
         if not isinstance(content, Mapping) or os.getpid() != self._runtime.pid:
             return
         with self._lock:
             heard = self._book.hear(content)
+            is_doubtful = heard.is_doubtful or self._is_silent(SILENCE_SECONDS)
             if heard.is_new:
                 for command in self._outbox.take():
                     self._post_command(command, heard.page_id)
-        if heard.is_doubtful:
+        if is_doubtful:
             self._roll_call.begin()
         for kind in heard.kinds:
             self._tell(kind, self._book.get(heard.page_id) or heard.record, content)
@@ -206,7 +207,7 @@ class Pages:
         if record is None:
             return
         if kind == "hello":
-            self._end_waiting()
+            self._first_report.come()
         self._news.tell(kind, record, content)
         self._location_changed()  # what is shown can wait, what is observed not
 
@@ -229,7 +230,7 @@ class Pages:
             By default that of the page last used.
         """
         self.open()
-        if self._widget is None:
+        if self.widget is None:
             return
         with self._lock:
             current = self._book.get(page_id) if page_id else self._book.current
@@ -242,16 +243,8 @@ class Pages:
             self._roll_call.begin()
 
     def _post_command(self, command: Command, page_id: str) -> None:
-        self._post(self._outbox.address(command, page_id))
+        self._hidden.post(self._outbox.address(command, page_id))
         self._book.refresh_awaits(page_id)
 
-    def _post(self, message: KernelMessage | dict[str, Any]) -> None:
-        widget = self._widget
-        try:
-            if widget is not None:
-                widget.send(message)
-        except Exception:  # noqa: BLE001 - the kernel is ending, or the page's comm has gone
-            _log.debug("not sent to the page: %s", message.get("kind"), exc_info=True)
-
     def _ping(self) -> None:
-        self._post({"kind": "ping"})
+        self._hidden.post({"kind": "ping"})

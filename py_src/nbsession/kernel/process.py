@@ -45,6 +45,12 @@ def running_shell() -> Any | None:
     return module.get_ipython() if module is not None else None
 
 
+def is_terminal() -> bool:
+    """Whether this process is an IPython without a kernel around it."""
+    shell = running_shell()
+    return shell is not None and getattr(shell, "kernel", None) is None
+
+
 def kernel_log() -> logging.Logger:
     """Return the log of the kernel itself, which goes to the console of its server."""
     app = _kernel_app()

@@ -15,6 +15,8 @@ _log = logging.getLogger("nbsession")
 INTERVAL_SECONDS = 0.05
 """The least time between two copies of one value."""
 
+_NEVER = float("inf")
+
 
 class Publication:
     """Copies values, each when it has changed and at most once in `INTERVAL_SECONDS`.
@@ -42,8 +44,8 @@ class Publication:
         self._started = False
         self._closed = False
         self._thread: threading.Thread | None = None
-        self._sleeps_until = 0.0  # the thread, if it sleeps
-        self._changed = threading.Condition()
+        self._sleeps_until = 0.0  # when the thread looks by itself; 0 while it does not sleep
+        self._changed = threading.Condition(threading.Lock())
 
     def add(self, name: str, read: Callable[[], Any]) -> Callable[[], None]:
         """Publish what `read` returns, now and whenever the function that this returns is called.
@@ -77,6 +79,9 @@ class Publication:
             thread.join(timeout=1)
 
     def _note(self, name: str) -> None:
+        due = self._due.get(name)
+        if due is not None and self._now() < due:
+            return  # it will be read then, with this change
         with self._changed:
             if not self._started:
                 return
@@ -87,51 +92,56 @@ class Publication:
     def _write_due(self) -> None:
         # One thread writes at a time; whoever finds it writing leaves the news to it.
         while True:
-            with self._changed:
-                name = self._take_due()
-            if name is None:
-                return
+            name = None
             try:
+                with self._changed:
+                    name = self._take_due()
+                if name is None:
+                    return
                 self._write(name, self._reads[name]())
             except Exception:  # noqa: BLE001 - whoever noted the change must not suffer for a copy of it
                 _log.exception("not shown in the page: %s", name)
             finally:
-                with self._changed:
-                    self._writing = False
+                if name is not None:
+                    with self._changed:
+                        self._writing = False
 
     def _take_due(self) -> str | None:
         if self._closed or self._writing or not self._due:
             return None
-        name = min(self._due, key=lambda name: self._due[name])
+        name = min(self._due, key=self._due.__getitem__)
         now = self._now()
         if self._due[name] > now:
-            if self._due[name] < self._sleeps_until or self._thread is None:
-                self._wake_thread()
+            self._wake_thread(self._due[name])
             return None
         del self._due[name]
         self._last[name] = now
         self._writing = True
         return name
 
-    def _wake_thread(self) -> None:
+    def _wake_thread(self, due: float) -> None:
         if self._thread is None:
             self._thread = threading.Thread(
                 target=self._write_later, name="nbsession-publication", daemon=True
             )
             self._thread.start()
-        self._changed.notify()
+        elif due < self._sleeps_until:
+            self._changed.notify()
 
     def _write_later(self) -> None:
-        while True:
-            with self._changed:
-                if self._closed:
-                    return
-                delay = min(self._due.values()) - self._now() if self._due else None
-                if self._writing or delay is None or delay > 0:
-                    # A writer looks for what is due itself when it is done.
-                    sleep = None if self._writing else delay
-                    self._sleeps_until = float("inf") if sleep is None else self._now() + sleep
-                    self._changed.wait(sleep)
-                    self._sleeps_until = 0.0
-                    continue
+        while self._sleep():
             self._write_due()
+
+    def _sleep(self) -> bool:
+        """Wait until something is due; return False at the end."""
+        with self._changed:
+            while not self._closed:
+                # A writer looks for what is due itself when it is done.
+                due = _NEVER if self._writing else min(self._due.values(), default=_NEVER)
+                delay = due - self._now()
+                if delay <= 0:
+                    return True
+                self._sleeps_until = due
+                self._changed.wait(None if due == _NEVER else delay)
+                self._sleeps_until = 0.0
+            return False

@@ -44,6 +44,11 @@ class RollCall:
         self._timer: asyncio.TimerHandle | None = None
         self._lock = threading.Lock()
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether answers are being waited for."""
+        return self._pinged_at is not None
+
     def begin(self) -> None:
         """Ask, unless answers are being waited for. From any thread."""
         with self._lock:
@@ -64,7 +69,8 @@ class RollCall:
         self._timer = loop.call_at(when, self._finish, when, context=contextvars.Context())
 
     def _finish(self, when: float) -> None:
-        if self._runtime.main_loop.time() - when > _LATE_SECONDS:
+        is_late = self._runtime.main_loop.time() - when > _LATE_SECONDS
+        if is_late or not self._runtime.hears_pages:
             self._wait()
             return
         with self._lock:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from .busy import Busy
 from .callbacks import CallbackRunner, show_error
+from .cell_status import hears_beside_cells
 from .main_loop import MainLoop
 from .message_hooks import MessageHooks
-from .process import is_kernel
+from .process import is_kernel, is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,10 +53,14 @@ class Runtime:
         """Runs callbacks. Made on the first use: a plain process gets a loop of its own for it."""
         with self.lock:
             if self._runner is None:
-                loop = MainLoop.of_kernel(self.kernel) if self.kernel else MainLoop.of_process()
-                self._runner = CallbackRunner(loop, self.busy)
+                self._runner = CallbackRunner(self._find_loop(), self.busy)
                 self.on_remove(self._runner.cancel_all)
             return self._runner
+
+    def _find_loop(self) -> MainLoop:
+        if self.kernel is not None:
+            return MainLoop.of_kernel(self.kernel)
+        return MainLoop.of_terminal() if is_terminal() else MainLoop.of_process()
 
     @property
     def main_loop(self) -> MainLoop:
@@ -95,6 +100,12 @@ class Runtime:
         """Do not count what a page reports on a comm of ours as busy; what it leads to does."""
         if self._hooks is not None:
             self._hooks.own_comms.add(comm_id)
+
+    @property
+    def hears_pages(self) -> bool:
+        """Whether what a page says now is handled now, not when the cell that runs has ended."""
+        is_in_cell = self._hooks is not None and self._hooks.status.in_cell
+        return not is_in_cell or hears_beside_cells(self.kernel)
 
     def _hook_into_kernel(self) -> MessageHooks:
         hooks = MessageHooks(self.kernel, self.busy)

@@ -28,47 +28,11 @@ class Timers:
         runtime.on_remove(self._queue.close)
 
     def next_tick(self, callback: Callback) -> Timer:
-        """Call at the loop's next turn. From any thread.
-
-        Parameters
-        ----------
-        callback
-            Takes nothing; sync or async.
-
-        Returns
-        -------
-        Timer
-            Whose `cancel()` returns whether it was in time.
-
-        Raises
-        ------
-        TypeError
-            If the callback cannot be called.
-        """
+        """Call at the loop's next turn, as `Document.add_next_tick_callback`. From any thread."""
         return self._after(callback, 0)
 
     def timeout(self, callback: Callback, ms: int) -> Timer:
-        """Call after a while. From any thread.
-
-        Parameters
-        ----------
-        callback
-            Takes nothing; sync or async.
-        ms
-            In ms, a whole number of at least 0.
-
-        Returns
-        -------
-        Timer
-            Whose `cancel()` returns whether it was in time.
-
-        Raises
-        ------
-        TypeError
-            If the callback cannot be called.
-        ValueError
-            If `ms` is not such a number.
-        """
+        """Call after a while, as `Document.add_timeout_callback`. From any thread."""
         return self._after(callback, check_whole(ms, "timeout", "milliseconds", 0))
 
     def _after(self, callback: Callback, ms: int) -> Timer:
