@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -9,6 +10,8 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+
+TASKS = NOTEBOOKS[0].with_name("tasks.py")
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -27,6 +30,7 @@ def test_saved_clean(notebook: nbformat.NotebookNode) -> None:
 
 
 def test_runs_without_server(notebook: nbformat.NotebookNode, tmp_path: Path) -> None:
+    shutil.copy(TASKS, tmp_path)
     NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert outputs

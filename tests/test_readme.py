@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import shutil
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +58,7 @@ def console_lines(text: str) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def kernel(server: Host) -> str:
+    shutil.copy(ROOT / "notebooks" / "tasks.py", server.root)
     return server.start_kernel(PAGE, HEADERS)
 
 

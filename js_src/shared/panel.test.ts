@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { addressOf, type CallbackRow, notesOf, parsePeriod } from './panel';
+import {
+  addressOf,
+  type CallbackRow,
+  notesOf,
+  parsePeriod,
+  type TaskRow,
+  taskNotesOf,
+} from './panel';
 
 const ROW: CallbackRow = {
   id: '1',
@@ -40,4 +47,17 @@ test('notes say only what there is to say', () => {
   expect(notesOf({ ...ROW, skipped: 3, count: 10, timeout: 5000 })).toBe(
     '3 skipped · 10 per start · ends after 5000 ms',
   );
+});
+
+test('notes of a task say when it is due', () => {
+  const task: TaskRow = {
+    name: 'chores',
+    schedule: 'every 1h',
+    state: 'scheduled',
+    next_run: '2027-01-31T09:00:00Z',
+    run_count: 0,
+    error_count: 0,
+  };
+  expect(taskNotesOf(task, 'en-GB')).toMatch(/^every 1h · scheduled · next \d\d\/01\/2027, /);
+  expect(taskNotesOf({ ...task, state: 'paused', next_run: null })).toBe('every 1h · paused');
 });

@@ -1,4 +1,7 @@
-/** What the state panel shows, and what it asks of the kernel. Python: `callback_rows.py`, `panel.py`. */
+/**
+ * What the state panel shows, and what it asks of the kernel. Python: `callback_rows.py`, `task_rows.py`,
+ * `panel.py`.
+ */
 
 /** A periodic callback, as in the page model's trait `callbacks`. */
 export interface CallbackRow {
@@ -17,6 +20,25 @@ export interface CallbackRow {
   readonly last_error: string | null;
 }
 
+/** A task that the kernel runs itself, as in the page model's trait `tasks`. */
+export interface TaskRow {
+  readonly name: string;
+  /** In words. */
+  readonly schedule: string;
+  readonly state: 'scheduled' | 'running' | 'paused' | 'finished';
+  /** An instant, ISO 8601; null if there is none. */
+  readonly next_run: string | null;
+  readonly run_count: number;
+  readonly error_count: number;
+}
+
+/** Panel → kernel: an order to a task. */
+export interface OrderTask {
+  readonly kind: 'task';
+  readonly name: string;
+  readonly order: 'run' | 'pause' | 'resume';
+}
+
 /** Panel → kernel: start or stop a callback. */
 export interface SwitchCallback {
   readonly kind: 'callback';
@@ -31,14 +53,14 @@ export interface ChangePeriod {
   readonly period: number;
 }
 
-/** Kernel → panel: a command that was not carried out. */
+/** Kernel → panel: a command that was not carried out; of a task the id is `task:` and its name. */
 export interface Refusal {
   readonly kind: 'refusal';
   readonly id: string;
   readonly reason: string;
 }
 
-export type PanelMessage = SwitchCallback | ChangePeriod;
+export type PanelMessage = SwitchCallback | ChangePeriod | OrderTask;
 
 /** The whole number of ms that a text says; otherwise why it is none. */
 export function parsePeriod(text: string): number | string {
@@ -67,4 +89,10 @@ export function notesOf({ count, timeout, skipped }: CallbackRow): string {
   ]
     .filter((note) => note !== '')
     .join(' · ');
+}
+
+/** A task in words: its schedule, and when it is due or why it is not. */
+export function taskNotesOf({ schedule, state, next_run }: TaskRow, locale?: string): string {
+  const due = next_run === null ? '' : `next ${new Date(next_run).toLocaleString(locale)}`;
+  return [schedule, state, due].filter((note) => note !== '').join(' · ');
 }

@@ -1,5 +1,5 @@
 /** Following the hidden page model from the widgets that are seen. */
-import type { CallbackRow } from '../shared/panel';
+import type { CallbackRow, TaskRow } from '../shared/panel';
 
 /** What the page model mirrors of the kernel. */
 export interface PageState {
@@ -8,6 +8,7 @@ export interface PageState {
   readonly busy: boolean;
   readonly location: Readonly<Record<string, unknown>>;
   readonly callbacks: readonly CallbackRow[];
+  readonly tasks: readonly TaskRow[];
 }
 
 /** The part of ipywidgets' WidgetModel that we use. */
@@ -44,7 +45,7 @@ export interface FollowingModel {
 }
 
 const GONE = ['dead', 'terminating', 'restarting', 'autorestarting'];
-const NOTHING: PageState = { live: false, busy: false, location: {}, callbacks: [] };
+const NOTHING: PageState = { live: false, busy: false, location: {}, callbacks: [], tasks: [] };
 
 /** Calls `show` now and at every change; returns what ends it. */
 export function followPage(
@@ -101,6 +102,7 @@ function watch(
       busy: live && page.get('busy') === true,
       location: (page.get('location') as PageState['location'] | undefined) ?? {},
       callbacks: (page.get('callbacks') as CallbackRow[] | undefined) ?? [],
+      tasks: (page.get('tasks') as TaskRow[] | undefined) ?? [],
     });
   };
   const destroy = () => {

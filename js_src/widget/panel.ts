@@ -1,9 +1,10 @@
-/** `display(state)`: busy, the URL, and the periodic callbacks with their switches. */
-import { addressOf, type PanelMessage, type Refusal } from '../shared/panel';
+/** `display(state)`: busy, the URL, and the periodic callbacks and tasks with their switches. */
+import { addressOf, type PanelMessage, type Refusal, type TaskRow } from '../shared/panel';
 import { CallbackItem } from './callbackItem';
 import { element, setText } from './element';
 import { type FollowingModel, followPage, type PageState } from './follow';
 import { createSpinner } from './spinner';
+import { TaskItem } from './taskItem';
 
 interface PanelModel extends FollowingModel {
   send(message: PanelMessage): void;
@@ -54,10 +55,11 @@ function createPanel(send: (message: PanelMessage) => void): Panel {
     'aria-label': 'Session state',
     'data-lm-suppress-shortcuts': 'true', // Enter on a switch is not "edit this cell".
   });
-  root.append(header, title, list, empty);
+  const tasks = createTaskList(send);
+  root.append(header, title, list, empty, tasks.root);
 
   const items = new Map<string, CallbackItem>();
-  const show = ({ live, busy, location, callbacks }: PageState) => {
+  const show = ({ live, busy, location, callbacks, tasks: rows }: PageState) => {
     root.dataset.live = String(live);
     spinner.show(busy, '');
     setText(status, live ? (busy ? 'Busy' : 'Idle') : 'Not connected');
@@ -82,11 +84,56 @@ function createPanel(send: (message: PanelMessage) => void): Panel {
     }
     list.hidden = items.size === 0;
     empty.hidden = items.size > 0;
+    tasks.show(rows, live);
   };
   return {
     root,
     show,
-    refuse: ({ id, reason }) => items.get(id)?.complain(reason),
+    refuse: (refusal) => {
+      items.get(refusal.id)?.complain(refusal.reason);
+      tasks.refuse(refusal);
+    },
     stop: () => spinner.stop(),
+  };
+}
+
+interface TaskList {
+  readonly root: HTMLElement;
+  show(rows: readonly TaskRow[], live: boolean): void;
+  refuse(refusal: Refusal): void;
+}
+
+/** The kernel's own tasks; not there at all while there are none. */
+function createTaskList(send: (message: PanelMessage) => void): TaskList {
+  const title = element('div', 'nbsession-panel-title', {}, 'Tasks of this kernel');
+  const list = element('ul', 'nbsession-panel-list', { 'aria-label': 'Tasks of this kernel' });
+  const root = element('div', 'nbsession-panel-tasks', {}, title, list);
+  root.hidden = true;
+  const items = new Map<string, TaskItem>();
+  return {
+    root,
+    show: (rows, live) => {
+      const names = new Set(rows.map(({ name }) => name));
+      for (const [name, item] of items) {
+        if (!names.has(name)) {
+          item.root.remove();
+          items.delete(name);
+        }
+      }
+      for (const row of rows) {
+        const item = items.get(row.name) ?? new TaskItem(row.name, send);
+        if (!items.has(row.name)) {
+          items.set(row.name, item);
+          list.append(item.root);
+        }
+        item.show(row, live);
+      }
+      root.hidden = items.size === 0;
+    },
+    refuse: ({ id, reason }) => {
+      if (id.startsWith('task:')) {
+        items.get(id.slice('task:'.length))?.complain(reason);
+      }
+    },
   };
 }

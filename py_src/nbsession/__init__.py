@@ -6,6 +6,7 @@ behind it is imported when it is asked for, since the server and every kernel co
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +15,40 @@ from nbsession.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from nbsession.core.errors import NBSessionWarning as NBSessionWarning
+    from nbsession.core.errors import TaskExistsWarning as TaskExistsWarning
     from nbsession.core.request import Request as Request
+    from nbsession.core.run import Run as Run
     from nbsession.core.user import User as User
     from nbsession.kernel.activation import load_ipython_extension as load_ipython_extension
     from nbsession.kernel.activation import unload as unload
     from nbsession.kernel.activation import unload_ipython_extension as unload_ipython_extension
     from nbsession.kernel.indicator import BusyIndicator as BusyIndicator
     from nbsession.kernel.state import State as State
+    from nbsession.scheduler.task import Task as Task
 
     state: State
 
-__all__ = ["BusyIndicator", "NBSessionWarning", "Request", "State", "User", "state", "unload"]
+__all__ = [
+    "BusyIndicator",
+    "NBSessionWarning",
+    "Request",
+    "Run",
+    "State",
+    "Task",
+    "TaskExistsWarning",
+    "User",
+    "state",
+    "unload",
+]
 
 _HOMES = {
     "BusyIndicator": "nbsession.kernel.indicator",
     "NBSessionWarning": "nbsession.core.errors",
     "Request": "nbsession.core.request",
+    "Run": "nbsession.core.run",
     "State": "nbsession.kernel.state",
+    "Task": "nbsession.scheduler.task",
+    "TaskExistsWarning": "nbsession.core.errors",
     "User": "nbsession.core.user",
     "load_ipython_extension": "nbsession.kernel.activation",
     "unload": "nbsession.kernel.activation",
@@ -40,7 +58,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "state":  # asked anew each time: after %unload_ext it is another one
-        return import_module("nbsession.kernel.activation").activate()
+        worker = getattr(sys.modules.get("nbsession.worker.active"), "state", None)
+        return worker or import_module("nbsession.kernel.activation").activate()
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     message = f"module 'nbsession' has no attribute {name!r}"

@@ -78,7 +78,8 @@ def is_same(one: object, other: object) -> bool:
         return True
     if not (isinstance(one, _NAMED) and isinstance(other, _NAMED)):
         return False
-    return one.__module__ is not None and name_of(one) == name_of(other)
+    module: object = one.__module__  # a method of a builtin has none
+    return module is not None and name_of(one) == name_of(other)
 
 
 def load_callable(module: str, qualname: str) -> Any:

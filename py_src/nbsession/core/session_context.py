@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from .request import Request
@@ -50,3 +50,30 @@ class SessionContext:
         Found when it is asked for: in a preheated Voilà kernel that waits for the visitor.
         """
         return self.find_request()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` reads: with the request's headers and cookies."""
+        request = self.request
+        return {
+            "id": self.id,
+            "kernel_id": self.kernel_id,
+            "started_at": self.started_at.isoformat(),
+            "ended_at": self.ended_at.isoformat() if self.ended_at else None,
+            "request": request.to_json() if request else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> SessionContext:
+        """Read what `to_json` wrote."""
+        from datetime import datetime
+
+        from .request import Request
+
+        request = Request.from_json(data["request"]) if data["request"] else None
+        return cls(
+            id=data["id"],
+            kernel_id=data["kernel_id"],
+            started_at=datetime.fromisoformat(data["started_at"]),
+            ended_at=datetime.fromisoformat(data["ended_at"]) if data["ended_at"] else None,
+            find_request=lambda: request,
+        )

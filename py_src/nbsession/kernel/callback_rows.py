@@ -57,7 +57,7 @@ class CallbackRows:
 
     def read(self) -> list[CallbackRow]:
         """Return the rows, in the order in which the callbacks were added."""
-        return [_row(str(number), callback) for number, callback in self._callbacks.items()]
+        return [row_of(str(number), callback) for number, callback in self._callbacks.items()]
 
     def receive(self, content: object, refuse: Refuse) -> None:
         """Carry out a command of a page, on the main loop. From any thread.
@@ -92,11 +92,7 @@ MAX_PERIOD_MS = 2**31
 
 def _apply(callback: PeriodicCallback, command: Mapping[str, Any]) -> None:
     if command["kind"] == "period":
-        period = command.get("period")
-        if isinstance(period, int) and period > MAX_PERIOD_MS:
-            message = f"a period is at most {MAX_PERIOD_MS:,} ms"
-            raise ValueError(message)
-        callback.period = period
+        set_period(callback, command.get("period"))
     elif command.get("action") == "start":
         callback.start()
     elif command.get("action") == "stop":
@@ -106,7 +102,22 @@ def _apply(callback: PeriodicCallback, command: Mapping[str, Any]) -> None:
         raise ValueError(message)
 
 
-def _row(row_id: str, callback: PeriodicCallback) -> CallbackRow:
+def set_period(callback: PeriodicCallback, period: Any) -> None:
+    """Set a callback's period to what somebody has sent.
+
+    Raises
+    ------
+    TraitError, ValueError
+        If it is no period.
+    """
+    if isinstance(period, int) and period > MAX_PERIOD_MS:
+        message = f"a period is at most {MAX_PERIOD_MS:,} ms"
+        raise ValueError(message)
+    callback.period = period
+
+
+def row_of(row_id: str, callback: PeriodicCallback) -> CallbackRow:
+    """Return a callback as a page shows it."""
     error = callback.last_error
     return {
         "id": row_id,

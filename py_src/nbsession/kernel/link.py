@@ -13,7 +13,12 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.errors import LinkError, LinkProtocolError, LinkRefusedError
+from nbsession.core.errors import (
+    LinkAnswerError,
+    LinkError,
+    LinkProtocolError,
+    LinkRefusedError,
+)
 from nbsession.core.protocol import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
 
 if TYPE_CHECKING:
@@ -133,6 +138,13 @@ class Link:
             message = "the server does not know this kernel (any more); restart the kernel"
             raise LinkRefusedError(message)
         if response.status >= http.client.BAD_REQUEST:
-            detail = content[:200].decode("utf-8", "replace")
-            message = f"the server answered {response.status}: {detail}"
-            raise LinkError(message)
+            raise _answer_error(response.status, content)
+
+
+def _answer_error(status: int, content: bytes) -> LinkAnswerError:
+    try:
+        answer = json.loads(content)
+        return LinkAnswerError(str(answer["message"]), status, str(answer["kind"]))
+    except (ValueError, TypeError, KeyError):
+        detail = content[:200].decode("utf-8", "replace")
+        return LinkAnswerError(f"the server answered {status}: {detail}", status)

@@ -14,19 +14,20 @@ from .page import Page
 if TYPE_CHECKING:
     from .callback_rows import CallbackRows
     from .runtime import Runtime
+    from .task_rows import TaskRows
 
 _STATIC = Path(__file__).parent.parent / "static"
 
 
 class StatePanel(AnyWidget):
-    """Busy, the page's URL, and the periodic callbacks with their switches.
+    """Busy, the page's URL, and the periodic callbacks and tasks with their switches.
 
     What it shows are traits of the page model; what a switch asks is a custom message.
 
     Parameters
     ----------
     rows
-        Carries out what the switches ask.
+        Carry out what the switches ask.
     runtime
         With whose removal it goes.
     """
@@ -36,7 +37,7 @@ class StatePanel(AnyWidget):
 
     page = Instance(Page, allow_none=True).tag(sync=True, **widget_serialization)
 
-    def __init__(self, rows: CallbackRows, runtime: Runtime) -> None:
+    def __init__(self, rows: tuple[CallbackRows, TaskRows], runtime: Runtime) -> None:
         super().__init__()
         self._rows = rows
         self.on_msg(self._receive)
@@ -50,7 +51,8 @@ class StatePanel(AnyWidget):
             layout.close()
 
     def _receive(self, _widget: object, content: object, _buffers: object) -> None:
-        self._rows.receive(content, self._refuse)
+        for rows in self._rows:
+            rows.receive(content, self._refuse)
 
     def _refuse(self, row_id: str, reason: str) -> None:
         self.send({"kind": "refusal", "id": row_id, "reason": reason})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from traitlets import Bool
+from traitlets import Bool, Bunch
 
 from .callbacks import show_error
 from .isolated import IsolatedObservers
@@ -21,13 +21,21 @@ if TYPE_CHECKING:
 Part = TypeVar("Part")
 
 
+class _BusyTrait(Bool[bool, bool]):
+    """Read from the count, so that while nobody observes it a change costs next to nothing."""
+
+    def get(self, obj: StateParts, cls: type[Any] | None = None) -> bool:  # type: ignore[override]  # of a state
+        del cls
+        return obj._runtime.busy.told  # noqa: SLF001 - its own
+
+
 class StateParts(IsolatedObservers):
     """Busy, and the parts that `state` is made of.
 
     Each part is made on its first use and lives until the session is taken out.
     """
 
-    busy = Bool(
+    busy = _BusyTrait(
         default_value=False,
         read_only=True,
         help="Whether any code of the user is running in this session.",
@@ -36,12 +44,15 @@ class StateParts(IsolatedObservers):
     def __init__(self, session: Session, shell: Any | None) -> None:
         super().__init__()
         self._session = session
-        self._runtime = Runtime(shell, self._set_busy)
+        self._runtime = Runtime(shell, self._tell_busy)
         self._parts: dict[str, Any] = {}
 
-    def _set_busy(self, busy: bool) -> None:
+    def _tell_busy(self, busy: bool) -> None:
+        if not self._is_observed:
+            return
+        change = Bunch(name="busy", old=not busy, new=busy, owner=self, type="change")
         try:
-            self.set_trait("busy", busy)
+            self.notify_change(change)
         except Exception as error:  # noqa: BLE001 - an observer's; it must not break what runs
             show_error(error)
 
@@ -54,7 +65,7 @@ class StateParts(IsolatedObservers):
     def _take_out(self) -> None:
         self._runtime.remove()
         self._parts.clear()
-        self._runtime = Runtime(None, self._set_busy)
+        self._runtime = Runtime(None, self._tell_busy)
 
     @property
     def _pages(self) -> Pages:
@@ -64,9 +75,23 @@ class StateParts(IsolatedObservers):
 
     @property
     def _periodic_callbacks(self) -> PeriodicCallbacks:
+        return self._part("periodic", self._make_periodic_callbacks)
+
+    def _make_periodic_callbacks(self) -> PeriodicCallbacks:
         from .periodic import PeriodicCallbacks
 
-        return self._part("periodic", lambda: PeriodicCallbacks(self._runtime))
+        callbacks = PeriodicCallbacks(self._runtime)
+        self._tell_server_of(callbacks.observe)
+        return callbacks
+
+    def _tell_server_of(self, observe: Callable[[Callable[[], object]], object]) -> None:
+        link = self._session.link
+        if link is None:
+            return
+        from .session_news import SessionNews
+
+        news = self._part("news", lambda: SessionNews(link, self._runtime, self._parts))
+        observe(news.note)
 
     @property
     def _session_hooks(self) -> SessionHooks:

@@ -13,6 +13,7 @@ from nbsession.core.query import parse_query
 from .callback_state import CallbackState
 from .page_state import PageState
 from .session import Session
+from .task_state import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 _log = logging.getLogger("nbsession")
 
 
-class State(PageState, CallbackState):
+class State(PageState, CallbackState, TaskState):
     """The state of a session: one per kernel, seen from its page.
 
     ``%load_ext nbsession`` puts it into the notebook as ``state``; ``from nbsession import state``

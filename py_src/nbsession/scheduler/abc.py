@@ -65,7 +65,7 @@ class Claim:
     now_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claimed:
     """What became of a claim.
 
@@ -83,7 +83,7 @@ class Claimed:
     run: Run | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """How a try of a run has ended.
 

@@ -61,6 +61,11 @@ class Attempts:
         Told of each run that has ended; to be written.
     changed
         Told of each run whose progress or number of tries has changed.
+
+    Attributes
+    ----------
+    waiting
+        Those that have not begun, in their order.
     """
 
     def __init__(
@@ -77,15 +82,10 @@ class Attempts:
         self._finished = finished
         self._changed = changed
         self._open: dict[int, Attempt] = {}
-        self._waiting: deque[Attempt] = deque()
+        self.waiting: deque[Attempt] = deque()
 
     def __contains__(self, run_id: int) -> bool:
         return run_id in self._open
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether one waits for its turn."""
-        return bool(self._waiting)
 
     def of(self, task: TaskRecord) -> list[Run]:
         """Return a task's runs that are open here."""
@@ -99,23 +99,23 @@ class Attempts:
             attempt.deadline = self._loop.call_later(
                 timeout_us / 1_000_000, self._end, attempt, "timeout"
             )
-        self._waiting.append(attempt)
+        self.waiting.append(attempt)
 
     def begin_until(self, deadline: float) -> bool:
-        """Begin what waits for its turn, at least one; return whether there is more.
+        """Begin what waits for its turn, at least one; return whether the time is over.
 
         Parameters
         ----------
         deadline
             A time of the loop, in seconds, after which no other one begins.
         """
-        while self._waiting:
-            attempt = self._waiting.popleft()
+        while self.waiting:
+            attempt = self.waiting.popleft()
             if attempt.run.id in self._open:
                 self._try(attempt)
                 if self._loop.time() > deadline:
-                    break
-        return bool(self._waiting)
+                    return True
+        return False
 
     def cancel(self, task: TaskRecord) -> None:
         """End a task's runs, but not the one whose code is asking for it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from nbsession.core.errors import StoreError
@@ -121,18 +120,16 @@ class Dispatch:
         deadline = began + BATCH_SECONDS
         self._working = True
         try:
-            more = self.attempts.begin_until(deadline)
-            while not more:
-                tasks = self.alarm.take(now_us, CLAIMS_AT_ONCE)
-                if not tasks:
-                    break
+            is_over = self.attempts.begin_until(deadline)
+            while not is_over and (tasks := self.alarm.take(now_us, CLAIMS_AT_ONCE)):
                 if not self._claim(tasks, now_us):
                     return _HELD_SECONDS
-                more = self.attempts.begin_until(deadline) or self._loop.time() > deadline
+                is_over = self.attempts.begin_until(deadline)
         finally:
             self._working = False
-            self.flush()
-        if not more and not self.attempts.is_waiting:
+            if self._ended:
+                self.flush()
+        if not is_over and not self.attempts.waiting:
             return 0
         took = self._loop.time() - began
         return min(max(took * IDLE_PART, _MIN_IDLE_SECONDS), _MAX_IDLE_SECONDS)
@@ -150,13 +147,13 @@ class Dispatch:
         """Write the runs that have ended, begin queued ones, and end tasks that are over."""
         if self._ended:
             ended, self._ended = self._ended, []
-            self.ledger.write(partial(self._store.finish, ended))
-            self.ledger.write(partial(self._after, ended))
+            self.ledger.write(self._store.finish, ended)
+            self.ledger.write(self._after, ended)
 
     def begin_queued(self) -> None:
         """Begin the queued runs that wait for nothing any more."""
         for task, _ in list(self._queued.values()):
-            self.ledger.write(partial(self._begin_queued, task))
+            self.ledger.write(self._begin_queued, task)
 
     def cancel(self, task: TaskRecord) -> None:
         """End the runs of a task that has gone; those that can be ended."""
@@ -185,11 +182,14 @@ class Dispatch:
             self.questions.ask(task, claim.run_due_us)
         if run is None:
             self._news.task(task.spec.name)
+        elif run.state == "running":
+            self.attempts.add(run, task)
+            self._news.run(run)
         else:
             self.begin(task, run)
         if task.ending:
             if run is not None and run.state == "skipped":
-                self.ledger.write(partial(self._give_another, task, claim.run_due_us))
+                self.ledger.write(self._give_another, task, claim.run_due_us)
             else:
                 self.end_if_over(task)
 
@@ -199,7 +199,7 @@ class Dispatch:
             try:
                 claims.append(claim_due(task, now_us, self._kept))
             except Exception as error:  # noqa: BLE001 - as of a time zone that has gone
-                self.ledger.write(partial(self._store.set_due, task, None, repr(error)))
+                self.ledger.write(self._store.set_due, task, None, repr(error))
         try:
             claimed = self._store.claim(claims)
         except StoreError as error:
@@ -228,7 +228,7 @@ class Dispatch:
             self._news.run(run)
             self._room.ended(run)
             if task.id in self._queued:
-                self.ledger.write(partial(self._begin_queued, task))
+                self.ledger.write(self._begin_queued, task)
             if task.ending:
                 self.end_if_over(task)
 

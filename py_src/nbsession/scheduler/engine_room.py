@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING
 
 from .dispatch import Dispatch
@@ -110,7 +109,7 @@ class EngineRoom:
 
     def reread(self, task: TaskRecord) -> None:
         """Read a task again that another engine has changed."""
-        self.dispatch.ledger.write(partial(self._reread, task))
+        self.dispatch.ledger.write(self._reread, task)
 
     def progressed(self, run: Run) -> None:
         """Note that an open run has something new to tell."""
@@ -123,14 +122,14 @@ class EngineRoom:
 
     def over(self, task: TaskRecord) -> None:
         """Let go of a task that has had its last run."""
-        self.dispatch.ledger.write(partial(self._store.remove, task))
+        self.dispatch.ledger.write(self._store.remove, task)
         self.gone(task)
 
     def answered(self, task: TaskRecord, answer: Answer) -> None:
         """Take the next occurrence of a task as its code has answered."""
         if task.asks and task in self.book:
             order = self._claim_late if answer.late_us else self._set_due
-            self.dispatch.ledger.write(partial(order, task, answer))
+            self.dispatch.ledger.write(order, task, answer)
 
     def _reread(self, task: TaskRecord) -> None:
         found = self._store.read(task.id)
@@ -157,4 +156,4 @@ class EngineRoom:
         claim = decide(task, last_us, missed, now_us, answer.due_us, asks=False)
         self.dispatch.settle(claim, self._store.claim([claim])[0])
         if answer.error is not None:
-            self.dispatch.ledger.write(partial(self._set_due, task, answer))
+            self.dispatch.ledger.write(self._set_due, task, answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbsession.core.errors import StoreBusyError, StoreError
 
@@ -27,6 +27,11 @@ class Ledger:
         Told once that the store has failed, and once that it has recovered.
     recovered
         Called on the loop when everything is written after all.
+
+    Attributes
+    ----------
+    is_clear
+        Whether everything is written, and the store has not failed just now.
     """
 
     def __init__(
@@ -38,25 +43,21 @@ class Ledger:
         self._loop = loop
         self._log = log
         self._recovered = recovered
-        self._orders: deque[Callable[[], object]] = deque()
+        self._orders: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._wait_seconds = 0.0
         self._handle: asyncio.TimerHandle | None = None
+        self.is_clear = True
         self._has_failed = False
 
-    @property
-    def is_clear(self) -> bool:
-        """Whether everything is written, and the store has not failed just now."""
-        return self._handle is None
-
-    def write(self, order: Callable[[], object]) -> None:
-        """Call now, or when the store can be written again."""
-        self._orders.append(order)
+    def write(self, order: Callable[..., object], *args: Any) -> None:
+        """Call a function that writes, now or when the store can be written again."""
+        self._orders.append((order, args))
         if self.is_clear:
             self._write_all()
 
     def failed(self, error: StoreError) -> None:
         """Note that the store has failed at something that the caller will do again."""
-        if self._handle is None:
+        if self.is_clear:
             self._plan(error)
 
     def went_well(self) -> None:
@@ -77,14 +78,15 @@ class Ledger:
 
     def _write_all(self) -> None:
         while self._orders:
-            order = self._orders.popleft()
+            order, args = self._orders.popleft()
             try:
-                order()
+                order(*args)
             except StoreError as error:
-                self._orders.appendleft(order)
+                self._orders.appendleft((order, args))
                 self._plan(error)
                 return
-            self.went_well()
+            if self._wait_seconds:
+                self.went_well()
 
     def _plan(self, error: StoreError) -> None:
         if isinstance(error, StoreBusyError):
@@ -95,10 +97,11 @@ class Ledger:
             if not self._has_failed:
                 self._has_failed = True
                 self._log.error("The tasks cannot be kept, trying each second: %s", error)
+        self.is_clear = False
         self._handle = self._loop.call_later(self._wait_seconds, self._again)
 
     def _again(self) -> None:
-        self._handle = None
+        self.is_clear, self._handle = True, None
         self._write_all()
-        if self._handle is None:
+        if self.is_clear:
             self._recovered()

@@ -43,7 +43,8 @@ class RunWaiters:
 
     def ended(self, run: Run) -> None:
         """Tell who waits for a run that is final now."""
-        self._tell(run.id, run)
+        if self._futures:
+            self._tell(run.id, run)
 
     def look(self) -> None:
         """Look whether runs have ended that go elsewhere."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from nbsession.core.errors import StoreError
@@ -72,7 +71,7 @@ class Upkeep:
         for task in list(self._room.book):
             due_us = moved_due(task.spec, task.due_us, now_us)
             if due_us is not None and self._room.can_run(task.spec):
-                self._room.dispatch.ledger.write(partial(self._move, task, due_us))
+                self._room.dispatch.ledger.write(self._move, task, due_us)
 
     def hear_others(self) -> None:
         """Take up what other engines have changed."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbsession.core.clock import Clock
     from nbsession.core.run import Run
     from nbsession.core.target import Target
+    from nbsession.core.task_spec import TaskSpec
     from nbsession.scheduler.abc import RunListener
     from nbsession.scheduler.task_record import TaskRecord
 
@@ -54,20 +55,20 @@ class InlineExecutor:
         def report(fraction: float, text: str) -> None:
             loop.call_soon_threadsafe(listener.progressed, run.id, fraction, text)
 
+        current = CurrentRun(run.id, run.task, run.due_us, attempt, report)
         context = contextvars.copy_context()
-        context.run(current_run.set, CurrentRun(run.id, run.task, run.due_us, attempt, report))
-        call = partial(context.run, function, *spec.args, **spec.kwargs)
         started_us = self._clock.now_us()
         if spec.policies.threaded and not asyncio.iscoroutinefunction(function):
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(MAX_THREADS, "nbsession-task")
             end = partial(self._end_in_thread, loop, listener, run.id, started_us)
-            self._threads.submit(call).add_done_callback(end)
+            done = self._threads.submit(context.run, _call, current, function, spec)
+            done.add_done_callback(end)
             return
         try:
-            result = call()
+            result = context.run(_call, current, function, spec)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - told of the run
-            listener.ended(run.id, failed(error, self._clock.now_us(), started_us, skip=1))
+            listener.ended(run.id, failed(error, self._clock.now_us(), started_us, skip=2))
             return
         if result is None or not isawaitable(result):
             listener.ended(run.id, Outcome("succeeded", started_us, self._clock.now_us()))
@@ -111,7 +112,7 @@ class InlineExecutor:
         started_us: int,
         done: Future[object],
     ) -> None:
-        outcome = self._outcome(done, started_us, None)
+        outcome = self._outcome(done, started_us, None, skip=2)
         with suppress(RuntimeError):  # the loop is closed: nobody listens
             loop.call_soon_threadsafe(listener.ended, run_id, outcome)
 
@@ -119,25 +120,32 @@ class InlineExecutor:
         self, listener: RunListener, run_id: int, started_us: int, done: asyncio.Task[object]
     ) -> None:
         del self._awaited[run_id]
-        listener.ended(run_id, self._outcome(done, started_us, self._reasons.pop(run_id, None)))
+        reason = self._reasons.pop(run_id, None)
+        listener.ended(run_id, self._outcome(done, started_us, reason, skip=1))
 
     def _outcome(
         self,
         done: Future[object] | asyncio.Task[object],
         started_us: int,
         reason: str | None,
+        skip: int,
     ) -> Outcome:
         ended_us = self._clock.now_us()
         if done.cancelled():
             return Outcome("failed", started_us, ended_us, reason=reason or "cancelled")
         error = done.exception()
         if error is not None:
-            return failed(error, ended_us, started_us, reason, skip=1)
+            return failed(error, ended_us, started_us, reason, skip)
         return Outcome("succeeded", started_us, ended_us)
 
 
 async def _wait(result: Awaitable[object]) -> object:
     return await result
+
+
+def _call(current: CurrentRun, function: Callable[..., object], spec: TaskSpec) -> object:
+    current_run.set(current)  # in a context of its own
+    return function(*spec.args, **spec.kwargs)
 
 
 def _callable(target: Target) -> Callable[..., Any]:

@@ -111,10 +111,11 @@ class MemoryStore:
 
     def claim(self, claims: Sequence[Claim]) -> list[Claimed]:
         """Claim occurrences: each is there for the taking, unless its task has gone."""
-        return [
-            self._claim(claim) if claim.task.id in self._tasks else Claimed(won=False)
-            for claim in claims
-        ]
+        tasks, claimed = self._tasks, []
+        for claim in claims:
+            is_there = claim.task.id in tasks
+            claimed.append(Claimed(is_there, self._claim(claim) if is_there else None))
+        return claimed
 
     def start_by_hand(self, task: TaskRecord, now_us: int) -> Run:
         """Add the row of a run that no occurrence asked for, by the task's overlap policy."""
@@ -140,7 +141,8 @@ class MemoryStore:
         """Count at the tasks what runs have become; the runs are the rows."""
         for task, run in ended:
             self._count(task, run)
-            self._trim(self._rows[task.id])
+            if task.open_runs:  # the row that was open may have kept others too many
+                self._trim(self._rows[task.id])
 
     def history(self, task: TaskRecord, limit: int) -> list[Run]:
         """Return a task's rows, the newest first."""
@@ -187,14 +189,14 @@ class MemoryStore:
             return False
         return self._bare_since_us.setdefault(task.id, self._clock.now_us()) < oldest_us
 
-    def _claim(self, claim: Claim) -> Claimed:
+    def _claim(self, claim: Claim) -> Run | None:
         task = claim.task
         task.due_us, task.asks = claim.next_due_us, claim.asks
         for due_us in claim.missed_us:
             self._add(task, "missed", due_us, claim.now_us).reason = claim.reason
         if claim.verdict == "missed":
-            return Claimed(won=True)
-        return Claimed(won=True, run=self._begin(task, claim.run_due_us, claim.now_us))
+            return None
+        return self._begin(task, claim.run_due_us, claim.now_us)
 
     def _begin(self, task: TaskRecord, due_us: int | None, now_us: int) -> Run:
         overlap = task.spec.policies.overlap
@@ -246,5 +248,7 @@ class MemoryStore:
         if run.started_us is not None:
             task.run_count += 1
             task.error_count += run.state != "succeeded"
-        rows = self._rows[task.id]
-        task.last_state = next(row.state for row in reversed(rows) if row.state not in OPEN_STATES)
+        for row in reversed(self._rows[task.id]):
+            if row.state not in OPEN_STATES:
+                task.last_state = row.state
+                break

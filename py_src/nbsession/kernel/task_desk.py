@@ -1,0 +1,171 @@
+"""Where this kernel's tasks are handed in: at the server, or at the kernel itself."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from nbsession.core.callable_reference import find_reference, name_of
+from nbsession.core.errors import LinkError, NoSuchTaskError
+from nbsession.core.target import Home, Target
+from nbsession.scheduler.declaration import Place
+from nbsession.scheduler.task import Task
+
+from .link_board import LinkBoard
+from .process import under_voila
+from .task_code import TaskCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nbsession.core.callable_reference import CallableReference
+    from nbsession.core.task_spec import TaskSpec
+    from nbsession.scheduler.board import TaskBoard
+
+    from .kernel_tasks import KernelTasks
+    from .session import Session
+
+FINISHED = "finished"
+
+
+class KernelTaskDesk:
+    """Decides where a task runs, and keeps the names of both places apart.
+
+    Parameters
+    ----------
+    session
+        Has the link to the server, if there is one.
+    find_own
+        Returns this kernel's own tasks, None if it has never had any.
+    own
+        Returns them always.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        find_own: Callable[[], KernelTasks | None],
+        own: Callable[[], KernelTasks],
+    ) -> None:
+        self._session = session
+        self._find_own = find_own
+        self._own = own
+
+    def place(self, function: Callable[..., Any], at: Any) -> Place:
+        """Say where a task runs: on the server if all of its code can be imported there.
+
+        Raises
+        ------
+        RuntimeError
+            If it can run only in this kernel, and the kernel ends with the visit.
+        """
+        if self._link_board() is not None:
+            code = find_reference(function)
+            at_code = None if at is None else find_reference(at)
+            folder = _folder_of(code, at_code, has_at=at is not None)
+            if code is not None and folder is not None:
+                at_target = None if at_code is None else _import_target(at_code)
+                return Place(_import_target(code), at_target, Home(sys.executable, folder))
+            self._check_lives_on(function)
+        context = self._own().context()
+        at_target = None if at is None else TaskCode.target(at, context)
+        return Place(TaskCode.target(function, context), at_target, None)
+
+    def schedule(self, spec: TaskSpec, *, replace: bool) -> tuple[Task, str]:
+        """Hand a declaration in; return the task and the outcome, as in `ScheduledJSON`.
+
+        Raises
+        ------
+        ValueError
+            If a task of this kernel would have the name of a global one.
+        """
+        server = self._link_board()
+        if spec.home is None or server is None:
+            self._check_is_free(spec.name, server)
+            own = self._own()
+            known, outcome = own.schedule(spec, replace=replace)
+            return Task(own.board, known), outcome
+        hidden = self._own_task(spec.name)
+        if hidden is not None and hidden.state != FINISHED and not replace:
+            return hidden, "exists"
+        scheduled = server.schedule(spec.to_json(), replace=replace)
+        if hidden is not None:
+            hidden.cancel()
+        return Task(server, scheduled["task"]), scheduled["outcome"]
+
+    def cancel(self, name: str, *, wait: bool) -> None:
+        """Take a task off: this kernel's own, else a global one."""
+        for board in self.boards():
+            try:
+                board.cancel(name, wait=wait)
+            except NoSuchTaskError:
+                continue
+            return
+        raise NoSuchTaskError(name)
+
+    def boards(self) -> Sequence[TaskBoard]:
+        """Return this kernel's own tasks, if it ever had any, and the server's."""
+        own, server = self._find_own(), self._link_board()
+        boards: list[TaskBoard] = [] if own is None else [own.board]
+        return boards if server is None else [*boards, server]
+
+    def _link_board(self) -> LinkBoard | None:
+        link = self._session.link
+        return LinkBoard(link) if link is not None and link.usable else None
+
+    def _own_task(self, name: str) -> Task | None:
+        own = self._find_own()
+        if own is None:
+            return None
+        try:
+            return Task(own.board, own.board.show(name))
+        except NoSuchTaskError:
+            return None
+
+    @staticmethod
+    def _check_is_free(name: str, server: LinkBoard | None) -> None:
+        if server is None:
+            return
+        try:
+            server.show(name)
+        except (NoSuchTaskError, LinkError):  # a server that is gone holds no names
+            return
+        message = (
+            f"a global task is named {name!r}, and this one would run in this kernel only: give it "
+            "another name, cancel the global one, or put its callback into a module"
+        )
+        raise ValueError(message)
+
+    def _check_lives_on(self, function: Callable[..., Any]) -> None:
+        request = self._session.info("server").request
+        if under_voila() or (request is not None and request.host_kind == "voila"):
+            message = (
+                f"{':'.join(name_of(function))} is defined in the notebook, and on a page of Voilà "
+                "the kernel ends with the visit: put the function (and a callable given as `at`) "
+                "into a module and import it, or schedule it in the server's setup script "
+                "(--NBSession.setup=tasks.py); for this visit only there is "
+                "state.add_periodic_callback"
+            )
+            raise RuntimeError(message)
+
+
+def _import_target(code: CallableReference) -> Target:
+    return Target("import", code.module, code.qualname)
+
+
+def _folder_of(
+    code: CallableReference | None, at_code: CallableReference | None, *, has_at: bool
+) -> str | None:
+    """Return the one folder from which a worker can import all of a task's code."""
+    if code is None or (has_at and at_code is None):
+        return None
+    if at_code is None or at_code.folder == code.folder or _is_installed(at_code.folder):
+        return code.folder
+    return at_code.folder if _is_installed(code.folder) else None
+
+
+def _is_installed(folder: str) -> bool:
+    """Whether every process of this environment can import from a folder."""
+    import sysconfig
+
+    return folder in sysconfig.get_paths().values()

@@ -1,0 +1,63 @@
+"""The tasks in `display(state)`, without a browser."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hosts import eventually, run_cell
+
+if TYPE_CHECKING:
+    from jupyter_client import BlockingKernelClient
+
+SHOW = """
+from nbsession import state
+from IPython.core.formatters import format_display_data
+data, _ = format_display_data(state)
+import json
+sent = []
+state._panel.send = sent.append
+"""
+
+
+def see(client: BlockingKernelClient, expression: str) -> Any:
+    return json.loads(run_cell(client, f"print(json.dumps({expression}))"))
+
+
+def order(client: BlockingKernelClient, **content: object) -> None:
+    """Send what a page sends."""
+    panel = run_cell(client, "print(state._parts['panel'].model_id)").strip()
+    data = {"method": "custom", "content": {"kind": "task", **content}}
+    client.shell_channel.send(client.session.msg("comm_msg", {"comm_id": panel, "data": data}))
+
+
+def test_rows_and_orders(kernel: BlockingKernelClient) -> None:
+    run_cell(kernel, SHOW)
+    assert see(kernel, "state._pages.widget.tasks") == []
+    schedule = "state.schedule_task('work', ran.append, args=[1], cron='0 0 1 1 *', tz='UTC')"
+    run_cell(kernel, f"ran = []\ntask = {schedule}")
+
+    def row() -> dict[str, Any]:
+        rows = see(kernel, "state._pages.widget.tasks")
+        assert len(rows) <= 1
+        return rows[0] if rows else {}
+
+    eventually(lambda: row().get("name") == "work")
+    assert (row()["schedule"], row()["state"]) == ("cron 0 0 1 1 * (UTC)", "scheduled")
+    assert row()["next_run"].endswith("-01-01T00:00:00Z")
+    order(kernel, name="work", order="run")
+    eventually(lambda: row()["run_count"] == 1)
+    order(kernel, name="work", order="pause")
+    eventually(lambda: row()["state"] == "paused")
+    order(kernel, name="work", order="resume")
+    eventually(lambda: row()["state"] == "scheduled")
+    for content in ({"name": "none", "order": "run"}, {"name": "work", "order": "eat"}, {}):
+        order(kernel, **content)
+    eventually(lambda: len(see(kernel, "sent")) == 3)
+    assert [(each["kind"], each["id"]) for each in see(kernel, "sent")] == [
+        ("refusal", "task:none"),
+        ("refusal", "task:work"),
+        ("refusal", "task:None"),
+    ]
+    order(kernel, name="work", order="cancel")
+    eventually(lambda: row() == {})
