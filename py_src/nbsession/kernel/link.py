@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from nbsession.core.errors import (
     LinkRefusedError,
 )
 from nbsession.core.protocol import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
+from nbsession.core.unix_http import open_connection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,17 +28,6 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 10.0
 """How long a server may take to answer, beyond what it was asked to wait: it may be busy."""
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 class Link:
@@ -87,16 +76,6 @@ class Link:
         body = json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass")
         return self._request("POST", path, body, 0)
 
-    def _connection(self, timeout: float) -> http.client.HTTPConnection:
-        kind, _, place = self._address.url.partition(":")
-        if kind == "unix":
-            return _UnixConnection(place, timeout)
-        if kind == "tcp":
-            host, _, port = place.rpartition(":")
-            return http.client.HTTPConnection(host, int(port), timeout=timeout)
-        message = f"the server's link address {self._address.url!r} is of an unknown kind"
-        raise LinkProtocolError(message)
-
     def _request(self, method: str, path: str, body: bytes | None, wait_seconds: float) -> Any:
         if not self.usable:
             message = "a process forked off a kernel cannot use the kernel's link"
@@ -107,7 +86,10 @@ class Link:
         }
         if body is not None:
             headers["Content-Type"] = "application/json"
-        connection = self._connection(_PATIENCE_SECONDS + wait_seconds)
+        try:
+            connection = open_connection(self._address.url, _PATIENCE_SECONDS + wait_seconds)
+        except ValueError as error:
+            raise LinkProtocolError(str(error)) from error
         try:
             connection.request(
                 method, f"/kernels/{self._address.kernel_id}/{path}", body=body, headers=headers
