@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 APP ?= lab
 CHECK ?=
+WORKERS ?= 2
 MATRIX ?= oldest ipykernel-6.29 ipykernel-7.3 latest
 
 export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
@@ -111,8 +112,9 @@ imports: $(INSTALLED)
 test-js: $(INSTALLED)
 	npm test --silent
 
+# Files go to workers whole: their tests share servers, kernels and browsers.
 test-py: $(INSTALLED) browser
-	$(BIN)/pytest tests
+	$(BIN)/pytest tests -n $(WORKERS) --dist loadfile
 
 # A user's machine has no Node: the wheel and the sdist must do without.
 test-wheel: wheel

@@ -19,6 +19,9 @@ import ipywidgets as widgets
 from ipywidgets import jslink
 from nbsession import BusyIndicator, state
 from traitlets import dlink, link
+def work_until(name):
+    while not pathlib.Path(name).exists():
+        time.sleep(0.02)
 """
 
 EXAMPLES = {
@@ -51,7 +54,7 @@ widgets.VBox([phase, color])
 """,
     "busy": """
 def processing(event):
-    time.sleep(1)
+    work_until("processed")
 button = widgets.Button(description="Click me!")
 button.on_click(processing)
 indicator = widgets.HTML()
@@ -65,7 +68,7 @@ widgets.HBox([button, indicator, led, BusyIndicator(label="App")])
     "onload": """
 widget = widgets.Select(rows=3)
 def on_load():
-    time.sleep(1)
+    work_until("options-known")
     widget.options = ["A", "B", "C"]
 state.onload(on_load)
 widget
@@ -73,7 +76,7 @@ widget
     "defer": """
 @state.defer
 def render_on_load():
-    time.sleep(1)
+    work_until("rendered")
     return widgets.Select(options=["A", "B", "C"])
 def fails():
     raise LookupError("no such table")
@@ -103,18 +106,21 @@ widgets.VBox([button, plot, said])
 """,
     "periodic": """
 plot, count = widgets.HTML(), widgets.IntText(description="count")
+skips = widgets.IntText(description="skips")
 def update():
     points = " ".join(f"{x},{random.random():.3f}" for x in range(10))
     plot.value = (f"<svg class=plot viewBox='0 0 9 1' width=99 height=20>"
                   f"<polyline points='{points}' /></svg>")
 update()
-callback = state.add_periodic_callback(update, 200, timeout=5000)
+callback = state.add_periodic_callback(update, 200, timeout=5000, start=False)
+state.onload(callback.start)
 toggle = widgets.ToggleButton(description="Toggle callback")
 link((callback, "running"), (toggle, "value"))
 dlink((callback, "counter"), (count, "value"))
+dlink((callback, "skipped"), (skips, "value"))
 faster = widgets.Button(description="faster")
 faster.on_click(lambda _: callback.set_trait("period", 20))
-widgets.VBox([plot, toggle, faster, count])
+widgets.VBox([plot, toggle, faster, count, skips])
 """,
     "awaiting": """
 slider = widgets.IntSlider(description="n", max=50)
@@ -129,6 +135,8 @@ while not pathlib.Path("go-on").exists():
 print("awaited")
 """,
 }
+
+EXAMPLES["toggled"] = EXAMPLES["periodic"].replace("timeout=5000", "timeout=600_000")
 
 EXAMPLES["windows"] = f"""
 here = widgets.HTML(layout={{"height": "20px"}})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
+import queue
 import shutil
 import signal
 import socket
@@ -11,13 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import psutil
-from jupyter_client import BlockingKernelClient
+from jupyter_client import BlockingKernelClient, KernelManager
 
 from nbsession.core.environment import take_link
 from nbsession.kernel.link import Link
@@ -26,6 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
+
+# A kernel's TCP ports are chosen by who starts it and only then taken by the kernel; with several
+# starting at once another process takes one in between now and then. Files have no such race.
+IPC = "--KernelManager.transport=ipc"
 
 START_SECONDS = 60
 STOP_SECONDS = 40
@@ -51,10 +59,20 @@ def eventually(look: Callable[[], T], seconds: float = 20, what: str = "") -> T:
         time.sleep(0.05)
 
 
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+# Below those that systems give out: until the server takes it, nobody gets it. 1000 a worker.
+_BLOCK = range(20_000 + 1_000 * (_WORKER % 12), 21_000 + 1_000 * (_WORKER % 12))
+_PORTS = itertools.islice(itertools.cycle(_BLOCK), os.getpid() % 1_000, None)  # another pytest
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody has, and that no other worker of pytest-xdist will return."""
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 class Host:
@@ -85,6 +103,7 @@ class Host:
         uds: Path | None = None,
         ready_path: str = "api",
         python: str = sys.executable,
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         self._ready_path = ready_path
         self.app, self.home, self.root, self.base_url = app, home, home / "root", base_url
@@ -95,13 +114,16 @@ class Host:
         self.port = free_port()
         self.log_path = home / f"{app}.log"
         self.url = f"{scheme}://127.0.0.1:{self.port}{base_url}"
+        self.environment = self._environment(env or {})
+        if not any(arg.startswith("--KernelManager.transport=") for arg in args):
+            args = (IPC, *args)
         command = [python, "-m", MODULES[app], *self._defaults(uds), *args]
         self._log_file = self.log_path.open("ab")
         self.process = subprocess.Popen(
             command,
             cwd=self.root,
-            env=self._environment(env or {}),
-            stdin=subprocess.DEVNULL,
+            env=self.environment,
+            stdin=stdin,
             stdout=self._log_file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -197,7 +219,7 @@ class Host:
         client.load_connection_file()
         client.start_channels()
         try:
-            eventually(lambda: _is_ready(client), START_SECONDS, "the kernel answers")
+            wait_for_kernel(client)
             yield client
         finally:
             client.stop_channels()
@@ -283,16 +305,48 @@ def _command_line(process: psutil.Process) -> list[str]:
         return []
 
 
+def wait_for_kernel(client: BlockingKernelClient) -> None:
+    """Wait until a kernel answers, and is heard."""
+    eventually(lambda: _is_ready(client), START_SECONDS, "the kernel answers")
+
+
 def _is_ready(client: BlockingKernelClient) -> bool:
+    # Unlike `wait_for_ready` this neither calls a slow kernel dead, nor listens for another 0.2 s.
+    asked = client.kernel_info()
     try:
-        client.wait_for_ready(timeout=10)
-    except RuntimeError:  # so it calls a kernel dead that is slow to start
+        while client.get_shell_msg(timeout=10)["parent_header"].get("msg_id") != asked:
+            pass
+        while not _is_idle_after(client.get_iopub_msg(timeout=0.1), asked):
+            pass
+    except queue.Empty:  # what it published before it heard of this client is lost: ask again
         return False
     return True
 
 
+def _is_idle_after(message: dict[str, Any], request_id: str) -> bool:
+    state = message["content"].get("execution_state")
+    return state == "idle" and message["parent_header"].get("msg_id") == request_id
+
+
 def _is_kernel(process: psutil.Process) -> bool:
     return any("ipykernel" in part for part in _command_line(process))
+
+
+@contextmanager
+def plain_kernel() -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
+    """Return a kernel without a server, as a console, nbclient or an IDE starts it."""
+    with tempfile.TemporaryDirectory(prefix="nbs-") as directory:
+        file = Path(directory) / f"kernel-{uuid.uuid4().hex}.json"
+        manager = KernelManager(transport="ipc", connection_file=str(file))
+        manager.start_kernel()
+        client = manager.client()
+        client.start_channels()
+        try:
+            wait_for_kernel(client)
+            yield manager, client
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
 
 
 def run_cell(client: BlockingKernelClient, code: str, seconds: float = 60) -> str:

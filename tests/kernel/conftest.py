@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from jupyter_client.manager import start_new_kernel
+
+from hosts import plain_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +16,5 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def kernel() -> Iterator[BlockingKernelClient]:
-    manager, client = start_new_kernel(kernel_name="python3")
-    yield client
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
+    with plain_kernel() as (_, client):
+        yield client

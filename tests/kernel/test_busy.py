@@ -337,7 +337,7 @@ async def dispatch_shell(message, /, subshell_id=None, *, concurrent=False):
     if not concurrent:
         return await original(message, subshell_id=subshell_id)
     _, parts = kernel.session.feed_identities(message, copy=False)
-    parent = kernel.session.deserialize(parts, copy=False)
+    parent = kernel.session.unpack(parts[1].bytes)  # `deserialize` takes a message only once
     kernel._publish_status("busy", "shell", parent=parent)
     await original(message, subshell_id=subshell_id, concurrent=True)
     kernel._publish_status("idle", "shell", parent=parent)

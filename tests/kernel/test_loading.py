@@ -128,16 +128,20 @@ def test_kernel_without_page_waits_three_seconds(server: Host) -> None:
         started = time.monotonic()
         run_cell(kernel, f"{REGISTER}\nassert not state.loaded and not called")
         eventually(lambda: see(kernel, "called") == ["sync", "async"], what="the callbacks")
-        assert 2.5 < time.monotonic() - started < 8
+        assert time.monotonic() - started > 2.5
         assert see(kernel, "state.loaded")
 
 
 def test_kernel_without_page_gets_one_after_all(server: Host) -> None:
     with server.client(server.start_kernel()) as kernel:
-        run_cell(kernel, f"{REGISTER}\nstarted = __import__('time').monotonic()")
+        run_cell(
+            kernel,
+            f"{REGISTER}\nhad_page = []\n"
+            "state.onload(lambda: had_page.append(state._pages.is_reported))",
+        )
         FakePage(kernel).hello()
         eventually(lambda: see(kernel, "called") == ["sync", "async"], what="the callbacks")
-        assert see(kernel, "__import__('time').monotonic() - started < 2.9")
+        assert see(kernel, "had_page") == [True]
 
 
 def test_unload_drops_what_waits(visited: BlockingKernelClient) -> None:

@@ -38,24 +38,34 @@ async def test_first_call_one_period_after_the_start(callbacks: PeriodicCallback
 @on_loop(PeriodicCallbacks)
 async def test_no_drift(callbacks: PeriodicCallbacks) -> None:
     """100 ticks of 20 ms were 186 ms late with relative sleeps."""
+    late: list[float] = []
     begun = time.monotonic()
-    periodic = add(callbacks, nothing, 20)
-    await until(lambda: periodic.counter + periodic.skipped >= 100)
-    assert time.monotonic() - begun < 2.06
+
+    def tick() -> None:
+        number = periodic.counter + periodic.skipped  # it may be counted before or after the call
+        late.append(time.monotonic() - begun - 0.02 * number)
+
+    periodic = add(callbacks, tick, 20)
+    await until(lambda: periodic.counter + periodic.skipped >= 100, 20)
+    # Whatever else the machine does, one of the last is not disturbed.
+    assert -0.005 < min(late[-30:]) < 0.06
 
 
 @on_loop(PeriodicCallbacks)
 async def test_timeout_between_ticks(callbacks: PeriodicCallbacks) -> None:
     periodic = add(callbacks, nothing, 100_000, timeout=100)
-    begun = time.monotonic()
-    await until(lambda: not periodic.running)
-    assert 0.09 < time.monotonic() - begun < 0.3
+    order: list[object] = []
+    periodic.observe(lambda _: order.append("timeout"), "running")
+    for ms in (90, 300):
+        asyncio.get_running_loop().call_later(ms / 1000, order.append, ms)
+    await until(lambda: len(order) == 3)
+    assert order == [90, "timeout", 300]
     assert periodic.counter == 0
 
 
 @on_loop(PeriodicCallbacks)
 async def test_tick_at_the_very_timeout_comes(callbacks: PeriodicCallbacks) -> None:
-    periodic = add(callbacks, nothing, 50, timeout=200)
+    periodic = add(callbacks, nothing, 200, timeout=800)
     await until(lambda: not periodic.running)
     assert periodic.counter + periodic.skipped == 4
 
@@ -91,19 +101,18 @@ async def test_period_change_keeps_count_and_timeout(callbacks: PeriodicCallback
     periodic.period = 15
     await until(lambda: not periodic.running)
     assert periodic.counter == 5
-    begun = time.monotonic()
-    timed = add(callbacks, nothing, 50, timeout=200)
-    await until(lambda: timed.counter >= 2)
+    timed = add(callbacks, nothing, 50, timeout=400)
+    await until(lambda: timed.counter >= 1)
     timed.period = 20
     await until(lambda: not timed.running)
-    assert time.monotonic() - begun < 0.3
+    assert timed.counter + timed.skipped <= 19, "a timeout from the change on has 20 more"
 
 
 @on_loop(PeriodicCallbacks)
 async def test_period_change_is_followed_at_once(callbacks: PeriodicCallbacks) -> None:
     periodic = add(callbacks, nothing, 100_000)
     periodic.period = 10
-    await until(lambda: periodic.counter >= 2, 1)
+    await until(lambda: periodic.counter >= 2)
     periodic.period = 100_000
     seen = periodic.counter
     other = add(callbacks, nothing, 20)
@@ -180,12 +189,12 @@ async def test_slow_sync_callback_leaves_the_loop_to_others(callbacks: PeriodicC
 
 @on_loop(PeriodicCallbacks)
 async def test_many_slow_callbacks_leave_the_loop_to_others(callbacks: PeriodicCallbacks) -> None:
-    for _ in range(100):
-        add(callbacks, lambda: time.sleep(0.001), 1)
-    begun = time.monotonic()
+    kept = [add(callbacks, lambda: time.sleep(0.001), 1) for _ in range(100)]
+    ticks: list[int] = []
     for _ in range(5):
         await asyncio.sleep(0)
-    assert time.monotonic() - begun < 0.5
+        ticks.append(sum(periodic.counter for periodic in kept))
+    assert ticks[-1] < 250
 
 
 @on_loop(PeriodicCallbacks)

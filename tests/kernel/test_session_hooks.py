@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from jupyter_client.manager import start_new_kernel
 
-from hosts import eventually, run_cell
+from hosts import eventually, plain_kernel, run_cell, wait_for_kernel
 from nbsession.kernel.session_hooks import takes_context
 
 if TYPE_CHECKING:
@@ -26,11 +25,9 @@ if TYPE_CHECKING:
 class Notebook:
     """A kernel whose hooks write lines into a file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, manager: KernelManager, client: BlockingKernelClient) -> None:
         self._file = path / "said"
-        self.manager: KernelManager
-        self.client: BlockingKernelClient
-        self.manager, self.client = start_new_kernel(kernel_name="python3")
+        self.manager, self.client = manager, client
         self.run(
             "import asyncio, os, threading, time\n"
             "from nbsession import state\n"
@@ -55,7 +52,12 @@ class Notebook:
     def said_at_the_end(self) -> list[str]:
         return [line for line in self.said if line != "begun"]
 
-    def wait_for_end(self, seconds: float = 10) -> int:
+    @property
+    def seconds_of_ending(self) -> float:
+        """How long ago the last line was said: to be asked when the kernel has ended."""
+        return time.time() - self._file.stat().st_mtime
+
+    def wait_for_end(self, seconds: float = 30) -> int:
         """Return the kernel's exit status."""
         provisioner: Any = self.manager.provisioner
         return int(provisioner.process.wait(seconds))
@@ -63,10 +65,8 @@ class Notebook:
 
 @pytest.fixture
 def notebook(tmp_path: Path) -> Iterator[Notebook]:
-    made = Notebook(tmp_path)
-    yield made
-    made.client.stop_channels()
-    made.manager.shutdown_kernel(now=True)
+    with plain_kernel() as (manager, client):
+        yield Notebook(tmp_path, manager, client)
 
 
 HOOKS = """
@@ -174,10 +174,11 @@ def test_shutdown(notebook: Notebook, cell: str) -> None:
     notebook.run(HOOKS)
     if cell:
         notebook.begin(cell)
-    began = time.monotonic()
+    provisioner: Any = notebook.manager.provisioner
+    process = provisioner.process
     notebook.manager.shutdown_kernel()
     assert notebook.said_at_the_end == RAN
-    assert time.monotonic() - began < 4
+    assert process.returncode in (0, -signal.SIGTERM), "it was not necessary to kill it"
 
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
@@ -185,17 +186,16 @@ def test_sigterm(notebook: Notebook, cell: str) -> None:
     notebook.run(HOOKS)
     if cell:
         notebook.begin(cell)
-    began = time.monotonic()
     notebook.process.send_signal(signal.SIGTERM)
     assert notebook.wait_for_end() == -signal.SIGTERM
     assert notebook.said_at_the_end == RAN
-    assert time.monotonic() - began < 2
+    assert notebook.seconds_of_ending < 2
 
 
 def test_restart(notebook: Notebook) -> None:
     notebook.run(HOOKS)
     notebook.manager.restart_kernel()
-    notebook.client.wait_for_ready(timeout=30)
+    wait_for_kernel(notebook.client)
     assert notebook.said_at_the_end == RAN
     run_cell(notebook.client, "pass")
     notebook.manager.shutdown_kernel()
@@ -248,7 +248,7 @@ def test_two_seconds_in_all(notebook: Notebook, slow: str, end: str) -> None:
         notebook.wait_for_end()
     took = time.monotonic() - began
     assert notebook.said[0] == "slow"
-    assert 1.8 < took < 4
+    assert 1.8 < took < 20, "the hook would have slept for 60 s"
     if "await" not in slow:
         assert notebook.said == ["slow"]
 

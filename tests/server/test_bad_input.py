@@ -155,7 +155,7 @@ def test_a_server_that_is_gone(start_host: StartHost) -> None:
         "    warnings.simplefilter('always')\n"
         "    print(state.request, dict(state.cookies), state.base_url)\n"
         "print([str(w.message) for w in caught if w.category.__name__ == 'NBSessionWarning'])\n"
-        "print(time.perf_counter() - started < 1)",
+        "print(time.perf_counter() - started < 5)",
     )
     lines = printed.splitlines()
     assert lines[0] == "None {} None"

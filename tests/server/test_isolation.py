@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.server
 
-# A kernel's TCP ports are chosen by the server and only then taken by the kernel; with ten starting
-# at once another process takes one in between now and then. Files have no such race.
-IPC = "--KernelManager.transport=ipc"
-
 
 def _all_right(visits: list[Visit], host: Host) -> None:
     wrong = [(visit.mark, visit.seen) for visit in visits if not visit.is_right]
@@ -31,13 +27,13 @@ def _all_right(visits: list[Visit], host: Host) -> None:
 
 def test_voila(tmp_path: Path, start_host: Callable[..., Host]) -> None:
     notebook = write_notebook(tmp_path / "v" / "root" / "x.ipynb", SHOW)
-    host = start_host("voila", str(notebook), IPC, "--debug", home=tmp_path / "v")
+    host = start_host("voila", str(notebook), "--debug", home=tmp_path / "v")
     _all_right(waves(host.url), host)
 
 
 def test_voila_in_a_jupyter_server(tmp_path: Path, start_host: Callable[..., Host]) -> None:
     write_notebook(tmp_path / "s" / "root" / "x.ipynb", SHOW)
-    host = start_host("server", IPC, "--debug", home=tmp_path / "s", base_url="/hub/x/")
+    host = start_host("server", "--debug", home=tmp_path / "s", base_url="/hub/x/")
     visits = waves(host.url + "voila/render/x.ipynb", token=host.token)
     _all_right(visits, host)
     assert {visit.seen["base"] for visit in visits} == {"/hub/x/"}
@@ -49,7 +45,7 @@ PREHEAT = ("--preheat_kernel=True", "--pool_size=3", "--VoilaKernelManager.fill_
 
 def test_preheated_voila(tmp_path: Path, start_host: Callable[..., Host]) -> None:
     notebook = write_notebook(tmp_path / "p" / "root" / "x.ipynb", "before = 1", SHOW)
-    host = start_host("voila", str(notebook), IPC, *PREHEAT, "--debug", home=tmp_path / "p")
+    host = start_host("voila", str(notebook), *PREHEAT, "--debug", home=tmp_path / "p")
     host.wait_for_pool(3)
     _all_right(waves(host.url), host)
 
@@ -84,7 +80,6 @@ def test_a_naive_binding_is_noticed(tmp_path: Path, start_host: Callable[..., Ho
     host = start_host(
         "voila",
         str(notebook),
-        IPC,
         *PREHEAT,
         "--VoilaConfiguration.multi_kernel_manager_class=naive.Naive",
         home=tmp_path / "n",

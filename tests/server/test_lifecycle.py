@@ -116,7 +116,7 @@ def test_culled(start: Callable[..., Host], probe: Probe) -> None:
 
 
 def test_a_kernel_that_does_not_start(start: Callable[..., Host], probe: Probe) -> None:
-    host = start("--KernelManager.ip=256.0.0.1")
+    host = start("--KernelManager.transport=tcp", "--KernelManager.ip=256.0.0.1")
     assert host.http.post("api/kernels", json={}).status_code == 500
     host.stop()
     assert probe.seen == []

@@ -27,7 +27,8 @@ STOCK = ["nodelay", "ProbeConnection", False]
 def _open(host: Host, kernel: str) -> None:
     address = f"{host.url.replace('http', 'ws')}api/kernels/{kernel}/channels?session_id=s"
     headers = {} if host.app == "voila" else {"Authorization": f"token {host.token}"}
-    connect(address, additional_headers=headers, open_timeout=30).close()
+    with connect(address, additional_headers=headers, open_timeout=30):
+        pass
 
 
 @pytest.mark.server

@@ -69,29 +69,35 @@ def test_location(show: Show) -> None:
 def test_busy(show: Show) -> None:
     ada = show("busy")
     page = ada.page
-    page.wait_for_selector("text=I'm idle")
-    assert page.locator(".nbsession-busy").get_attribute("data-busy") == "false"
+    said = '.widget-html-content:text-is("{}")'
+    page.wait_for_selector(said.format("I'm idle"))
+    page.wait_for_selector(".nbsession-busy[data-busy=false]")
     button(page, "Click me!").click()
-    page.wait_for_selector("text=I'm busy")
+    page.wait_for_selector(said.format("I'm busy"))
     page.wait_for_selector(".nbsession-busy[data-busy=true]")
     page.wait_for_selector(".widget-valid.mod-valid")
-    page.wait_for_selector("text=I'm idle")
+    (ada.host.root / "processed").touch()
+    page.wait_for_selector(said.format("I'm idle"))
     page.wait_for_selector(".nbsession-busy[data-busy=false]")
     page.wait_for_selector(".widget-valid.mod-invalid")
     assert ada.own_complaints == []
 
 
 def test_onload_fills_options(show: Show) -> None:
-    page = show("onload").page
+    ada = show("onload")
+    page = ada.page
     page.wait_for_selector(".widget-select select")
     assert options(page) == []
+    (ada.host.root / "options-known").touch()
     eventually(lambda: options(page) == ["A", "B", "C"], what="the options come")
 
 
 def test_defer(show: Show) -> None:
-    page = show("defer").page
+    ada = show("defer")
+    page = ada.page
     page.wait_for_selector(".nbsession-spinner")
-    page.wait_for_selector("text=reading the table")
+    page.wait_for_selector(".jp-OutputArea-output pre:has-text('reading the table')")
+    (ada.host.root / "rendered").touch()
     eventually(lambda: options(page) == ["A", "B", "C"], what="the result comes")
     page.wait_for_selector("text=LookupError: no such table")
     assert page.locator(".nbsession-spinner").count() == 0
@@ -126,7 +132,12 @@ def test_execute_from_thread(show: Show) -> None:
 
 
 def counter(page: Page) -> int:
-    return int(page.locator(".widget-text input").input_value())
+    return int(page.locator(".widget-text input").first.input_value())
+
+
+def ticks(page: Page) -> int:
+    """Return how often the callback was called, or skipped for want of time."""
+    return counter(page) + int(page.locator(".widget-text input").nth(1).input_value())
 
 
 def points(page: Page) -> str | None:
@@ -139,16 +150,16 @@ def test_periodic_callback_ends_with_timeout(show: Show) -> None:
     first = points(page)
     eventually(lambda: points(page) != first, what="the plot moves")
     page.wait_for_selector(".widget-toggle-button:not(.mod-active)")
-    # 5000 ms have 25 ticks of 200; a machine that has no time for one skips it.
-    eventually(lambda: 20 <= counter(page) <= 25, what="the ticks of 5000 ms")
+    # 5000 ms have 25 ticks of 200; a machine that has no time may miss the last.
+    eventually(lambda: 24 <= ticks(page) <= 25, what="the ticks of 5000 ms")
+    assert counter(page) > 5
 
 
 def test_periodic_callback_toggled_and_changed(show: Show) -> None:
-    page = show("periodic").page
+    page = show("toggled").page
     page.locator(".widget-toggle-button.mod-active").click()
     page.wait_for_selector(".widget-toggle-button:not(.mod-active)")
     stopped = counter(page)
-    assert stopped < 25
     button(page, "Toggle callback").click()
     eventually(lambda: counter(page) > stopped, what="it goes on, and so does the counter")
     button(page, "faster").click()

@@ -30,6 +30,8 @@ def note(record, content):
     said.append([content["kind"], record.id, record.location["search"] + record.location["hash"]])
 for kind in ("hello", "goodbye", "location", "document", "focus"):
     pages.subscribe(kind, note)
+titles = []
+doc.observe(lambda change: titles.append(change["new"]), "title")
 pathlib.Path(os.environ["HOME"], "kernel").write_text(state.kernel_id)
 pages.widget
 """,
@@ -105,13 +107,35 @@ def open_page(visit: Visit, path: str) -> Kernel:
     return kernel
 
 
+def keep_titles(page: Page) -> None:
+    """Note from now on every title that the page has, in its `titles`.
+
+    JupyterLab writes its own title anew whenever its layout or anything else of its workspace has
+    changed, for seconds after it has loaded: a title may be gone before anybody looks.
+    """
+    page.evaluate(
+        """() => {
+            window.titles = [document.title];
+            new MutationObserver(() => window.titles.push(document.title))
+                .observe(document.querySelector('title'), {childList: true});
+        }"""
+    )
+
+
+def wait_for_title(page: Page, title: str) -> None:
+    """Wait until the page has, or since `keep_titles` had, a title."""
+    page.wait_for_function("title => window.titles.includes(title)", arg=title)
+
+
 def check_document(kernel: Kernel, page: Page) -> None:
     """Title, theme and visibility are followed, and the title is written."""
-    assert kernel.see("doc.title") == page.title()
+    eventually(lambda: kernel.see("doc.title") == page.title(), what="the page's title")
+    keep_titles(page)
     kernel.do("doc.title = 'written'")
-    page.wait_for_function("() => document.title === 'written'")
+    wait_for_title(page, "written")
     page.evaluate("() => { document.title = 'by the page'; }")
-    kernel.wait("doc.title", "by the page")
+    kernel.wait("'by the page' in titles", value=True)
+    eventually(lambda: kernel.see("doc.title") == page.title(), what="the page's title")
     assert kernel.see("doc.theme") == "light"
     page.evaluate("() => { document.body.dataset.jpThemeLight = 'false'; }")
     kernel.wait("doc.theme", "dark")
@@ -177,8 +201,8 @@ def test_lab_and_notebook(
     ada.page.reload()
     ada.wait_for_kernel()
     eventually(lambda: kernel.see("pages.current and pages.current.id") not in (None, first))
-    assert kernel.see("said[-1][0]") == "hello"
-    assert kernel.see("len(pages._book._records)") == 1  # the old page has said goodbye
+    assert kernel.see("[kind for kind, id, _ in said if id == pages.current.id][0]") == "hello"
+    kernel.wait("len(pages._book._records)", 1)  # the old page has said goodbye
     check_document(kernel, ada.page)
     assert ada.own_complaints == []
 
@@ -193,20 +217,21 @@ def test_two_windows(app: str, path: str, visit: NewVisit, request: pytest.Fixtu
     eventually(lambda: kernel.see("pages.current.id") != first, what="the second page")
     second = kernel.see("pages.current.id")
     ada_url = ada.page.url
+    keep_titles(ada.page)
+    keep_titles(bob.page)
     kernel.do(
         "pages.send({'kind': 'navigate', 'parts': {'search': '?of=bob'}, 'history': 'push',"
         " 'reload': False}); doc.title = 'of bob'"
     )
-    bob.page.wait_for_function(
-        "() => location.search.startsWith('?of=bob') && document.title === 'of bob'"
-    )
+    bob.page.wait_for_function("() => location.search.startsWith('?of=bob')")
+    wait_for_title(bob.page, "of bob")
     ada.page.evaluate("() => window.dispatchEvent(new Event('focus'))")
     kernel.wait("pages.current.id", first)
     assert ada.page.url == ada_url
-    assert ada.page.title() != "of bob"
     kernel.do("doc.title = 'of ada'")
-    ada.page.wait_for_function("() => document.title === 'of ada'")
-    assert bob.page.title() != "of ada"
+    wait_for_title(ada.page, "of ada")
+    assert "of bob" not in ada.page.evaluate("titles")
+    assert "of ada" not in bob.page.evaluate("titles")
     ada.command("docmanager:save")  # or the page would ask before it goes
     ada.page.close(run_before_unload=True)
     kernel.wait("pages.current.id", second)
@@ -228,5 +253,6 @@ def test_restart_in_lab(lab: Host, visit: NewVisit) -> None:
     kernel.wait("pages.is_reported", value=True)
     ada.page.evaluate("() => history.pushState(null, '', '?after=1')")
     kernel.wait("pages.current.location['search']", "?after=1")
-    assert kernel.see("[kind for kind, _, search in said if search == '?after=1']") == ["location"]
+    told = kernel.see("[kind for kind, _, search in said if search == '?after=1']")
+    assert told.count("location") == 1
     assert ada.own_complaints == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from pages import Visit, write_notebook
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
@@ -36,8 +37,15 @@ def update(): pass
 ticking = state.add_periodic_callback(update, 100)
 resting = state.add_periodic_callback(lambda: None, 60_000, start=False)
 """,
-    "display(state)\nprint('all shown')",
+    "display(state)\nprint(f'kernel:{state.kernel_id}')",
 ]
+
+# What the tests change.
+RESET = """
+ticking.period, resting.period = 100, 60_000
+ticking.start()
+resting.stop()
+"""
 
 RING = ".nbsession-busy[title^='Simulation']"
 
@@ -84,16 +92,28 @@ def open_voila(voila: Host, visit: NewVisit, name: str, who: str) -> Visit:
     return visit(voila, who).open(f"voila/render/{name}?n=3")
 
 
-@pytest.fixture(params=["lab", "voila"])
-def shown(request: pytest.FixtureRequest, visit: NewVisit) -> Visit:
-    """Return a page on which everything is shown."""
+@pytest.fixture(scope="module", params=["lab", "voila"])
+def opened(request: pytest.FixtureRequest, browser: Browser) -> Iterator[tuple[Visit, str]]:
+    """Return a page on which everything is shown, and its kernel's id."""
     host = request.getfixturevalue(request.param)
     opener = {"lab": open_lab, "voila": open_voila}[request.param]
-    ada: Visit = opener(host, visit, "panel.ipynb", f"{request.param}-ada")
+    ada = opener(host, partial(Visit, browser), "panel.ipynb", f"{request.param}-ada")
     ada.page.wait_for_selector(RING)
     ada.page.wait_for_function(
         "() => document.querySelectorAll('.nbsession-panel-callback').length === 4"
     )
+    printed = ada.page.locator("text=/^kernel:/").first.inner_text()
+    yield ada, printed.strip().removeprefix("kernel:")
+    ada.close()
+
+
+@pytest.fixture
+def shown(opened: tuple[Visit, str]) -> Visit:
+    """Return the page, with everything as it was at the start."""
+    ada, kernel = opened
+    ada.host.run(kernel, RESET)
+    eventually(lambda: switches(ada.page) == ["true", "false"] * 2, what="what is on")
+    eventually(lambda: periods(ada.page) == ["100", "60000"] * 2, what="the periods")
     return ada
 
 
@@ -108,6 +128,10 @@ def values(page: Page, selector: str, expression: str) -> list[Any]:
 
 def switches(page: Page) -> list[str]:
     return values(page, ".nbsession-panel-switch", "node => node.getAttribute('aria-checked')")
+
+
+def periods(page: Page) -> list[str]:
+    return values(page, ".nbsession-panel-period", "node => node.value")
 
 
 def stop_ticking(page: Page) -> None:
@@ -175,7 +199,7 @@ def test_keyboard(shown: Visit) -> None:
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("30000")
     page.keyboard.press("Enter")
-    eventually(lambda: values(page, ".nbsession-panel-period", "node => node.value")[3] == "30000")
+    eventually(lambda: periods(page)[3] == "30000")
 
 
 @pytest.mark.parametrize("text", ["0", "-5", "1.5", ""])
@@ -196,9 +220,13 @@ def test_narrow(shown: Visit) -> None:
     page = shown.page
     overflow = page.locator(".nbsession-panel").first.evaluate(
         """panel => {
+            const before = panel.parentElement.style.cssText;
             panel.parentElement.style.width = '250px';
             panel.parentElement.style.minWidth = '0';
-            return [panel.getBoundingClientRect().width, panel.scrollWidth - panel.clientWidth];
+            const width = panel.getBoundingClientRect().width;
+            const widths = [width, panel.scrollWidth - panel.clientWidth];
+            panel.parentElement.style.cssText = before;
+            return widths;
         }"""
     )
     assert overflow[0] <= 250

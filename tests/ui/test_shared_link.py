@@ -89,6 +89,8 @@ def test_two_windows_on_one_notebook(lab: Host, visit: NewVisit) -> None:
     first = run_in_lab(lab, visit, "windows", "window-one")
     one = first.page
     wait_for_query(one, "phase=0")
+    one.wait_for_selector(".widget-readout")
+    first.wait_for_idle_kernel()
     first.command("docmanager:save")  # the second window shows what is in the file
     two = visit(lab, "window-two").open_notebook(f"lab/tree/windows.ipynb?token={lab.token}").page
     two.wait_for_selector(".widget-readout")
