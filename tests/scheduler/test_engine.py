@@ -344,14 +344,24 @@ async def test_an_idle_engine_without_tasks_sleeps(bench: Bench) -> None:
 @on_bench
 async def test_what_runs_when_the_engine_closes_is_cancelled(bench: Bench) -> None:
     other = Bench(bench.clock)
-    other.add("slow", lambda: asyncio.sleep(100))
-    await asyncio.sleep(1)
-    run = other.engine.finished(1)
+
+    def fail() -> None:
+        other.tick()
+        raise ValueError
+
+    other.add("slow", lambda: asyncio.sleep(100), retries=5)
+    other.add("fail", fail, retries=5)
+    await asyncio.sleep(0.5)
+    waiting = other.engine.finished(1)
     await other.engine.close()
-    kept = other.store.run(1)
-    assert kept is not None
-    assert (kept.state, kept.reason) == ("failed", "cancelled")
-    assert run.done()
+    await asyncio.sleep(10)
+    kept = [other.store.run(number) for number in (1, 2)]
+    assert [run and (run.state, run.reason) for run in kept] == [
+        ("failed", "cancelled"),
+        ("lost", "ended with its process"),
+    ]
+    assert waiting.done()
+    assert other.times == [0]
 
 
 @on_bench

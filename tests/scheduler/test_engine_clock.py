@@ -97,3 +97,12 @@ async def test_retries_and_time_limits_do_not_heed_the_wall_clock(bench: Bench) 
     assert bench.times == pytest.approx([0, 1, 3])
     await asyncio.sleep(1)
     assert bench.rows("slow")[0].reason == "timeout"
+
+
+@on_bench
+async def test_a_run_that_is_late_says_so(bench: Bench) -> None:
+    bench.add("late", at=bench.clock.now - timedelta(hours=1))
+    bench.add("fair", at=bench.clock.now)
+    await asyncio.sleep(0.1)
+    assert [(run.state, run.reason) for run in bench.rows("late")] == [("succeeded", "late by 1h")]
+    assert [(run.state, run.reason) for run in bench.rows("fair")] == [("succeeded", None)]

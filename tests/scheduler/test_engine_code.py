@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -147,3 +148,25 @@ async def test_an_order_while_code_is_asked_counts(bench: Bench) -> None:
     assert bench.times == [0, 3, 6]
     with pytest.raises(KeyError):
         bench.engine.pause("other")
+
+
+@on_bench
+async def test_a_late_time_of_an_iterator_does_not_wait_for_the_next_alarm(bench: Bench) -> None:
+    bench.add("early", period="1h")
+    await asyncio.sleep(0.1)
+    task = bench.add("late", at=iter([bench.clock.now - timedelta(hours=1)]))
+    await asyncio.sleep(0.1)
+    assert task.state == "finished"
+    assert bench.states("late") == ["succeeded"]
+
+
+@on_bench
+async def test_code_that_always_says_the_past_is_no_hot_loop(bench: Bench) -> None:
+    long_ago = itertools.count(1)
+
+    def at(now: datetime) -> datetime:
+        return now - timedelta(hours=1) + timedelta(milliseconds=next(long_ago))
+
+    bench.add("past", at=at)
+    await asyncio.sleep(5)
+    assert 10 <= len(bench.times) <= 60

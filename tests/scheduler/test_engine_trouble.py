@@ -10,6 +10,7 @@ import pytest
 from engines import Bench, on_bench
 from fake_clock import run_fast
 from nbsession.core.errors import StoreBusyError, StoreError
+from nbsession.core.triggers import CronTrigger
 from nbsession.scheduler.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -175,3 +176,19 @@ def test_what_could_not_be_written_is_tried_a_last_time() -> None:
         assert task.run_count == 1
 
     run_fast(main)
+
+
+@on_bench
+async def test_a_trigger_that_fails_ends_its_own_task_only(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = bench.add("bad", cron="* * * * *", tz="UTC")
+    good = bench.add("good", period="1m")
+
+    def fail(_trigger: CronTrigger, _instant_us: int) -> int:
+        raise LookupError("the zone has gone")
+
+    monkeypatch.setattr(CronTrigger, "next_after", fail)
+    await asyncio.sleep(150)
+    assert (bad.state, bad.last_error) == ("finished", "LookupError('the zone has gone')")
+    assert good.run_count == 3

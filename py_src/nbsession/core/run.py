@@ -31,8 +31,8 @@ class Run:
         ``"skipped"`` (another run was going), ``"missed"`` (too late) and ``"lost"`` (died with its
         worker or server) are final.
     reason
-        Why it was skipped, missed or lost, or has failed without an exception of its own, such as
-        ``"timeout"`` or ``"cancelled"``; None otherwise.
+        Why it was skipped, missed or lost, that it ran late, or why it has failed without an
+        exception of its own: ``"timeout"`` or ``"cancelled"``; None otherwise.
     due_us, started_us, ended_us
         Instants in µs since the epoch, UTC, or None. `due_us` is None for a run by hand.
     tries

@@ -12,7 +12,8 @@ from .triggers import Trigger, trigger_from_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NO_KWARGS: Mapping[str, Any] = {}
+NO_KWARGS: Mapping[str, Any] = {}
+"""Shared by all tasks without any, and so never changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class TaskSpec:
     target: Target
     trigger: Trigger
     args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=lambda: _NO_KWARGS)
+    kwargs: Mapping[str, Any] = field(default_factory=lambda: NO_KWARGS)
     policies: Policies = DEFAULT_POLICIES
     home: Home | None = None
     at_target: Target | None = None
@@ -102,7 +103,7 @@ class TaskSpec:
             target=Target.from_json(data["target"]),
             trigger=trigger_from_json(data["trigger"]),
             args=tuple(data["args"]),
-            kwargs=data["kwargs"] or _NO_KWARGS,
+            kwargs=data["kwargs"] or NO_KWARGS,
             policies=DEFAULT_POLICIES if policies == DEFAULT_POLICIES else policies,
             home=None if data["home"] is None else Home.from_json(data["home"]),
             at_target=None if data["at_target"] is None else Target.from_json(data["at_target"]),

@@ -53,6 +53,8 @@ class Claim:
         Of the rows in `missed_us`.
     now_us
         When the claim is made; the start of a run that it starts.
+    late
+        Why the run is later than the task's misfire grace; None if it is not.
     """
 
     task: TaskRecord
@@ -63,6 +65,7 @@ class Claim:
     missed_us: Sequence[int]
     reason: str
     now_us: int
+    late: str | None = None
 
 
 @dataclass(slots=True)
@@ -104,6 +107,26 @@ class Outcome:
     error: str | None = None
     traceback: str | None = None
     output: str = ""
+
+
+class TriggerCodeError(RuntimeError):
+    """The code of a trigger has raised where an executor asked it; the text is its error's.
+
+    Parameters
+    ----------
+    error
+        The exception's type and message.
+    traceback
+        Its traceback as text.
+    """
+
+    def __init__(self, error: str, traceback: str) -> None:
+        super().__init__(error)
+        self.traceback = traceback
+
+
+STILL_GOING = "the run before was still going"
+ALREADY_QUEUED = "another run is queued already"
 
 
 class Store(Protocol):

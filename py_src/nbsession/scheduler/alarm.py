@@ -35,7 +35,8 @@ class Alarm:
     loop
         Whose timer wakes it.
     wake
-        Called on the loop, in an empty context. Returns 0, or after how many seconds it wants to be
+        Called on the loop, in an empty context, with the loop's time in seconds and the clock's, an
+        instant. Returns 0, or after how many seconds it wants to be
         called again, and not before.
     always
         Whether it wakes every second also while nothing is set.
@@ -45,7 +46,7 @@ class Alarm:
         self,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
-        wake: Callable[[], float],
+        wake: Callable[[float, int], float],
         *,
         always: bool,
     ) -> None:
@@ -84,14 +85,15 @@ class Alarm:
         entries = self._entries
         taken: list[TaskRecord] = []
         last = None
-        while entries and entries[0][0] <= now_us and len(taken) < count:
-            entry = heapq.heappop(entries)
-            task = entry[2]
-            if task.due_us == entry[0] and task is not last:
-                taken.append(task)
-                last = task
-            else:
+        while entries and entries[0][0] <= now_us:
+            due_us, _, task = heapq.heappop(entries)
+            if task.due_us != due_us or task is last:
                 self._stale = max(0, self._stale - 1)
+                continue
+            taken.append(task)
+            last = task
+            if len(taken) == count:
+                break
         return taken
 
     def ring(self) -> None:
@@ -107,29 +109,40 @@ class Alarm:
             self._handle.cancel()
 
     def _arm(self, when: float | None = None) -> None:
+        if when is None:
+            self._arm_first(self._loop.time(), self._clock.now_us())
+        else:
+            self._set_timer(when, self._clock.now_us())
+
+    def _arm_first(self, now: float, now_us: int) -> None:
+        entries = self._entries
+        if entries:
+            when_us = min(entries[0][0], now_us + _LOOK_US)
+        elif self._always:
+            when_us = now_us + _LOOK_US
+        else:
+            when_us = _NEVER_US
+        self._set_timer(now + (when_us - now_us) / 1_000_000, when_us)
+
+    def _set_timer(self, when: float, when_us: int) -> None:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
-        if self._closed:
-            return
-        now_us = self._armed_us = self._clock.now_us()
-        if when is None:
-            if not self._entries and not self._always:
-                self._armed_us = _NEVER_US
-                return
-            self._armed_us = now_us + _LOOK_US
-            if self._entries:
-                self._armed_us = min(self._armed_us, self._entries[0][0])
-            when = self._loop.time() + (self._armed_us - now_us) / 1_000_000
-        self._handle = self._loop.call_at(when, self._fire, context=self._context)
+        self._armed_us = when_us
+        if when_us != _NEVER_US and not self._closed:
+            self._handle = self._loop.call_at(when, self._fire, context=self._context)
 
     def _fire(self) -> None:
         if self._awake:  # a callback runs a loop within the loop
             return
         self._handle, self._awake = None, True
+        now, now_us = self._loop.time(), self._clock.now_us()
         pause = 0.0
         try:
-            pause = self._wake()
+            pause = self._wake(now, now_us)
         finally:
             self._awake = False
-            self._arm(self._loop.time() + pause if pause else None)
+            if pause:
+                self._arm(self._loop.time() + pause)
+            else:
+                self._arm_first(now, now_us)

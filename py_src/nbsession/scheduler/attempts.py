@@ -33,15 +33,18 @@ class Attempt:
         Whether the executor has it. If not, it waits for its turn, or for its next try.
     end
         ``"cancelled"`` or ``"timeout"``, if it was told to end.
+    late
+        Why it runs so late; None if it does not.
     """
 
-    __slots__ = ("deadline", "end", "is_begun", "retry", "run", "task")
+    __slots__ = ("deadline", "end", "is_begun", "late", "retry", "run", "task")
 
     def __init__(self, run: Run, task: TaskRecord) -> None:
         self.run = run
         self.task = task
         self.is_begun = False
         self.end: str | None = None
+        self.late = run.reason
         self.deadline: asyncio.TimerHandle | None = None
         self.retry: asyncio.TimerHandle | None = None
 
@@ -82,10 +85,8 @@ class Attempts:
         self._finished = finished
         self._changed = changed
         self._open: dict[int, Attempt] = {}
+        self._closed = False
         self.waiting: deque[Attempt] = deque()
-
-    def __contains__(self, run_id: int) -> bool:
-        return run_id in self._open
 
     def of(self, task: TaskRecord) -> list[Run]:
         """Return a task's runs that are open here."""
@@ -124,6 +125,13 @@ class Attempts:
             if attempt.task is task and (asking is None or asking.id != attempt.run.id):
                 self._end(attempt, "cancelled")
 
+    def close(self) -> None:
+        """Begin nothing any more; what the executor has may still come to its end."""
+        self._closed = True
+        self.waiting.clear()
+        for attempt in self._open.values():
+            _cancel_timers(attempt)
+
     def progressed(self, run_id: int, fraction: float, text: str) -> None:
         """Note how far a task says it has come."""
         if attempt := self._open.get(run_id):
@@ -137,12 +145,16 @@ class Attempts:
             return
         run = attempt.run
         attempt.is_begun = False
-        run.reason, run.error, run.traceback = outcome.reason, outcome.error, outcome.traceback
+        run.reason = outcome.reason or attempt.late
+        run.error, run.traceback = outcome.error, outcome.traceback
         run.output = outcome.output
         if run.tries == 1 and outcome.started_us is not None:
             run.started_us = outcome.started_us
         if outcome.state == "failed":
-            if attempt.end is None and run.tries <= attempt.task.spec.policies.retries:
+            if (
+                not (attempt.end or self._closed)
+                and run.tries <= attempt.task.spec.policies.retries
+            ):
                 self._try_later(attempt)
                 return
             run.reason = attempt.end or run.reason
@@ -162,7 +174,7 @@ class Attempts:
             self.ended(run.id, failed(error, self._clock.now_us()))
 
     def _try_later(self, attempt: Attempt) -> None:
-        delay = min(2.0 ** (attempt.run.tries - 1), MAX_RETRY_SECONDS)
+        delay = min(2.0 ** min(attempt.run.tries - 1, 10), MAX_RETRY_SECONDS)
         attempt.retry = self._loop.call_later(delay, self._try_again, attempt)
         self._changed(attempt.run)
 
@@ -185,8 +197,12 @@ class Attempts:
         run = attempt.run
         run.ended_us = self._clock.now_us() if ended_us is None else ended_us
         del self._open[run.id]
-        if attempt.deadline is not None:
-            attempt.deadline.cancel()
-        if attempt.retry is not None:
-            attempt.retry.cancel()
+        _cancel_timers(attempt)
         self._finished(attempt.task, run)
+
+
+def _cancel_timers(attempt: Attempt) -> None:
+    if attempt.deadline is not None:
+        attempt.deadline.cancel()
+    if attempt.retry is not None:
+        attempt.retry.cancel()

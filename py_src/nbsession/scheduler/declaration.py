@@ -11,7 +11,7 @@ from nbsession.core.callable_reference import is_async, unwrap
 from nbsession.core.code_trigger import CodeTrigger
 from nbsession.core.policies import DEFAULT_POLICIES, MISFIRES, OVERLAPS, Policies
 from nbsession.core.schedule import make_trigger
-from nbsession.core.task_spec import TaskSpec
+from nbsession.core.task_spec import NO_KWARGS, TaskSpec
 
 from .json_arguments import json_args, json_kwargs
 
@@ -108,7 +108,7 @@ def declare(  # noqa: PLR0913 - they are the user's
         target=target,
         trigger=trigger,
         args=args,
-        kwargs=kwargs,
+        kwargs=kwargs or NO_KWARGS,
         policies=DEFAULT_POLICIES if policies == DEFAULT_POLICIES else policies,
         home=home,
         at_target=at_target,

@@ -27,16 +27,19 @@ if TYPE_CHECKING:
     from .task_record import TaskRecord
 
 BATCH_SECONDS = 0.01
-"""After so long at a stretch, what is due as well waits for the loop's other work."""
+"""After so long at a stretch, what is due as well waits for the loop's next turn."""
+
+STRETCH_SECONDS = 0.05
+"""After so long with single turns between, it waits for more of the loop's other work."""
 
 IDLE_PART = 0.1
-"""How much of the time that occurrences took the loop then has for its other work."""
+"""How much of the time that occurrences took the loop then has."""
 
 CLAIMS_AT_ONCE = 200
 
 _HELD_SECONDS = 1.0
 _MAX_IDLE_SECONDS = 0.05
-_MIN_IDLE_SECONDS = 0.001
+_TURN_SECONDS = 1e-6
 
 
 class Dispatch:
@@ -78,6 +81,7 @@ class Dispatch:
         self._ended: list[tuple[TaskRecord, Run]] = []
         self._queued: dict[int, tuple[TaskRecord, Run]] = {}
         self._working = False
+        self._took_seconds = 0.0  # since the loop had time for other things
         self.alarm = Alarm(clock, loop, room.wake, always=store.shared)
         self.attempts = Attempts(executor, clock, loop, self._finished, room.progressed)
         self.questions = Questions(executor, clock, loop, self._kept, room.answered)
@@ -101,13 +105,15 @@ class Dispatch:
         else:
             self.alarm.set(task)
 
-    def work(self, now_us: int) -> float:
+    def work(self, began: float, now_us: int) -> float:
         """Do what is due.
 
         Parameters
         ----------
+        began
+            The loop's time, in seconds.
         now_us
-            What is due later waits for the next call.
+            The clock's time, an instant; what is due later waits for the next call.
 
         Returns
         -------
@@ -116,13 +122,15 @@ class Dispatch:
         """
         if not self.ledger.is_clear:  # it rings when it is
             return _HELD_SECONDS
-        began = self._loop.time()
         deadline = began + BATCH_SECONDS
         self._working = True
         try:
             is_over = self.attempts.begin_until(deadline)
-            while not is_over and (tasks := self.alarm.take(now_us, CLAIMS_AT_ONCE)):
-                if not self._claim(tasks, now_us):
+            are_all = False
+            while not is_over and not are_all:
+                tasks = self.alarm.take(now_us, CLAIMS_AT_ONCE)
+                are_all = len(tasks) < CLAIMS_AT_ONCE
+                if tasks and not self._claim(tasks, now_us):
                     return _HELD_SECONDS
                 is_over = self.attempts.begin_until(deadline)
         finally:
@@ -130,9 +138,13 @@ class Dispatch:
             if self._ended:
                 self.flush()
         if not is_over and not self.attempts.waiting:
+            self._took_seconds = 0.0
             return 0
-        took = self._loop.time() - began
-        return min(max(took * IDLE_PART, _MIN_IDLE_SECONDS), _MAX_IDLE_SECONDS)
+        self._took_seconds += self._loop.time() - began
+        if self._took_seconds < STRETCH_SECONDS:
+            return _TURN_SECONDS
+        took, self._took_seconds = self._took_seconds, 0.0
+        return min(took * IDLE_PART, _MAX_IDLE_SECONDS)
 
     def begin(self, task: TaskRecord, run: Run) -> None:
         """Take up a new row of a task, by what its store has made of it."""
@@ -148,7 +160,10 @@ class Dispatch:
         if self._ended:
             ended, self._ended = self._ended, []
             self.ledger.write(self._store.finish, ended)
-            self.ledger.write(self._after, ended)
+            if self.ledger.is_clear:
+                self._after(ended)
+            else:
+                self.ledger.write(self._after, ended)
 
     def begin_queued(self) -> None:
         """Begin the queued runs that wait for nothing any more."""
@@ -180,6 +195,8 @@ class Dispatch:
             self.alarm.set(task)
         elif task.asks:
             self.questions.ask(task, claim.run_due_us)
+        if run is not None and run.reason is None:
+            run.reason = claim.late
         if run is None:
             self._news.task(task.spec.name)
         elif run.state == "running":

@@ -63,7 +63,7 @@ class EngineRoom:
         self.news = News(self.book, loop, log)
         self.dispatch = Dispatch(store, executor, clock, loop, log, self.news, can_run, self)
         self.waiters = RunWaiters(store, loop)
-        self.upkeep = Upkeep(store, clock, self)
+        self.upkeep = Upkeep(store, self, loop.time(), clock.now_us())
 
     def take_up(self, task: TaskRecord) -> None:
         """Take up a new task, or one that was kept."""
@@ -73,12 +73,10 @@ class EngineRoom:
 
     def heard(self, task: TaskRecord) -> None:
         """Take a task as another engine has made or changed it."""
-        known = self.book.get(task.id)
-        planned_us = None if known is None else known.due_us
         task = self.book.take_over(task)
-        if task.asks or task.due_us != planned_us:
-            self.dispatch.alarm.unset()
-            self.dispatch.plan(task)
+        # Also if its occurrence looks the same: a store may have written it into this very record.
+        self.dispatch.alarm.unset()
+        self.dispatch.plan(task)
         self.news.task(task.spec.name)
 
     def gone(self, task: TaskRecord) -> None:
@@ -95,6 +93,7 @@ class EngineRoom:
         """End everything that runs here."""
         dispatch = self.dispatch
         dispatch.alarm.close()
+        dispatch.attempts.close()
         await dispatch.questions.close()
         await self._executor.close()
         dispatch.flush()
@@ -103,9 +102,11 @@ class EngineRoom:
 
     # -- what its parts tell it --------------------------------------------------------------------
 
-    def wake(self) -> float:
+    def wake(self, now: float, now_us: int) -> float:
         """Do what is due now; see `Alarm`."""
-        return self.dispatch.work(self.upkeep.look())
+        if now >= self.upkeep.next_look:
+            self.upkeep.look(now, now_us)
+        return self.dispatch.work(now, now_us)
 
     def reread(self, task: TaskRecord) -> None:
         """Read a task again that another engine has changed."""
@@ -155,5 +156,6 @@ class EngineRoom:
         now_us = self._clock.now_us()
         claim = decide(task, last_us, missed, now_us, answer.due_us, asks=False)
         self.dispatch.settle(claim, self._store.claim([claim])[0])
+        self.dispatch.alarm.ring()  # this is no alarm's doing: what was claimed waits to begin
         if answer.error is not None:
             self.dispatch.ledger.write(self._set_due, task, answer)

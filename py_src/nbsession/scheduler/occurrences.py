@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nbsession.core.code_trigger import CodeTrigger
 from nbsession.core.instant import LATEST_US, SECOND_US
+from nbsession.core.period import format_period
 from nbsession.core.triggers import OnceTrigger, PeriodTrigger
 
 from .abc import Claim
@@ -90,7 +91,11 @@ def decide(  # noqa: PLR0913 - the fields of a claim
         return Claim(task, "missed", following, asks, last_us, [*missed, last_us], TOO_LATE, now_us)
     if task.ending:
         following, asks = None, False
-    return Claim(task, "run", following, asks, last_us, missed, STOOD_IN, now_us)
+    late = None
+    if now_us - last_us > policies.misfire_grace_us:
+        by_us = (now_us - last_us) // SECOND_US * SECOND_US
+        late = f"late by {format_period(by_us)}" if by_us else "late"
+    return Claim(task, "run", following, asks, last_us, missed, STOOD_IN, now_us, late)
 
 
 def moved_due(spec: TaskSpec, due_us: int | None, now_us: int) -> int | None:

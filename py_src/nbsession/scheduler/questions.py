@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from nbsession.core.code_trigger import CodeTrigger
 from nbsession.core.instant import SECOND_US, to_iso
 
+from .abc import TriggerCodeError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from .task_record import TaskRecord
 
 _ANSWERS_AT_A_STRETCH = 100
+
+_BREATH_SECONDS = 0.1
+"""Code that always says a time that has come is asked ten times a second, not without a pause."""
 
 
 class Answer:
@@ -112,7 +117,7 @@ class Questions:
         try:
             due_us = await self._next(task, after_us, late)
         except Exception as raised:  # noqa: BLE001 - the user's code may raise anything
-            error = "".join(traceback.format_exception_only(raised)).strip()
+            error = _text_of(raised)
         self._answered(task, Answer(due_us, tuple(late), error))
 
     async def _next(self, task: TaskRecord, after_us: int | None, late: deque[int]) -> int | None:
@@ -129,6 +134,8 @@ class Questions:
                     f"`at` said {to_iso(due_us)}, which is not after {to_iso(after_us)}, the time "
                     "before it: it has to say later and later times, and None at the end"
                 )
+            if not is_iterator and after_us is not None and due_us <= now_us:
+                await asyncio.sleep(_BREATH_SECONDS)
             if not is_iterator or due_us >= now_us - SECOND_US:
                 return due_us
             late.append(due_us)
@@ -136,3 +143,9 @@ class Questions:
             if count % _ANSWERS_AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
         return None
+
+
+def _text_of(raised: Exception) -> str:
+    if isinstance(raised, TriggerCodeError):  # which has the text of what was raised elsewhere
+        return str(raised)
+    return "".join(traceback.format_exception_only(raised)).strip()

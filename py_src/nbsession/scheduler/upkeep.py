@@ -11,7 +11,6 @@ from .alarm import LOOK_SECONDS
 from .occurrences import moved_due
 
 if TYPE_CHECKING:
-    from nbsession.core.clock import Clock
     from nbsession.core.run import Run
 
     from .abc import Store
@@ -27,30 +26,31 @@ class Upkeep:
 
     Parameters
     ----------
-    store, clock
+    store
         The engine's.
     room
         Told what others have done.
+    now, now_us
+        The loop's time in seconds, and the clock's, an instant.
+
+    Attributes
+    ----------
+    next_look
+        When to look next, in seconds of the loop.
     """
 
-    def __init__(self, store: Store, clock: Clock, room: EngineRoom) -> None:
+    def __init__(self, store: Store, room: EngineRoom, now: float, now_us: int) -> None:
         self._store = store
-        self._clock = clock
         self._room = room
         self._progressed: dict[int, Run] = {}
-        now = clock.monotonic()
-        self._offset_us = clock.now_us() - round(now * SECOND_US)
-        self._next_look = now + LOOK_SECONDS
+        self._offset_us = now_us - round(now * SECOND_US)
+        self.next_look = now + LOOK_SECONDS
         self._next_beat = now + BEAT_SECONDS
         self._next_prune = now + PRUNE_SECONDS
 
-    def look(self) -> int:
-        """Look after everything whose time has come; return the wall clock's time, an instant."""
-        now = self._clock.monotonic()
-        now_us = self._clock.now_us()
-        if now < self._next_look:
-            return now_us
-        self._next_look = now + LOOK_SECONDS
+    def look(self, now: float, now_us: int) -> None:
+        """Look after everything whose time has come."""
+        self.next_look = now + LOOK_SECONDS
         offset_us = now_us - round(now * SECOND_US)
         if offset_us < self._offset_us - SECOND_US:
             self.mend_grids(now_us)
@@ -60,7 +60,6 @@ class Upkeep:
                 self._keep(now)
             except StoreError as error:
                 self._room.dispatch.ledger.failed(error)
-        return now_us
 
     def progressed(self, run: Run) -> None:
         """Keep what an open run has to tell, with the next look."""

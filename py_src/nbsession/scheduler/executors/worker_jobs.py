@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nbsession.scheduler.abc import Outcome
+from nbsession.scheduler.abc import Outcome, TriggerCodeError
 
 from .worker_messages import STOPPED
 
@@ -224,17 +224,3 @@ class SessionJob:
     def refused(self, why: str) -> bool:  # noqa: ARG002 - as every job
         """Wait for a setup script that works."""
         return True
-
-
-class TriggerCodeError(RuntimeError):
-    """What the code of a trigger has raised, as text.
-
-    Attributes
-    ----------
-    traceback
-        For people.
-    """
-
-    def __init__(self, error: str, traceback: str) -> None:
-        super().__init__(error)
-        self.traceback = traceback

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nbsession.core.clock import SystemClock
 from nbsession.core.errors import TaskExistsError
 from nbsession.core.run import OPEN_STATES, Run
-from nbsession.scheduler.abc import Claimed, HistoryLimits
+from nbsession.scheduler.abc import ALREADY_QUEUED, STILL_GOING, Claimed, HistoryLimits
 from nbsession.scheduler.task_record import TaskRecord
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class MemoryStore:
             task.open_runs += 1
         else:
             run = self._add(task, "skipped", due_us, now_us)
-            run.reason = "one is queued already" if overlap == "queue" else "a run was going"
+            run.reason = ALREADY_QUEUED if overlap == "queue" else STILL_GOING
         return run
 
     def _add(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbsession.core.run import Run
-from nbsession.scheduler.abc import Claimed
+from nbsession.scheduler.abc import ALREADY_QUEUED, STILL_GOING, Claimed
 
 from .sqlite_pruning import SqlitePruning
 from .sqlite_rows import IS_OPEN
@@ -110,12 +110,12 @@ class SqliteClaims(SqlitePruning):
         if overlap == "allow" or not found.open_runs:
             return self._run(writing, task, "running", due_us, started_us=now_us, tries=1)
         if overlap == "skip":
-            reason = "the run before it was going"
+            reason = STILL_GOING
         else:
             rows = writing.execute(_OPEN, (task.id,)).fetchall()
             if all(state != "queued" for _, state, _ in rows):
                 return self._run(writing, task, "queued", due_us)
-            reason = "one is queued already"
+            reason = ALREADY_QUEUED
         return self._run(writing, task, "skipped", due_us, reason=reason, ended_us=now_us)
 
     def _run(
