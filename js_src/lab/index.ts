@@ -52,4 +52,19 @@ function putPageQuery(app: JupyterFrontEnd): PutPageQuery {
     );
 }
 
-export default [pageQuery];
+/** The names of the applications that share what `plugins/` imports. */
+const WITH_SIDEBAR = ['JupyterLab', 'Jupyter Notebook'];
+
+const lab: JupyterFrontEndPlugin<void> = {
+  id: 'nbsession:lab',
+  description: 'Adds the sidebar and the rest, where there is a place for them.',
+  autoStart: true,
+  activate: async (app) => {
+    if (WITH_SIDEBAR.includes(app.name)) {
+      // Waited for: the layout is restored when all plugins are there.
+      await (await import('./plugins')).activate(app);
+    }
+  },
+};
+
+export default [pageQuery, lab];

@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { aRun, aSession, aTask, changes, FakeNotebooks, FakeServer, NOW, settled } from './samples';
+import { SidebarModel } from './sidebarModel';
+
+let server: FakeServer;
+let notebooks: FakeNotebooks;
+let model: SidebarModel;
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.parse(NOW) });
+  server = new FakeServer();
+  server.tasks = [aTask('a', { next_run: null })];
+  server.sessions = [aSession('k1')];
+  notebooks = new FakeNotebooks();
+  model = new SidebarModel({ api: server, events: server, notebooks });
+});
+
+afterEach(() => {
+  model.dispose();
+  expect(vi.getTimerCount()).toBe(0);
+  expect(server.listeners).toBe(0);
+  vi.useRealTimers();
+});
+
+async function start(): Promise<void> {
+  model.start();
+  await settled();
+  server.asked.length = 0;
+}
+
+test('counts are of all tasks', async () => {
+  server.tasks = [aTask('a', { state: 'running' }), aTask('b', { last_state: 'failed' })];
+  server.sessions = [
+    aSession('k1', { tasks: [aTask('c', { last_error: 'KeyError' })] }),
+    aSession('k2', { linked: false }),
+  ];
+  await start();
+  expect(model.counts).toEqual({ tasks: 3, running: 1, failed: 2, sessions: 1 });
+  const changed = vi.fn();
+  model.changed.connect(changed);
+  server.emit(changes(1, { ended: ['k1'] }));
+  expect(changed).toHaveBeenCalled();
+  expect(model.counts).toEqual({ tasks: 2, running: 1, failed: 1, sessions: 0 });
+});
+
+test('the server’s clock counts', async () => {
+  vi.setSystemTime(Date.parse(NOW) - 90_000);
+  await start();
+  expect(model.clock.offset).toBe(90_000);
+  server.emit(changes(1, { runs: [aRun(1, 'a')] }));
+  expect(model.clock.now()).toBe(Date.parse(NOW) + 250);
+});
+
+test('disposed while the lists are read', async () => {
+  model.start();
+  model.dispose();
+  await settled();
+  expect(model.tasks.loaded).toBe(false);
+  expect(model.isDisposed).toBe(true);
+});

@@ -1,0 +1,137 @@
+import * as React from 'react';
+import type { Run } from '../../shared/tasks';
+import type { RunHistory } from '../model';
+import { durationOf, durationWords, instantWords, shortInstant, stateWords } from '../words';
+import { Icon } from './icon';
+import { PassingText } from './passingText';
+import { useTabIndex } from './rowFocus';
+import { RunText } from './runText';
+import { useSurroundings } from './surroundings';
+import { useSignal } from './useSignal';
+
+const FEW = 8;
+
+interface RunTableProps {
+  readonly taskKey: string;
+  readonly name: string;
+  /** The newest first. */
+  readonly runs: readonly Run[];
+  readonly history: RunHistory;
+}
+
+/** The last runs; each opens to what it has printed and raised. */
+export function RunTable({ taskKey, name, runs, history }: RunTableProps) {
+  const { state, trans } = useSurroundings();
+  const tabIndex = useTabIndex();
+  const [areAllShown, showAll] = React.useState(false);
+  const open = useSignal(state.changed, () =>
+    runs
+      .filter((run) => state.isRunOpen(taskKey, run.id))
+      .map(({ id }) => id)
+      .join(),
+  ).split(',');
+  const lastOpen = runs.reduce(
+    (last, run, index) => (open.includes(String(run.id)) ? index : last),
+    -1,
+  );
+  const shown = areAllShown ? runs : runs.slice(0, Math.max(FEW, lastOpen + 1));
+  return (
+    <>
+      <table className="nbsession-Runs" aria-label={trans.__('Runs of %1', name)}>
+        <thead>
+          <tr>
+            <th scope="col">{trans.__('State')}</th>
+            <th scope="col">{trans.__('Start')}</th>
+            <th scope="col">{trans.__('Duration')}</th>
+          </tr>
+        </thead>
+        {shown.map((run) => (
+          <RunRow
+            key={run.id}
+            taskKey={taskKey}
+            run={run}
+            history={history}
+            isOpen={open.includes(String(run.id))}
+          />
+        ))}
+      </table>
+      {shown.length < runs.length && (
+        <button
+          type="button"
+          className="nbsession-Button nbsession-mod-plain"
+          tabIndex={tabIndex}
+          onClick={() => showAll(true)}
+        >
+          {trans.__('Show all %1', runs.length)}
+        </button>
+      )}
+    </>
+  );
+}
+
+interface RunRowProps {
+  readonly taskKey: string;
+  readonly run: Run;
+  readonly history: RunHistory;
+  readonly isOpen: boolean;
+}
+
+function RunRow({ taskKey, run, history, isOpen }: RunRowProps) {
+  const { model, state, trans, locale } = useSurroundings();
+  const tabIndex = useTabIndex();
+  const id = React.useId();
+  const start = run.started_at ?? run.due;
+  const body = React.useRef<HTMLTableSectionElement>(null);
+  React.useEffect(() => {
+    if (state.takeRunTarget(taskKey, run.id)) {
+      body.current?.scrollIntoView({ block: 'nearest' });
+    }
+  });
+  return (
+    <tbody ref={body} data-state={run.state} data-run={run.id}>
+      <tr>
+        <td>
+          <button
+            type="button"
+            className="nbsession-Disclosure"
+            aria-expanded={isOpen}
+            aria-controls={isOpen ? id : undefined}
+            tabIndex={tabIndex}
+            onClick={() => state.toggleRun(taskKey, run.id)}
+          >
+            <Icon name="caret" />
+            <Icon name={run.state} />
+            {stateWords(run.state, trans)}
+          </button>
+        </td>
+        <td>
+          <time dateTime={start ?? ''} title={instantWords(start, locale)}>
+            {shortInstant(start, model.clock.now(), locale)}
+          </time>
+        </td>
+        <td>
+          <Duration run={run} />
+        </td>
+      </tr>
+      {isOpen && (
+        <tr id={id}>
+          <td colSpan={3}>
+            <RunText run={run} history={history} />
+          </td>
+        </tr>
+      )}
+    </tbody>
+  );
+}
+
+function Duration({ run }: { readonly run: Run }) {
+  const { trans } = useSurroundings();
+  if (run.state === 'running') {
+    const say = (now: number) => {
+      const seconds = Math.floor((durationOf(run, now) ?? 0) / 1000);
+      return { text: durationWords(seconds * 1000, trans), stepMs: 1000 };
+    };
+    return <PassingText say={say} />;
+  }
+  return <>{durationWords(durationOf(run, 0), trans) || '–'}</>;
+}

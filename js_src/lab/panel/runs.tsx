@@ -1,0 +1,38 @@
+import * as React from 'react';
+import { errorWords } from '../words';
+import { Notice } from './notice';
+import { RunChart } from './runChart';
+import { RunTable } from './runTable';
+import { useSurroundings } from './surroundings';
+import { useSignal } from './useSignal';
+
+interface RunsProps {
+  readonly taskKey: string;
+  readonly name: string;
+}
+
+/** The last runs of a task of the server. */
+export function Runs({ taskKey, name }: RunsProps) {
+  const { state, trans } = useSurroundings();
+  const history = state.history(name);
+  const runs = useSignal(history.changed, () => history.runs);
+  const error = useSignal(history.changed, () => history.error);
+  const isLoading = useSignal(history.changed, () => history.loading);
+  return (
+    <>
+      {error && <Notice kind="error" text={errorWords(error, trans)} />}
+      {runs.length > 0 ? (
+        <>
+          <RunChart taskKey={taskKey} name={name} runs={runs} />
+          <RunTable taskKey={taskKey} name={name} runs={runs} history={history} />
+        </>
+      ) : (
+        !error && (
+          <p className="nbsession-muted">
+            {isLoading ? trans.__('Loading…') : trans.__('It has not run yet.')}
+          </p>
+        )
+      )}
+    </>
+  );
+}

@@ -1,0 +1,48 @@
+import * as React from 'react';
+import type { SessionRow } from '../model';
+import { NoMatch, NoSessions } from './emptyStates';
+import { Section } from './section';
+import { SessionItem } from './sessionItem';
+import { useSurroundings } from './surroundings';
+import { useSignal } from './useSignal';
+import { WindowedList } from './windowedList';
+
+/** Of a session with a callback, in px. */
+const ROW_HEIGHT = 84;
+
+/** The kernels with nbsession. */
+export function SessionSection() {
+  const { model, state, trans } = useSurroundings();
+  const { sessions } = model;
+  const rows = useSignal(sessions.changed, () => sessions.visible);
+  const isWritable = useSignal(sessions.changed, () => sessions.writable);
+  const isLoaded = useSignal(sessions.changed, () => sessions.loaded);
+  const text = useSignal(sessions.changed, () => sessions.text);
+  const target = useSignal(state.changed, () => state.target('sessions'));
+  const [height, setHeight] = React.useState<number | null>(null);
+  const isList = rows.length > 0;
+  return (
+    <Section
+      name="sessions"
+      title={trans.__('Sessions')}
+      count={isLoaded ? String(rows.length) : ''}
+      height={isList ? height : null}
+    >
+      {isList && (
+        <WindowedList
+          label={trans.__('Sessions')}
+          items={rows}
+          keyOf={keyOf}
+          estimate={ROW_HEIGHT}
+          onHeight={setHeight}
+          target={target}
+          onTargetShown={() => state.dropTarget('sessions')}
+          render={(row) => <SessionItem row={row} isWritable={isWritable} />}
+        />
+      )}
+      {!isList && isLoaded && (text === '' ? <NoSessions /> : <NoMatch />)}
+    </Section>
+  );
+}
+
+const keyOf = ({ key }: SessionRow) => key;

@@ -1,0 +1,112 @@
+import * as React from 'react';
+import type { TaskRow } from '../model';
+import { IconButton } from './iconButton';
+import { useTabIndex } from './rowFocus';
+import { useSurroundings } from './surroundings';
+import { orderTask } from './taskOrders';
+
+interface TaskActionsProps {
+  readonly row: TaskRow;
+  readonly onCancel: () => void;
+}
+
+/** What can be ordered of a task; to cancel it has to be confirmed first. */
+export function TaskActions({ row, onCancel }: TaskActionsProps) {
+  const surroundings = useSurroundings();
+  const { trans } = surroundings;
+  const { name, state, editable } = row.task;
+  const isPaused = state === 'paused';
+  const busy = row.pending !== null;
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms.
+    <div className="nbsession-Task-actions" role="group" aria-label={trans.__('Actions: %1', name)}>
+      {editable && (
+        <IconButton
+          icon="run"
+          title={trans.__('Run now')}
+          label={trans.__('Run now: %1', name)}
+          busy={busy}
+          onClick={() => void orderTask(surroundings, row, 'run')}
+        />
+      )}
+      {state !== 'finished' && (
+        <IconButton
+          key="pause" // The same button: it keeps the focus when it becomes the other one.
+          icon={isPaused ? 'resume' : 'pause'}
+          title={isPaused ? trans.__('Resume') : trans.__('Pause')}
+          label={isPaused ? trans.__('Resume: %1', name) : trans.__('Pause: %1', name)}
+          busy={busy}
+          onClick={() => void orderTask(surroundings, row, isPaused ? 'resume' : 'pause')}
+        />
+      )}
+      <IconButton
+        icon="cancel"
+        title={trans.__('Cancel…')}
+        label={trans.__('Cancel: %1', name)}
+        busy={busy}
+        onClick={onCancel}
+      />
+    </div>
+  );
+}
+
+interface ConfirmCancelProps {
+  readonly row: TaskRow;
+  readonly onDone: () => void;
+}
+
+/** Asks in place; the focus is on the answer that does nothing. */
+export function ConfirmCancel({ row, onDone }: ConfirmCancelProps) {
+  const surroundings = useSurroundings();
+  const { trans } = surroundings;
+  const tabIndex = useTabIndex();
+  const keep = React.useRef<HTMLButtonElement>(null);
+  React.useLayoutEffect(() => keep.current?.focus(), []);
+  const question =
+    row.task.state === 'finished'
+      ? trans.__('Remove it and its history?')
+      : trans.__('Cancel it and delete its history?');
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms.
+    <div
+      className="nbsession-Confirm"
+      role="group"
+      aria-label={trans.__('%1: %2', row.task.name, question)}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') {
+          event.stopPropagation();
+          onDone();
+        }
+      }}
+    >
+      <span>{question}</span>
+      {row.task.owner !== null && (
+        <span className="nbsession-muted">
+          {trans.__('Its setup script makes it again when it runs next.')}
+        </span>
+      )}
+      <span className="nbsession-Confirm-answers">
+        <button
+          type="button"
+          className="nbsession-Button nbsession-mod-warn"
+          tabIndex={tabIndex}
+          onClick={() => {
+            onDone();
+            void orderTask(surroundings, row, 'cancel');
+          }}
+        >
+          {row.task.state === 'finished' ? trans.__('Remove') : trans.__('Cancel task')}
+        </button>
+        <button
+          type="button"
+          className="nbsession-Button"
+          ref={keep}
+          tabIndex={tabIndex}
+          onClick={onDone}
+        >
+          {trans.__('Keep')}
+        </button>
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,10 @@
+/** What tasks are and do, in words. */
+export { ago, countdown, type Passing } from './countdown';
+export { cronWords } from './cron';
+export { durationWords, lengthWords } from './duration';
+export { errorWords } from './error';
+export { instantWords, shortInstant } from './instant';
+export { everyWords, periodWords } from './period';
+export { scheduleWords } from './schedule';
+export { durationOf, policyWords, runWords, stateWords } from './task';
+export { localeOf, type Trans } from './trans';

@@ -1,0 +1,77 @@
+/** States, runs and rules in words. */
+import type { Policies, Run, RunState, TaskState } from '../../shared/tasks';
+import { durationWords } from './duration';
+import type { Trans } from './trans';
+
+export function stateWords(state: RunState | TaskState, trans: Trans): string {
+  switch (state) {
+    case 'scheduled':
+      return trans.__('scheduled');
+    case 'running':
+      return trans.__('running');
+    case 'paused':
+      return trans.__('paused');
+    case 'finished':
+      return trans.__('finished');
+    case 'queued':
+      return trans.__('queued');
+    case 'succeeded':
+      return trans.__('succeeded');
+    case 'failed':
+      return trans.__('failed');
+    case 'skipped':
+      return trans.__('skipped');
+    case 'missed':
+      return trans.__('missed');
+    case 'lost':
+      return trans.__('lost');
+    default:
+      return state; // Of a newer server.
+  }
+}
+
+/** What became of a run, in one line: `failed: ValueError: no such file`, `failed: timeout`. */
+export function runWords(run: Run, trans: Trans): string {
+  const state = stateWords(run.state, trans);
+  const why = run.error ?? reasonWords(run.reason, trans);
+  return why ? trans.__('%1: %2', state, why.trim().split('\n', 1)[0]) : state;
+}
+
+/** How long a run took, or has been going, in ms; null if it never began. */
+export function durationOf(run: Run, nowMs: number): number | null {
+  if (run.started_at === null) {
+    return null;
+  }
+  const endMs = run.ended_at === null ? nowMs : Date.parse(run.ended_at);
+  return Math.max(0, endMs - Date.parse(run.started_at));
+}
+
+function reasonWords(reason: string | null, trans: Trans): string | null {
+  switch (reason) {
+    case 'timeout':
+      return trans.__('took longer than it may');
+    case 'cancelled':
+      return trans.__('cancelled');
+    default:
+      return reason; // A sentence of the server's.
+  }
+}
+
+/** The rules of a task that are worth a word: name and value. */
+export function policyWords(policies: Policies, trans: Trans): { label: string; text: string }[] {
+  const { overlap, misfire, timeout_us, retries, threaded, process } = policies;
+  const overlaps = {
+    skip: trans.__('skipped'),
+    queue: trans.__('waits, one at most'),
+    allow: trans.__('runs beside it'),
+  };
+  const misfires = { run: trans.__('runs once, later'), skip: trans.__('skipped') };
+  const rows: [string, string | false][] = [
+    [trans.__('While another run goes on'), overlaps[overlap] ?? overlap],
+    [trans.__('If it was missed'), misfires[misfire] ?? misfire],
+    [trans.__('May take'), timeout_us !== null && durationWords(timeout_us / 1000, trans)],
+    [trans.__('After a failure'), retries > 0 && trans._n('%1 more try', '%1 more tries', retries)],
+    [trans.__('Runs in'), process ? trans.__('its own process') : threaded && trans.__('a thread')],
+  ];
+  return rows.flatMap(([label, text]) => (text === false ? [] : [{ label, text }]));
+}
