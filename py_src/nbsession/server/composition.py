@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 class KernelWatcher(Protocol):
     """Is asked before a kernel starts, and told when it has started and ended."""
 
+    async def before_start(self) -> None:
+        """Wait until a kernel may start."""
+
     def environment_for(self, kernel_id: str, environ: Mapping[str, str]) -> dict[str, str]:
         """Return the environment for a kernel that is about to start."""
 
@@ -67,6 +70,7 @@ class SessionKernelMixin:
         kernel_id = self.kernel_id or kwargs.get("kernel_id", "")
         env = kwargs.get("env")
         try:
+            await watcher.before_start()
             kwargs["env"] = watcher.environment_for(kernel_id, os.environ if env is None else env)
         except Exception:
             self.log.exception(

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from jupyter_server.utils import url_path_join
 
-from .handlers.page import PageHandler
+from .events.publication import register
+from .handlers import page, sessions, tasks
+from .host import Host
 from .services import SessionServices
 from .websocket import mend_delay
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
-HANDLERS = [(r"/sessions/([^/]+)/page", PageHandler)]
+HANDLERS = [*page.HANDLERS, *sessions.HANDLERS, *tasks.HANDLERS]
 
 
 def _load_jupyter_server_extension(app: ServerApp) -> None:
@@ -23,10 +25,40 @@ def _load_jupyter_server_extension(app: ServerApp) -> None:
             "state will be empty in every notebook"
         )
         return
-    services = SessionServices(base_url=app.base_url, parent=app)
-    services.mount(app.kernel_manager)
+    if app.event_logger is not None:
+        register(app.event_logger)
+    host = Host(
+        app="jupyter_server",
+        base_url=app.base_url,
+        root=app.root_dir,
+        find_url=lambda: app.connection_url,
+        event_logger=app.event_logger,
+    )
+    services = SessionServices(host, app.kernel_manager, parent=app)
+    services.mount()
+    _close_after_kernels(app, services)
     app.web_app.settings["nbsession"] = services
     if services.mend_websocket_delay:
         mend_delay(app.web_app.settings)
     root = url_path_join(app.base_url, "nbsession/api")
     app.web_app.add_handlers(".*$", [(root + path, handler) for path, handler in HANDLERS])
+
+
+def _close_after_kernels(app: ServerApp, services: SessionServices) -> None:
+    # The server stops its extensions before its kernels: too early for the hooks of sessions.
+    clean_up, start_loop = app.cleanup_kernels, app.start_ioloop
+
+    async def cleanup_kernels() -> None:
+        try:
+            await clean_up()
+        finally:
+            await services.life.close()
+
+    def start_ioloop() -> None:
+        try:
+            start_loop()
+        finally:  # without a terminal, SIGINT ends the server without any cleaning up
+            services.life.close_now()
+
+    app.cleanup_kernels = cleanup_kernels  # type: ignore[method-assign]
+    app.start_ioloop = start_ioloop  # type: ignore[method-assign]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextvars
 import os
@@ -17,15 +16,16 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from .link_handlers import HANDLERS
+from . import link_handlers, link_tasks
 
 if TYPE_CHECKING:
     import logging
 
-    from .expiration import Expiration
-    from .records import SessionRecords
+    from .services import SessionServices
 
-MAX_BODY_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 64 * 1024
+MAX_BODY_BYTES = 1024 * 1024
+"""Of any request; most handlers take less."""
 
 _PREFIX = "nbsession-"
 _SOCKET = "link.sock"
@@ -33,14 +33,12 @@ _STALE_SECONDS = 60.0
 
 
 class LinkServer:
-    """Listens for this server's kernels, from the first kernel on.
+    """Listens for this server's kernels and its owner.
 
     Parameters
     ----------
-    records
-        Who may ask, and what is answered.
-    expiration
-        Whom a kernel asks not to be ended.
+    services
+        What is asked, and who may ask.
     log
         The server's log, which is also where kernels log to.
 
@@ -50,15 +48,9 @@ class LinkServer:
     this user can open it. Where there are none, loopback TCP with the same tokens.
     """
 
-    def __init__(
-        self, records: SessionRecords, expiration: Expiration, log: logging.Logger
-    ) -> None:
-        self._records = records
-        self._expiration = expiration
+    def __init__(self, services: SessionServices, log: logging.Logger) -> None:
+        self._services = services
         self._log = log
-        self.loop: asyncio.AbstractEventLoop | None = (
-            None  # that serves it, from the first kernel on
-        )
         self._server: HTTPServer | None = None
         self._url = ""
 
@@ -75,18 +67,16 @@ class LinkServer:
         if self._server is None:
             sockets, self._url = self._sockets()
             application = Application(
-                HANDLERS,
-                records=self._records,
-                expiration=self._expiration,
+                [*link_handlers.HANDLERS, *link_tasks.HANDLERS],
+                services=self._services,
                 log=self._log,
                 log_function=lambda _: None,  # every state access would stand in the server's log
             )
             self._server = HTTPServer(
-                application, max_body_size=MAX_BODY_BYTES, max_header_size=MAX_BODY_BYTES
+                application, max_body_size=MAX_BODY_BYTES, max_header_size=MAX_HEADER_BYTES
             )
             # Not in the context of the visitor whose kernel happens to be the first.
             contextvars.Context().run(self._server.add_sockets, sockets)
-            self.loop = asyncio.get_running_loop()
         return self._url
 
     def _sockets(self) -> tuple[list[socket.socket], str]:

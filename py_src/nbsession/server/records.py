@@ -32,12 +32,15 @@ class SessionRecord:
     ----------
     running
         Whether the kernel's process is there.
+    linked
+        Whether the kernel has ever asked over the link: nbsession is loaded there.
     blocks_expiration
         Whether the kernel asks not to be ended for being idle or for its page being gone.
     """
 
     def __init__(self, kernel_id: str, base_url: str) -> None:
         self.running = False
+        self.linked = False
         self.blocks_expiration = False
         self.token = secrets.token_urlsafe(32)
         self.info = SessionInfo(kernel_id=kernel_id, base_url=base_url, bound=False)

@@ -6,20 +6,24 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from jupyter_server import CallContext
-from traitlets import Bool, Float, List, Unicode
-from traitlets.config import LoggingConfigurable
+from tornado.ioloop import IOLoop
 
 from nbsession.core.environment import MEND_FROZEN_WIDGETS, LinkAddress
 
 from .capture import Capture, NoVisitorError, capture, handler_kind
 from .composition import compose_over
+from .configuration import NBSession
 from .credentials import CredentialFilter
 from .expiration import Expiration
+from .kernel_requests import KernelRequests
 from .lifecycle import Lifecycle
 from .link import LinkServer
 from .page_transfer import PageTransfer
 from .reaper import PageReaper
 from .records import SessionRecord, SessionRecords
+from .server_life import ServerLife
+from .session_board import SessionBoard
+from .tasks import TaskService
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,66 +31,32 @@ if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
     from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
 
+    from .host import Host
+
 PREHEAT = "VOILA_PREHEAT"
 _VOILA_ADDRESSES = ("VOILA_REQUEST_URL", "QUERY_STRING")
-
-
-class NBSession(LoggingConfigurable):
-    """What can be configured, as ``c.NBSession.…`` or ``--NBSession.…``."""
-
-    keep_credentials = List(
-        Unicode(),
-        config=True,
-        help="""What notebooks may see although it may open the Jupyter server itself. Headers:
-        'Authorization', 'Proxy-Authorization', 'X-XSRFToken'; cookies: '_xsrf', 'username-*',
-        'jupyterhub-*', the identity provider's; query parameters: 'token', '_xsrf'.
-        Case-insensitive, '*' stands for anything.""",
-    )
-    page_grace_seconds = Float(
-        120.0,
-        min=0,
-        allow_none=True,
-        config=True,
-        help="""How long the kernel of a Voilà page lives on after the page is gone: a page that
-        lost its network may come back. None: until something else ends it.""",
-    )
-    page_load_seconds = Float(
-        600.0,
-        min=0,
-        config=True,
-        help="""How long a Voilà page that was sent whole may take to connect to its kernel. A page
-        that is still being sent is never given up.""",
-    )
-    mend_websocket_delay = Bool(
-        default_value=True,
-        config=True,
-        help="""Whether messages of kernels go to the browser at once (TCP_NODELAY on the kernels'
-        WebSockets). If not, each may wait 40 ms until the browser has acknowledged the last.""",
-    )
-    mend_frozen_widgets = Bool(
-        default_value=True,
-        config=True,
-        help="""Whether kernels that load nbsession publish busy and idle for widget messages that
-        ipykernel 7.4 handles beside an awaiting cell without a word: otherwise a widget that is
-        moved meanwhile never reaches the kernel again.""",
-    )
 
 
 class SessionServices(NBSession):
     """nbsession in a server: mounted by the jupyter_server extension and by Voilà alike."""
 
-    def __init__(self, base_url: str, **kwargs: Any) -> None:
+    def __init__(self, host: Host, kernel_managers: MappingKernelManager, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.records = SessionRecords(base_url)
+        self.records = SessionRecords(host.base_url)
         self.lifecycle = Lifecycle(self.log)
         self.expiration = Expiration(self.records)
-        self.link = LinkServer(self.records, self.expiration, self.log)
+        self.sessions = SessionBoard(self.lifecycle, self.records, KernelRequests(kernel_managers))
+        self.tasks = TaskService(self, host, self.lifecycle)
+        self.life = ServerLife(self, host, self.log)
+        self.link = LinkServer(self, self.log)
+        self._kernel_managers = kernel_managers
         self.reaper: PageReaper | None = None
         self.binds_preheated = False  # whether Voilà lets us know to whom it hands a kernel out
         self._bound_handlers: WeakSet[JupyterHandler] = WeakSet()
 
-    def mount(self, kernel_managers: MappingKernelManager) -> None:
-        """See every kernel that a multi-kernel manager starts from now on."""
+    def mount(self) -> None:
+        """See every kernel that starts from now on, and begin when the server's loop runs."""
+        kernel_managers = self._kernel_managers
         compose_over(kernel_managers, self)
         self.expiration.guard(kernel_managers)
         if self.page_grace_seconds is not None:
@@ -97,6 +67,11 @@ class SessionServices(NBSession):
                 self.log,
                 is_kept=self.expiration.is_blocked,
             )
+        IOLoop.current().add_callback(self.life.start)
+
+    async def before_start(self) -> None:
+        """Wait until a kernel may start: setup scripts see every session, but not for ever."""
+        await self.tasks.setups_ran()
 
     def environment_for(self, kernel_id: str, environ: Mapping[str, str]) -> dict[str, str]:
         """Return the environment for a kernel that is about to start, and bind its session.
@@ -167,6 +142,7 @@ class SessionServices(NBSession):
         record = self.records.get(kernel_id)
         if record is not None:
             record.blocks_expiration = False
+        self.sessions.forget_news(kernel_id)
 
     def died(self, kernel_id: str) -> None:
         """End a kernel's session. The record stays: the user may restart the kernel."""
@@ -185,6 +161,7 @@ class SessionServices(NBSession):
         """Drop what was known of a kernel that has ended."""
         self.lifecycle.end(kernel_id)
         self.records.forget(kernel_id)
+        self.sessions.forget_news(kernel_id)
         if self.reaper is not None:
             self.reaper.unwatch(kernel_id)
 

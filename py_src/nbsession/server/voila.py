@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server import CallContext
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
+from .host import Host
 from .services import SessionServices
+from .stopped_loop import run_on_stopped
 from .websocket import mend_delay_of_voila
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
 _HAND_OUT = "get_rendered_notebook"
 
@@ -44,9 +46,15 @@ class SessionMappingKernelManager(AsyncMappingKernelManager):
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # jupyter_server's
         voila: Any = self.parent
         try:
-            services = SessionServices(base_url=voila.base_url, parent=voila)
+            host = Host(
+                app="voila",
+                base_url=voila.base_url,
+                root=voila.root_dir,
+                find_url=lambda: str(voila.connection_url),
+            )
+            services = SessionServices(host, self, parent=voila)
             services.binds_preheated = self._hands_out
-            services.mount(self)
+            services.mount()
             if services.mend_websocket_delay:
                 mend_delay_of_voila(voila)
         except Exception:
@@ -57,16 +65,23 @@ class SessionMappingKernelManager(AsyncMappingKernelManager):
     async def shutdown_all(  # type: ignore[override]  # jupyter_client's is async here as well
         self, *args: Any, **kwargs: Any
     ) -> None:
-        """Shut down all kernels, and go on to serve the link while their sessions end.
+        """Shut down all kernels, go on to serve the link while their sessions end, then end too.
 
         Voilà calls this on a loop of its own when the loop that served it has stopped.
         """
-        loop = self.services.link.loop if self.services is not None else None
-        shut_down = super().shutdown_all(*args, **kwargs)
+        loop = self.services.life.loop if self.services is not None else None
+        shut_down = self._shut_down(super().shutdown_all(*args, **kwargs))
         if loop is None or loop.is_running() or loop.is_closed():
             await shut_down
         else:
-            await asyncio.to_thread(loop.run_until_complete, shut_down)
+            await asyncio.to_thread(run_on_stopped, loop, shut_down)
+
+    async def _shut_down(self, kernels: Awaitable[Any]) -> None:
+        try:
+            await kernels
+        finally:
+            if self.services is not None:
+                await self.services.life.close()
 
 
 def _binding(

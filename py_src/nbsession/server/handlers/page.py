@@ -33,3 +33,6 @@ class PageHandler(APIHandler):
         if not isinstance(query, str):
             raise web.HTTPError(400, 'The body must be an object like {"query": "city=Paris&n=3"}.')
         return query
+
+
+HANDLERS = [(r"/sessions/([^/]+)/page", PageHandler)]

@@ -1,0 +1,76 @@
+"""What can be configured of nbsession in a server."""
+
+from __future__ import annotations
+
+from traitlets import Bool, Float, Int, List, Unicode
+from traitlets.config import LoggingConfigurable
+
+
+class NBSession(LoggingConfigurable):
+    """What can be configured, as ``c.NBSession.…`` or ``--NBSession.…``."""
+
+    keep_credentials = List(
+        Unicode(),
+        config=True,
+        help="""What notebooks may see although it may open the Jupyter server itself. Headers:
+        'Authorization', 'Proxy-Authorization', 'X-XSRFToken'; cookies: '_xsrf', 'username-*',
+        'jupyterhub-*', the identity provider's; query parameters: 'token', '_xsrf'.
+        Case-insensitive, '*' stands for anything.""",
+    )
+    page_grace_seconds = Float(
+        120.0,
+        min=0,
+        allow_none=True,
+        config=True,
+        help="""How long the kernel of a Voilà page lives on after the page is gone: a page that
+        lost its network may come back. None: until something else ends it.""",
+    )
+    page_load_seconds = Float(
+        600.0,
+        min=0,
+        config=True,
+        help="""How long a Voilà page that was sent whole may take to connect to its kernel. A page
+        that is still being sent is never given up.""",
+    )
+    mend_websocket_delay = Bool(
+        default_value=True,
+        config=True,
+        help="""Whether messages of kernels go to the browser at once (TCP_NODELAY on the kernels'
+        WebSockets). If not, each may wait 40 ms until the browser has acknowledged the last.""",
+    )
+    mend_frozen_widgets = Bool(
+        default_value=True,
+        config=True,
+        help="""Whether kernels that load nbsession publish busy and idle for widget messages that
+        ipykernel 7.4 handles beside an awaiting cell without a word: otherwise a widget that is
+        moved meanwhile never reaches the kernel again.""",
+    )
+    setup = List(
+        Unicode(),
+        config=True,
+        help="""Setup scripts: Python files that declare tasks and hooks for every session before
+        anybody opens a notebook. Relative to the folder that the server was started in.""",
+    )
+    worker_python = Unicode(
+        config=True,
+        help="""The interpreter that runs setup scripts and all global tasks. '': the server's for
+        setup scripts, and for a task that of the kernel which scheduled it.""",
+    )
+    database = Unicode(
+        config=True,
+        help="""The SQLite file that keeps the tasks; servers may share one. ':memory:': nothing is
+        kept. '': one for each root directory, in the Jupyter data directory.""",
+    )
+    history_runs = Int(
+        100,
+        min=1,
+        config=True,
+        help="""How many of its runs each task remembers.""",
+    )
+    history_days = Float(
+        30.0,
+        min=0,
+        allow_none=True,
+        config=True,
+        help="""How long a run, and a finished task, is remembered. None: without an end.""",
+    )

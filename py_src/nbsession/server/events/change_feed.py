@@ -1,0 +1,102 @@
+"""Tells what has changed as one event for all of it, a few times per second."""
+
+from __future__ import annotations
+
+import contextvars
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterable, Mapping
+
+    from nbsession.core.run import Run
+
+SECONDS_BETWEEN = 0.25
+SECONDS_OF_GATHERING = 0.02
+MAX_ROWS = 250
+
+
+class ChangeFeed:
+    """Gathers changes, and emits them at most every `SECONDS_BETWEEN`.
+
+    Lives on the server's event loop, and is touched by nothing else.
+
+    Parameters
+    ----------
+    loop
+        The server's.
+    emit
+        Takes an event's data.
+    is_heard
+        Whether anybody would take notice; if not, nothing is gathered.
+    find_task, find_session
+        Return a global task by its name, and a session by its kernel id, as they are now; None if
+        they have gone.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        emit: Callable[[dict[str, Any]], object],
+        is_heard: Callable[[], bool],
+        find_task: Callable[[str], Mapping[str, Any] | None],
+        find_session: Callable[[str], Mapping[str, Any] | None],
+    ) -> None:
+        self._loop = loop
+        self._emit = emit
+        self._is_heard = is_heard
+        self._find_task = find_task
+        self._find_session = find_session
+        self._serial = 0
+        self._last = float("-inf")
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: dict[str, None] = {}
+        self._runs: dict[int, dict[str, Any]] = {}
+        self._sessions: dict[str, None] = {}
+
+    def tasks_changed(self, names: Iterable[str], runs: Iterable[Run]) -> None:
+        """Note that global tasks have changed or gone, and what has become of runs."""
+        if self._gathers():
+            self._tasks.update(dict.fromkeys(names))
+            self._runs.update((run.id, run.to_json(with_text=False)) for run in runs)
+
+    def session_changed(self, kernel_id: str) -> None:
+        """Note that a session has begun, ended or told news."""
+        if self._gathers():
+            self._sessions[kernel_id] = None
+
+    def close(self) -> None:
+        """Emit nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _gathers(self) -> bool:
+        if not self._is_heard():
+            self._serial += 1  # who hears the next one sees that something is missing
+            return False
+        if self._timer is None:
+            when = max(self._loop.time() + SECONDS_OF_GATHERING, self._last + SECONDS_BETWEEN)
+            # Not in the context of a visitor whose request happens to be served.
+            self._timer = self._loop.call_at(when, self._flush, context=contextvars.Context())
+        return True
+
+    def _flush(self) -> None:
+        self._timer, self._last = None, self._loop.time()
+        names, runs, kernel_ids = self._tasks, self._runs, self._sessions
+        self._tasks, self._runs, self._sessions = {}, {}, {}
+        tasks = {name: self._find_task(name) for name in list(names)[:MAX_ROWS]}
+        sessions = {each: self._find_session(each) for each in list(kernel_ids)[:MAX_ROWS]}
+        self._serial += 1
+        self._emit(
+            {
+                "serial": self._serial,
+                "now": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+                "tasks": [task for task in tasks.values() if task is not None],
+                "removed": [name for name, task in tasks.items() if task is None],
+                "runs": list(runs.values())[-MAX_ROWS:],
+                "sessions": [session for session in sessions.values() if session is not None],
+                "ended": [each for each, session in sessions.items() if session is None],
+                "incomplete": max(len(names), len(runs), len(kernel_ids)) > MAX_ROWS,
+            }
+        )

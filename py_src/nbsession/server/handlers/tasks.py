@@ -1,0 +1,97 @@
+"""Global tasks and their runs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from nbsession.server.arguments import limit_of
+from nbsession.server.patience import patiently
+from nbsession.server.refusals import NoSuchRunError, refusing
+from nbsession.server.task_orders import carry_out
+
+from .api import NBSessionHandler
+
+
+class TasksHandler(NBSessionHandler):
+    """``nbsession/api/tasks``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """List the tasks."""
+        tasks = self.services.tasks
+        with refusing():
+            rows = await patiently(tasks.board.list)
+            await self.answer_list("tasks", rows, problem=tasks.problem)
+
+
+class TaskHandler(NBSessionHandler):
+    """``nbsession/api/tasks/{name}``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """Show a task."""
+        with refusing():
+            self.answer(await patiently(partial(self.services.tasks.board.show, name)))
+
+    @web.authenticated
+    @authorized
+    async def delete(self, name: str) -> None:
+        """Cancel a task."""
+        with refusing():
+            await patiently(partial(self.services.tasks.board.cancel, name, wait=False))
+        self.set_status(204)
+        self.finish()
+
+
+class TaskRunsHandler(NBSessionHandler):
+    """``nbsession/api/tasks/{name}/runs``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """List a task's runs, the newest first."""
+        with refusing():
+            limit = limit_of(self.get_query_argument("limit", None))
+            history = partial(self.services.tasks.board.history, name, limit)
+            await self.answer_list("runs", await patiently(history))
+
+
+class TaskRunHandler(NBSessionHandler):
+    """``nbsession/api/tasks/{name}/runs/{run_id}``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str, run_id: str) -> None:
+        """Show a run."""
+        with refusing():
+            run = await patiently(partial(self.services.tasks.board.run, int(run_id)))
+            if run is None or run["task"] != name:
+                raise NoSuchRunError(name, int(run_id))
+            self.answer(run)
+
+
+class TaskOrderHandler(NBSessionHandler):
+    """``nbsession/api/tasks/{name}/{order}``."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, name: str, order: str) -> None:
+        """Pause, resume, run or cancel a task."""
+        with refusing():
+            board, body = self.services.tasks.board, self.body()
+            self.answer(await patiently(partial(carry_out, board, name, order, body)))
+
+
+ORDER = "(pause|resume|run|cancel)"
+HANDLERS = [
+    (r"/tasks", TasksHandler),
+    (r"/tasks/([^/]+)", TaskHandler),
+    (r"/tasks/([^/]+)/runs", TaskRunsHandler),
+    (r"/tasks/([^/]+)/runs/([0-9]{1,18})", TaskRunHandler),
+    (rf"/tasks/([^/]+)/{ORDER}", TaskOrderHandler),
+]

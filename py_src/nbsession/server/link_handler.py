@@ -1,0 +1,120 @@
+"""Who may ask over the link, and how answers and refusals look there."""
+
+from __future__ import annotations
+
+import json
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Any
+
+from tornado.web import HTTPError, RequestHandler
+
+from nbsession.core.protocol import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
+from nbsession.core.version import __version__
+
+from .refusals import BadRequestError, RefusedError
+
+if TYPE_CHECKING:
+    import logging
+
+    from .records import SessionRecord
+    from .services import SessionServices
+
+MAX_BODY_BYTES = 64 * 1024
+
+KERNEL = r"/kernels/([^/]+)/"
+KERNEL_OR_OWNER = r"/(owner|kernels/[^/]+)/"
+OWNER = r"/(owner)/"
+
+
+class LinkHandler(RequestHandler):
+    """Admits a kernel by its own token, or the server's owner by theirs, and nobody else.
+
+    The first group of its route says who asks; methods get only the others.
+
+    Attributes
+    ----------
+    max_body_bytes
+        Of a request.
+    """
+
+    max_body_bytes = MAX_BODY_BYTES
+    _record: SessionRecord | None = None
+
+    def set_default_headers(self) -> None:
+        """Say in every answer which protocol this is."""
+        self.clear_header("Server")
+        self.set_header("Content-Type", "application/json")
+        self.set_header(PROTOCOL_HEADER, str(PROTOCOL))
+        self.set_header(VERSION_HEADER, __version__)
+
+    def prepare(self) -> None:
+        """Admit who asks."""
+        caller = self.path_args.pop(0)
+        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not self._admits(caller.removeprefix("kernels/"), token):
+            raise HTTPError(403)
+        if self.request.headers.get(PROTOCOL_HEADER) != str(PROTOCOL):
+            raise HTTPError(426)  # the answer's headers say which protocol this is
+        if len(self.request.body) > self.max_body_bytes:
+            reason = f"more than {self.max_body_bytes} bytes"
+            raise HTTPError(400, reason=reason)
+
+    def _admits(self, caller: str, token: str) -> bool:
+        if caller == "owner":
+            return compare_digest(self.services.life.owner_token.encode(), token.encode())
+        self._record = self.services.records.authenticate(caller, token)
+        if self._record is not None:
+            self._record.linked = True
+        return self._record is not None
+
+    @property
+    def services(self) -> SessionServices:
+        """What is asked."""
+        services: SessionServices = self.settings["services"]
+        return services
+
+    @property
+    def record(self) -> SessionRecord:
+        """The record of the kernel that asks; only where no owner may."""
+        if self._record is None:
+            raise HTTPError(404)
+        return self._record
+
+    def answer(self, data: Any) -> None:
+        """Send JSON."""
+        self.finish(json.dumps(data))
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON object that was sent; {} for an empty body.
+
+        Raises
+        ------
+        BadRequestError
+            If it is none.
+        """
+        try:
+            body = json.loads(self.request.body or b"{}")
+        except ValueError as error:
+            message = f"the body is not JSON: {error}"
+            raise BadRequestError(message) from error
+        if not isinstance(body, dict):
+            message = "the body must be a JSON object"
+            raise BadRequestError(message)
+        return body
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Send the refusal as JSON."""
+        error = kwargs.get("exc_info", (None, None))[1]
+        body = error.body if isinstance(error, RefusedError) else {"message": self._reason}
+        self.finish(json.dumps({**body, "status": status_code}))
+
+    def log_exception(self, *exception: Any) -> None:
+        """Log what should not happen, and nothing of what is refused."""
+        if not isinstance(exception[1], HTTPError):
+            self.server_log.error("nbsession: the link failed", exc_info=exception)
+
+    @property
+    def server_log(self) -> logging.Logger:
+        """Where kernels log to."""
+        log: logging.Logger = self.settings["log"]
+        return log

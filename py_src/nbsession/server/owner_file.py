@@ -1,0 +1,74 @@
+"""Tells the server's owner, and nobody else, where its link is and how to get in."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import secrets
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_core.paths import jupyter_runtime_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PREFIX = "nbsession-"
+
+
+def write_owner_file(facts: Mapping[str, Any]) -> Path:
+    """Write a file that only this user can read, and that goes with this process.
+
+    Parameters
+    ----------
+    facts
+        What it tells as JSON, the token included. The process and its machine are added.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    folder = Path(jupyter_runtime_dir())
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _remove_stale(folder)
+    path = folder / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}.json"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump({**facts, "pid": os.getpid(), "host": socket.gethostname()}, file)
+    atexit.register(remove_owner_file, path, os.getpid())
+    return path
+
+
+def remove_owner_file(path: Path, owner: int) -> None:
+    """Remove the file, if this is the process that wrote it and no fork of it."""
+    if os.getpid() == owner:
+        path.unlink(missing_ok=True)
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove what servers of this machine left behind that were killed."""
+    for path in folder.glob(f"{_PREFIX}*.json"):
+        try:
+            facts = json.loads(path.read_text())
+            # A home directory may be shared with other machines, whose processes are not seen here.
+            stale = facts["host"] == socket.gethostname() and not _is_alive(facts["pid"])
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+        if stale:
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":  # where the signal 0 is one that ends the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

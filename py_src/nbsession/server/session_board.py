@@ -1,0 +1,206 @@
+"""The sessions of this server, with what goes on in their kernels."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+
+from .refusals import BadRequestError, NoSuchSessionError, SilentKernelError
+from .task_orders import ORDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from nbsession.core.session_context import SessionContext
+
+    from .lifecycle import Lifecycle
+    from .records import SessionRecords
+
+MAX_ROWS = 500
+"""Of callbacks and of tasks that are kept of one kernel's news."""
+
+
+class Asks(Protocol):
+    """Asks kernels; see `KernelRequests`."""
+
+    async def ask(self, kernel_id: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the content of a kernel's reply."""
+
+
+class SessionJSON(TypedDict):
+    """A session. `started_at` is ISO 8601 in UTC with ``Z``.
+
+    `app_url` is the page's path, without its query. `linked` tells whether nbsession was ever
+    loaded there. `callbacks` are rows as the panel shows them, `tasks` those that the kernel runs
+    itself, both as the kernel last told.
+    """
+
+    kernel_id: str
+    host_kind: str | None
+    app_url: str | None
+    user: dict[str, Any] | None
+    started_at: str
+    linked: bool
+    callbacks: list[dict[str, Any]]
+    tasks: list[dict[str, Any]]
+
+
+class SessionBoard:
+    """What can be asked and ordered of sessions; knows no HTTP.
+
+    Lives on the server's event loop, and is touched by nothing else.
+
+    Parameters
+    ----------
+    lifecycle
+        Tells which sessions there are.
+    records
+        Hold what is known of their visitors.
+    kernels
+        Asks the kernels.
+    """
+
+    def __init__(self, lifecycle: Lifecycle, records: SessionRecords, kernels: Asks) -> None:
+        self._lifecycle = lifecycle
+        self._records = records
+        self._kernels = kernels
+        self._news: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        self._listeners: list[Callable[[str], object]] = []
+        lifecycle.subscribe(self._changed, self._ended)
+
+    def subscribe(self, on_change: Callable[[str], object]) -> None:
+        """Call with the kernel id of every session that begins, ends or has news from now on."""
+        self._listeners.append(on_change)
+
+    def list(self) -> list[SessionJSON]:
+        """Return the sessions that live now, the oldest first."""
+        return [self._describe(session) for session in self._lifecycle.sessions]
+
+    def find(self, kernel_id: str) -> SessionJSON | None:
+        """Return one session as it was last told; None if there is none."""
+        for session in self._lifecycle.sessions:
+            if session.kernel_id == kernel_id:
+                return self._describe(session)
+        return None
+
+    async def show(self, kernel_id: str) -> SessionJSON:
+        """Ask a session's kernel what goes on there; if it is silent, what it told last.
+
+        Raises
+        ------
+        NoSuchSessionError
+            If the kernel has no session.
+        """
+        found = self.find(kernel_id)
+        if found is not None and found["linked"]:  # else there is nobody who would answer
+            with suppress(SilentKernelError, BadRequestError):
+                self._keep(kernel_id, await self._kernels.ask(kernel_id, {"action": "describe"}))
+            found = self.find(kernel_id)  # it may have ended meanwhile
+        if found is None:
+            raise NoSuchSessionError(kernel_id)
+        return found
+
+    async def set_callback(
+        self, kernel_id: str, callback_id: str, wanted: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Start or stop a periodic callback, or give it another period.
+
+        Parameters
+        ----------
+        kernel_id, callback_id
+            Which.
+        wanted
+            ``{"running": bool}`` or ``{"period": ms}``.
+
+        Returns
+        -------
+        dict
+            The kernel's reply.
+
+        Raises
+        ------
+        BadRequestError
+            If `wanted` is anything else, or the kernel refuses it.
+        NoSuchSessionError, NotInKernelError, SilentKernelError
+            If there is nobody to do it.
+        """
+        running, period = wanted.get("running"), wanted.get("period")
+        is_period = isinstance(period, int) and not isinstance(period, bool)
+        if set(wanted) == {"running"} and isinstance(running, bool):
+            change: dict[str, Any] = {"running": running}
+        elif set(wanted) == {"period"} and is_period:
+            change = {"period": period}
+        else:
+            message = 'the body must be {"running": true}, {"running": false} or {"period": 500}'
+            raise BadRequestError(message)
+        return await self._order(
+            kernel_id, {"action": "callback", "id": callback_id, "set": change}
+        )
+
+    async def order_task(self, kernel_id: str, name: str, order: str) -> dict[str, Any]:
+        """Run, pause, resume or cancel a task that a kernel runs itself; raises as the above."""
+        if order not in ORDERS:
+            message = f"no order {order!r} to a task; there are {', '.join(ORDERS)}"
+            raise BadRequestError(message)
+        return await self._order(kernel_id, {"action": "task", "name": name, "order": order})
+
+    async def _order(self, kernel_id: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        if self.find(kernel_id) is None:
+            raise NoSuchSessionError(kernel_id)
+        reply = await self._kernels.ask(kernel_id, content)
+        return {name: value for name, value in reply.items() if name != "status"}
+
+    def note(self, kernel_id: str, news: Mapping[str, Any]) -> None:
+        """Keep what a kernel tells of itself.
+
+        Raises
+        ------
+        BadRequestError
+            If it is not ``{"callbacks": […], "tasks": […]}``, one of which may be missing.
+        """
+        self._keep(kernel_id, news)
+        self._tell(kernel_id)
+
+    def forget_news(self, kernel_id: str) -> None:
+        """Drop what a kernel's process has told that is gone now."""
+        if self._news.pop(kernel_id, None) is not None:
+            self._tell(kernel_id)
+
+    def _keep(self, kernel_id: str, news: Mapping[str, Any]) -> None:
+        told = {part: news[part] for part in ("callbacks", "tasks") if part in news}
+        for rows in told.values():
+            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                message = "callbacks and tasks are lists of objects"
+                raise BadRequestError(message)
+        if self._records.get(kernel_id) is not None:
+            kept = self._news.setdefault(kernel_id, {})
+            kept.update({part: rows[:MAX_ROWS] for part, rows in told.items()})
+
+    def _describe(self, session: SessionContext) -> SessionJSON:
+        kernel_id = str(session.kernel_id)
+        record, request = self._records.get(kernel_id), session.request
+        user = record.info.user if record is not None else None
+        news = self._news.get(kernel_id, {})
+        return {
+            "kernel_id": kernel_id,
+            "host_kind": request.host_kind if request is not None else None,
+            "app_url": record.info.app_url if record is not None else None,
+            "user": {"username": user.username, "display_name": user.display_name}
+            if user is not None
+            else None,
+            "started_at": session.started_at.isoformat().replace("+00:00", "Z"),
+            "linked": record is not None and record.linked,
+            "callbacks": news.get("callbacks", []),
+            "tasks": news.get("tasks", []),
+        }
+
+    def _changed(self, session: SessionContext) -> None:
+        self._tell(str(session.kernel_id))
+
+    def _ended(self, session: SessionContext) -> None:
+        self._news.pop(str(session.kernel_id), None)
+        self._changed(session)
+
+    def _tell(self, kernel_id: str) -> None:
+        for listener in self._listeners:
+            listener(kernel_id)

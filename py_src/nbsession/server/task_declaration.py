@@ -1,0 +1,115 @@
+"""A task as a kernel declares it over the link: looked at before it is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from nbsession.core.policies import MISFIRES, OVERLAPS
+
+from .arguments import flag_of
+from .refusals import BadRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from nbsession.core.task_spec import TaskSpec
+
+MAX_DECLARATION_BYTES = 1024 * 1024
+MAX_NAME_CHARACTERS = 200
+MAX_US = 2**53
+"""285 years; what comes from a kernel may be any number."""
+
+
+def checked_declaration(
+    body: Mapping[str, Any], can_run: Callable[[TaskSpec], bool]
+) -> tuple[Mapping[str, Any], bool]:
+    """Return the spec's JSON, and whether it replaces a task.
+
+    Parameters
+    ----------
+    body
+        ``{"spec": TaskSpec.to_json(), "replace": bool}``, from a kernel: it may be anything.
+    can_run
+        Whether this server has what a task needs.
+
+    Raises
+    ------
+    BadRequestError
+        If it is no task that a kernel may declare, or none that can run here.
+    """
+    replace = flag_of(body, "replace")
+    spec = _read(body.get("spec"))
+    _check(spec)
+    if not can_run(spec):
+        home = spec.home
+        message = (
+            f"the server cannot run task {spec.name!r}: it needs the interpreter "
+            f"{home.python if home else None} and the folder {home.folder if home else None} on "
+            "the server's machine"
+        )
+        raise BadRequestError(message)
+    return body["spec"], replace
+
+
+def _read(data: Any) -> TaskSpec:
+    from nbsession.core.task_spec import TaskSpec
+
+    if not isinstance(data, dict):
+        message = "spec must be the JSON of a task"
+        raise BadRequestError(message)
+    try:
+        return TaskSpec.from_json(data)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        message = f"spec is not the JSON of a task: {error!r}"
+        raise BadRequestError(message) from error
+
+
+def _check(spec: TaskSpec) -> None:
+    from nbsession.core.code_trigger import CodeTrigger
+
+    home, targets = spec.home, [spec.target, *([spec.at_target] if spec.at_target else [])]
+    rules = (
+        (_is_name(spec.name), f"its name is 1 to {MAX_NAME_CHARACTERS} printable characters"),
+        (isinstance(spec.kwargs, dict), "kwargs is an object"),
+        (
+            # A setup script's worker takes its tasks from the script, and from nobody else.
+            home is not None and home.setup is None and all(t.kind == "import" for t in targets),
+            "a kernel declares callables by their import, outside of setup scripts",
+        ),
+        (
+            all(_is_text(t.module) and _is_text(t.qualname) for t in targets),
+            "module and qualname are texts",
+        ),
+        (
+            home is not None and _is_text(home.python) and _is_text(home.folder),
+            "python and folder of the home are paths",
+        ),
+        (
+            isinstance(spec.trigger, CodeTrigger) == (spec.at_target is not None),
+            "at_target is what a code trigger asks, and nothing without one",
+        ),
+        (_are_sound(spec.policies), "policies are those of the documentation, durations in µs"),
+    )
+    for holds, rule in rules:
+        if not holds:
+            message = f"this is no task: {rule}"
+            raise BadRequestError(message)
+
+
+def _is_name(value: object) -> bool:
+    return _is_text(value) and len(value) <= MAX_NAME_CHARACTERS and value.isprintable()
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value != "" and "\0" not in value
+
+
+def _are_sound(policies: Any) -> bool:
+    numbers = (policies.misfire_grace_us, policies.retries, policies.timeout_us or 0)
+    flags = (policies.threaded, policies.process)
+    return (
+        policies.overlap in OVERLAPS
+        and policies.misfire in MISFIRES
+        and all(isinstance(number, int) and 0 <= number < MAX_US for number in numbers)
+        and all(isinstance(flag, bool) for flag in flags)
+    )

@@ -1,0 +1,142 @@
+"""However a server ends: every session's hooks run before the worker does, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+from typing import TYPE_CHECKING
+
+import httpx
+import psutil
+import pytest
+
+from hosts import LEAN, eventually
+from setup_scripts import SEES_SESSIONS, SetupScript, workers
+from visitors import write_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from hosts import Host
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> SetupScript:
+    return SetupScript(tmp_path / "project" / "tasks.py").write(
+        SEES_SESSIONS + "state.schedule_task('idle', note, period='1h', args=['tick'])\nnote('ran')"
+    )
+
+
+@pytest.fixture
+def terminal() -> Iterator[int]:
+    """A terminal for a server's standard input."""
+    ours, theirs = pty.openpty()
+    yield theirs
+    os.close(ours)
+    os.close(theirs)
+
+
+def _end(host: Host, *signals: signal.Signals) -> None:
+    """Send signals, and see the server and all of its processes end."""
+    tree = psutil.Process(host.process.pid).children(recursive=True)
+    for number in signals:
+        host.process.send_signal(number)
+        eventually(lambda number=number: _is_noted(host, number), what="the signal has come")
+    host.process.wait(40)
+    _, alive = psutil.wait_procs(tree, timeout=15)
+    assert not alive
+
+
+def _is_noted(host: Host, number: signal.Signals) -> bool:
+    if host.process.poll() is not None:
+        return True
+    said = ("interrupted", "Shut down this Jupyter server", "stopping", "Stopping", "Handle signal")
+    return number == signal.SIGKILL or any(text in host.log for text in said)
+
+
+def _started(host: Host, script: SetupScript) -> list[str]:
+    kernels = [host.start_kernel(f"lab/tree/{n}.ipynb", path=f"{n}.ipynb") for n in range(3)]
+    eventually(lambda: len(script.of("created")) == 3)
+    return kernels
+
+
+def _assert_all_destroyed(script: SetupScript, kernels: list[str]) -> None:
+    assert sorted(script.of("destroyed")) == sorted([kernel, True] for kernel in kernels)
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [(signal.SIGTERM,), (signal.SIGINT,), (signal.SIGTERM, signal.SIGTERM)],
+    ids=["SIGTERM", "SIGINT", "twice"],
+)
+def test_server(
+    script: SetupScript, start_host: Callable[..., Host], signals: tuple[signal.Signals, ...]
+) -> None:
+    host = start_host("server", LEAN, script.option)
+    kernels = _started(host, script)
+    [worker] = workers(host)
+    _end(host, *signals)
+    _assert_all_destroyed(script, kernels)
+    assert not worker.is_running()
+    assert "nbsession: " not in host.log
+    assert not list(host.runtime.glob("nbsession-*"))
+
+
+def test_server_at_a_terminal(
+    script: SetupScript, start_host: Callable[..., Host], terminal: int
+) -> None:
+    host = start_host("server", LEAN, script.option, stdin=terminal)
+    kernels = _started(host, script)
+    _end(host, signal.SIGINT, signal.SIGINT)
+    _assert_all_destroyed(script, kernels)
+
+
+@pytest.mark.parametrize(
+    ("number", "options"),
+    [(signal.SIGTERM, ("--preheat_kernel=True", "--pool_size=1")), (signal.SIGINT, ())],
+    ids=["preheated, SIGTERM", "SIGINT"],
+)
+def test_voila(
+    script: SetupScript,
+    tmp_path: Path,
+    start_host: Callable[..., Host],
+    number: int,
+    options: tuple[str, ...],
+) -> None:
+    notebook = write_notebook(tmp_path / "v" / "root" / "x.ipynb", "print('hello')")
+    host = start_host("voila", str(notebook), script.option, *options, home=tmp_path / "v")
+    for _ in range(2):
+        httpx.get(host.url, timeout=60).raise_for_status()
+    eventually(lambda: len(script.of("created")) == 2)
+    _end(host, signal.Signals(number))
+    _assert_all_destroyed(script, [kernel for kernel, _ in script.of("created")])
+
+
+def test_a_server_that_is_killed_leaves_nothing(
+    script: SetupScript, start_host: Callable[..., Host]
+) -> None:
+    host = start_host("server", LEAN, script.option)
+    _started(host, script)
+    assert workers(host)
+    _end(host, signal.SIGKILL)
+
+
+def test_hooks_that_hang_do_not_hold_the_server(
+    script: SetupScript, start_host: Callable[..., Host]
+) -> None:
+    script.write(
+        SEES_SESSIONS
+        + "@state.on_session_destroyed\n"
+        + "def hang():\n    note('hangs')\n    import time; time.sleep(1000)\n"
+    )
+    host = start_host("server", LEAN, script.option)
+    host.start_kernel("lab/tree/x.ipynb")
+    eventually(lambda: script.of("created"))
+    _end(host, signal.SIGTERM)
+    assert ["hangs"] in script.notes
+    assert re.search(r"nbsession: .*session.*the server has stopped", host.log)
