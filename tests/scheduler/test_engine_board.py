@@ -53,6 +53,7 @@ async def test_a_task_in_json(board: EngineBoard) -> None:
     task = board.show("report")
     assert board.list() == [task]
     assert task == {
+        "id": task["id"],
         "name": "report",
         "kernel_id": "kernel-1",
         "state": "scheduled",

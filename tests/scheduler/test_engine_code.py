@@ -161,12 +161,27 @@ async def test_a_late_time_of_an_iterator_does_not_wait_for_the_next_alarm(bench
 
 
 @on_bench
-async def test_code_that_always_says_the_past_is_no_hot_loop(bench: Bench) -> None:
-    long_ago = itertools.count(1)
+async def test_times_that_a_callable_says_too_late_run_once(bench: Bench) -> None:
+    now = bench.clock.now
+    times = iter([now + timedelta(minutes=minute) for minute in (-9, -8, -7, 1)])
+    bench.add("code", at=lambda _: next(times, None))
+    await asyncio.sleep(120)
+    assert bench.times == [0, 60]
+    assert bench.states("code") == ["missed", "missed", "succeeded", "succeeded"]
 
-    def at(now: datetime) -> datetime:
-        return now - timedelta(hours=1) + timedelta(milliseconds=next(long_ago))
 
-    bench.add("past", at=at)
+@on_bench
+async def test_a_callable_that_never_leaves_the_past_ends(bench: Bench) -> None:
+    steps = itertools.count(1)
+    long_ago = bench.clock.now - timedelta(days=1)
+    task = bench.add("past", at=lambda _: long_ago + timedelta(microseconds=next(steps)))
     await asyncio.sleep(5)
-    assert 10 <= len(bench.times) <= 60
+    assert task.state == "finished"
+    assert "10,000 times in a row" in (task.last_error or "")
+
+
+@on_bench
+async def test_a_callable_that_says_now_is_no_hot_loop(bench: Bench) -> None:
+    bench.add("now", at=lambda now: now)
+    await asyncio.sleep(5)
+    assert len(bench.times) <= 60

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.callable_reference import find_reference, name_of
 from nbsession.core.errors import LinkError, NoSuchTaskError
 from nbsession.core.target import Home, Target
-from nbsession.scheduler.declaration import Place
+from nbsession.scheduler.declaration import Place, is_name
 from nbsession.scheduler.task import Task
 
 from .link_board import LinkBoard
@@ -57,8 +58,15 @@ class KernelTaskDesk:
         Raises
         ------
         RuntimeError
-            If it can run only in this kernel, and the kernel ends with the visit.
+            If it can run only in this kernel, and the kernel ends with the visit; and in a process
+            that was forked off the session's.
         """
+        if os.getpid() != self._session.pid:
+            message = (
+                "a process forked off a kernel cannot schedule tasks: its parent's loop does not "
+                "run here; schedule in the parent"
+            )
+            raise RuntimeError(message)
         if self._link_board() is not None:
             code = find_reference(function)
             at_code = None if at is None else find_reference(at)
@@ -66,7 +74,7 @@ class KernelTaskDesk:
             if code is not None and folder is not None:
                 at_target = None if at_code is None else _import_target(at_code)
                 return Place(_import_target(code), at_target, Home(sys.executable, folder))
-            self._check_lives_on(function)
+            self._check_lives_on(_reason(function, code, at, at_code))
         context = self._own().context()
         at_target = None if at is None else TaskCode.target(at, context)
         return Place(TaskCode.target(function, context), at_target, None)
@@ -95,6 +103,8 @@ class KernelTaskDesk:
 
     def cancel(self, name: str, *, wait: bool) -> None:
         """Take a task off: this kernel's own, else a global one."""
+        if not is_name(name):
+            raise NoSuchTaskError(name)
         for board in self.boards():
             try:
                 board.cancel(name, wait=wait)
@@ -127,8 +137,10 @@ class KernelTaskDesk:
         if server is None:
             return
         try:
-            server.show(name)
+            known = server.show(name)
         except (NoSuchTaskError, LinkError):  # a server that is gone holds no names
+            return
+        if known["state"] == FINISHED:
             return
         message = (
             f"a global task is named {name!r}, and this one would run in this kernel only: give it "
@@ -136,17 +148,33 @@ class KernelTaskDesk:
         )
         raise ValueError(message)
 
-    def _check_lives_on(self, function: Callable[..., Any]) -> None:
+    def _check_lives_on(self, reason: str) -> None:
         request = self._session.info("server").request
         if under_voila() or (request is not None and request.host_kind == "voila"):
             message = (
-                f"{':'.join(name_of(function))} is defined in the notebook, and on a page of Voilà "
-                "the kernel ends with the visit: put the function (and a callable given as `at`) "
-                "into a module and import it, or schedule it in the server's setup script "
+                f"{reason}, and on a page of Voilà the kernel, which could host the task, ends "
+                "with the visit: put the callback and an `at` that is code into one module, as "
+                "functions, and import them, or schedule the task in the server's setup script "
                 "(--NBSession.setup=tasks.py); for this visit only there is "
                 "state.add_periodic_callback"
             )
             raise RuntimeError(message)
+
+
+def _reason(
+    function: Callable[..., Any], code: CallableReference | None, at: Any, at_code: object
+) -> str:
+    """Say why no worker can import all of a task's code."""
+    if code is not None and at_code is not None:
+        return f"no one folder has both the callback {_label(function)} and the `at` {_label(at)}"
+    what, found = ("callback", function) if code is None else ("`at`", at)
+    is_own = name_of(found)[0] == "__main__"
+    why = "is defined in the notebook" if is_own else "cannot be imported"
+    return f"the {what} {_label(found)} {why}"
+
+
+def _label(code: object) -> str:
+    return ":".join(name_of(code))
 
 
 def _import_target(code: CallableReference) -> Target:

@@ -9,7 +9,7 @@ from nbsession.core.errors import StoreError
 from .alarm import Alarm
 from .attempts import Attempts
 from .ledger import Ledger
-from .occurrences import claim_due, due_after
+from .occurrences import claim_due
 from .questions import Questions
 
 if TYPE_CHECKING:
@@ -180,11 +180,6 @@ class Dispatch:
             run.state, run.reason, run.ended_us = "failed", "cancelled", self._clock.now_us()
             self._finished(task, run)
 
-    def end_if_over(self, task: TaskRecord) -> None:
-        """Let a task go that was cancelled, and has no run before it any more."""
-        if task.ending and task.due_us is None and not task.asks and not task.open_runs:
-            self._room.over(task)
-
     def settle(self, claim: Claim, claimed: Claimed) -> None:
         """Go on with what became of a claim."""
         task, run = claim.task, claimed.run
@@ -206,9 +201,9 @@ class Dispatch:
             self.begin(task, run)
         if task.ending:
             if run is not None and run.state == "skipped":
-                self.ledger.write(self._give_another, task, claim.run_due_us)
+                self.ledger.write(self._room.give_another, task, claim.run_due_us)
             else:
-                self.end_if_over(task)
+                self._room.end_if_over(task)
 
     def _claim(self, tasks: list[TaskRecord], now_us: int) -> bool:
         claims = []
@@ -229,12 +224,6 @@ class Dispatch:
             self.settle(claim, result)
         return True
 
-    def _give_another(self, task: TaskRecord, after_us: int) -> None:
-        due_us, asks = due_after(task.spec, after_us)
-        self._store.pause(task, paused=False, due_us=due_us, asks=asks)
-        self.plan(task, after_us)
-        self.end_if_over(task)
-
     def _finished(self, task: TaskRecord, run: Run) -> None:
         if not self._ended and not self._working:
             self._loop.call_soon(self.flush)
@@ -247,10 +236,14 @@ class Dispatch:
             if task.id in self._queued:
                 self.ledger.write(self._begin_queued, task)
             if task.ending:
-                self.end_if_over(task)
+                self._room.end_if_over(task)
 
     def _begin_queued(self, task: TaskRecord) -> None:
         run = self._store.start_queued(task, self._clock.now_us())
         if run is not None:
-            del self._queued[task.id]
+            self._queued.pop(task.id, None)
             self.begin(task, run)
+        elif task.id in self._queued:
+            row = self._store.run(self._queued[task.id][1].id)
+            if row is None or row.state != "queued":  # another engine took this one for dead
+                del self._queued[task.id]

@@ -97,15 +97,17 @@ class Engine:
         self._room.upkeep.hear_others()
         return self._room.book.find(name)
 
-    def get(self, name: str) -> TaskRecord:
-        """Return the task that holds a name.
+    def get(self, name: str, task_id: int | None = None) -> TaskRecord:
+        """Return the task that holds a name; by an id also one without it, or gone not long ago.
 
         Raises
         ------
         NoSuchTaskError
-            If none does.
+            If there is none.
         """
         task = self.find(name)
+        if task_id is not None:
+            task = self._room.book.recall(task_id)
         if task is None:
             raise NoSuchTaskError(name)
         return task
@@ -114,10 +116,11 @@ class Engine:
         """Return the newest run of a task that is open here."""
         return max(self._room.dispatch.attempts.of(task), key=lambda run: run.id, default=None)
 
-    def history(self, name: str, limit: int) -> list[Run]:
-        """Return copies of a task's newest runs, the newest first."""
+    def history(self, name: str, limit: int, task_id: int | None = None) -> list[Run]:
+        """Return copies of a task's newest runs, the newest first; see `get`."""
         self._room.dispatch.flush()
-        return [copy_with(run) for run in self._store.history(self.get(name), limit)]
+        task = self.get(name, task_id)
+        return [copy_with(run) for run in self._store.history(task, limit)]
 
     def run(self, run_id: int) -> Run | None:
         """Return a copy of a run."""
@@ -128,6 +131,10 @@ class Engine:
     def finished(self, run_id: int) -> asyncio.Future[Run | None]:
         """Return what becomes a copy of a run once it is final; None if it is unknown."""
         return self._room.waiters.wait(run_id)
+
+    def wait_no_more(self, run_id: int, finished: asyncio.Future[Run | None]) -> None:
+        """Forget a future of `finished` for which nobody waits any more."""
+        self._room.waiters.forget(run_id, finished)
 
     def subscribe(self, on_changes: Callable[[Changes], object]) -> Callable[[], None]:
         """Call with what has changed, once per turn of the loop.
@@ -181,7 +188,7 @@ class Engine:
             self._store.end(task)
             self._room.book.free_name(task)
             self._room.news.task(name)
-            self._room.dispatch.end_if_over(task)
+            self._room.end_if_over(task)
         else:
             self._store.remove(task)
             self._room.gone(task)

@@ -54,13 +54,14 @@ class EngineBoard:
         """Return every task that holds its name, in the order of names."""
         return self._call(lambda: [self.to_json(task) for task in self._engine.tasks()])
 
-    def show(self, name: str) -> TaskJSON:
+    def show(self, name: str, task_id: int | None = None) -> TaskJSON:
         """Return one task."""
-        return self._call(lambda: self.to_json(self._engine.get(name)))
+        return self._call(lambda: self.to_json(self._engine.get(name, task_id)))
 
-    def history(self, name: str, limit: int) -> _Rows:
+    def history(self, name: str, limit: int, task_id: int | None = None) -> _Rows:
         """Return runs as `Run.to_json` gives them, the newest first."""
-        return self._call(lambda: [run.to_json() for run in self._engine.history(name, limit)])
+        runs = self._call(lambda: self._engine.history(name, limit, task_id))
+        return [run.to_json() for run in runs]
 
     def run(self, run_id: int) -> dict[str, Any] | None:
         """Return a run by its id."""
@@ -102,7 +103,11 @@ class EngineBoard:
 
         On the loop only, which it leaves free.
         """
-        await asyncio.wait([self._engine.finished(run_id)], timeout=seconds)
+        finished = self._engine.finished(run_id)
+        try:
+            await asyncio.wait([finished], timeout=seconds)
+        finally:
+            self._engine.wait_no_more(run_id, finished)
         run = self._engine.run(run_id)
         return None if run is None else run.to_json()
 
@@ -124,6 +129,7 @@ class EngineBoard:
         spec = task.spec
         run = self._engine.open_run(task)
         return {
+            "id": task.id,
             "name": spec.name,
             "kernel_id": self._kernel_id,
             "state": task.state,

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
 _ANSWERS_AT_A_STRETCH = 100
 
+_LATE_ANSWERS = 10_000
+"""Who only ever says times that are over is asked no further."""
+
 _BREATH_SECONDS = 0.1
-"""Code that always says a time that has come is asked ten times a second, not without a pause."""
+"""Code that always says "now" is asked ten times a second, not without a pause."""
 
 
 class Answer:
@@ -36,7 +39,7 @@ class Answer:
     due_us
         The next occurrence, an instant that may have come by now; None if there is none any more.
     late_us
-        Those before it that an iterator gave too late, in order; the newest ones.
+        Those before it that were said too late, in order; the newest ones.
     error
         Why the code ended the task, if it did so by an exception.
     """
@@ -123,6 +126,7 @@ class Questions:
     async def _next(self, task: TaskRecord, after_us: int | None, late: deque[int]) -> int | None:
         trigger = task.spec.trigger
         is_iterator = isinstance(trigger, CodeTrigger) and trigger.kind == "iterator"
+        is_first = after_us is None
         for count in itertools.count(1):
             now_us = self._clock.now_us()
             asked_us = now_us if after_us is None else max(now_us, after_us)
@@ -134,12 +138,17 @@ class Questions:
                     f"`at` said {to_iso(due_us)}, which is not after {to_iso(after_us)}, the time "
                     "before it: it has to say later and later times, and None at the end"
                 )
-            if not is_iterator and after_us is not None and due_us <= now_us:
-                await asyncio.sleep(_BREATH_SECONDS)
-            if not is_iterator or due_us >= now_us - SECOND_US:
+            if due_us >= now_us - SECOND_US:
+                if due_us <= now_us and not is_iterator and not is_first:
+                    await asyncio.sleep(_BREATH_SECONDS)
                 return due_us
             late.append(due_us)
             after_us = due_us
+            if count == _LATE_ANSWERS and not is_iterator:
+                raise ValueError(
+                    f"`at` said a time that was over {count:,} times in a row, the last time "
+                    f"{to_iso(due_us)}: it has to come to times that are not"
+                )
             if count % _ANSWERS_AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
         return None

@@ -41,6 +41,14 @@ class RunWaiters:
             future.set_result(None if run is None else copy_with(run))
         return future
 
+    def forget(self, run_id: int, future: asyncio.Future[Run | None]) -> None:
+        """Let one wait no more."""
+        futures = self._futures.get(run_id, [])
+        if future in futures:
+            futures.remove(future)
+        if not futures:
+            self._futures.pop(run_id, None)
+
     def ended(self, run: Run) -> None:
         """Tell who waits for a run that is final now."""
         if self._futures:

@@ -216,15 +216,10 @@ class MemoryStore:
     def _add(
         self, task: TaskRecord, state: RunState, due_us: int | None, ended_us: int | None
     ) -> Run:
-        self._last_run_id += 1
-        run = Run(
-            id=self._last_run_id,
-            task=task.spec.name,
-            state=state,
-            due_us=due_us,
-            ended_us=ended_us,
-        )
-        self._runs[run.id] = run
+        run_id = self._last_run_id = self._last_run_id + 1
+        name = task.spec.name
+        run = Run(id=run_id, task=name, state=state, due_us=due_us, ended_us=ended_us)
+        self._runs[run_id] = run
         rows = self._rows.get(task.id)
         if rows is None:
             self._rows[task.id] = [run]

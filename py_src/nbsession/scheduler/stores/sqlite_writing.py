@@ -38,12 +38,13 @@ class Writing:
         If the database has failed.
     """
 
-    __slots__ = ("_connection", "_last_id", "_path", "_then", "execute", "revision")
+    __slots__ = ("_changes", "_connection", "_last_id", "_path", "_then", "execute", "revision")
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
         self._last_id = 0
+        self._changes = 0
         self._then: list[Callable[[], object]] = []
         self.execute: Callable[..., sqlite3.Cursor] = connection.execute
 
@@ -56,6 +57,7 @@ class Writing:
             raise store_error(error, self._path) from error
         self.revision: int = last_id + 1
         self._last_id = self.revision
+        self._changes = self._connection.total_changes
         return self
 
     def __exit__(
@@ -66,7 +68,9 @@ class Writing:
     ) -> None:
         if error is None:
             try:
-                self.execute("UPDATE serial SET value = ?", (self._last_id,))
+                # Nothing written is no news for others, who look when the file has changed.
+                if self._connection.total_changes != self._changes:
+                    self.execute("UPDATE serial SET value = ?", (self._last_id,))
                 self.execute("COMMIT")
             except sqlite3.Error as failure:
                 self._take_back()
