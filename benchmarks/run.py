@@ -5,6 +5,7 @@ from __future__ import annotations
 import bundle
 import busy
 import busy_cost
+import engine
 import first_headers
 import kernel_start
 import load
@@ -25,5 +26,6 @@ if __name__ == "__main__":
         busy.measure,
         busy_cost.measure,
         periodic.measure,
+        engine.measure,
         bundle.measure,
     )
