@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip
 INSTALLED := $(VENV)/.installed
 LABEXTENSION := $(VENV)/share/jupyter/labextensions/nbsession
 MANIFESTS := pyproject.toml package.json package-lock.json
-SOURCES := $(shell find js_src jupyter-config -type f) install.json rspack.lab.cjs
+SOURCES := $(shell find js_src jupyter-config schema -type f) install.json rspack.lab.cjs
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format types imports test-js test-py test-wheel test-matrix \

@@ -24,7 +24,7 @@ test('asks below the base URL, with the token', async () => {
 });
 
 test.each<[(api: NBSessionApi) => Promise<unknown>, string, string, unknown]>([
-  [(api) => api.listRuns('a', 50), 'GET', 'tasks/a/runs?limit=50', null],
+  [(api) => api.listRuns('a', 50), 'GET', 'tasks/a/runs?limit=50&text=false', null],
   [(api) => api.showRun('a/b?', 7), 'GET', 'tasks/a%2Fb%3F/runs/7', null],
   [(api) => api.orderTask('ä', 'run'), 'POST', 'tasks/%C3%A4/run', {}],
   [(api) => api.orderTask('a', 'cancel', { wait: true }), 'POST', 'tasks/a/cancel', { wait: true }],

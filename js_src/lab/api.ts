@@ -27,9 +27,9 @@ export class NBSessionApi implements SidebarApi {
     return this.get(path('tasks', name));
   }
 
-  /** `limit` runs at the most, the newest first. */
+  /** `limit` runs at the most, the newest first, without their texts. */
   listRuns(name: string, limit: number): Promise<RunListing> {
-    return this.get(`${path('tasks', name, 'runs')}?limit=${limit}`);
+    return this.get(`${path('tasks', name, 'runs')}?limit=${limit}&text=false`);
   }
 
   showRun(name: string, id: number): Promise<Run> {

@@ -102,7 +102,7 @@ export interface Task {
 /** A periodic callback of a session. */
 export interface SessionCallback extends CallbackRow {
   readonly errors?: number;
-  /** In seconds. */
+  /** In milliseconds. */
   readonly last_duration?: number | null;
 }
 

@@ -181,7 +181,7 @@ export class Fixtures {
         busy: true,
         started_at: this.at(-HOUR),
         callbacks: [
-          aCallback('c1', { name: 'update_plot', counter: 12_345, last_duration: 0.012 }),
+          aCallback('c1', { name: 'update_plot', counter: 12_345, last_duration: 12 }),
           aCallback('c2', {
             name: 'poll_very_slow_sensor_of_the_greenhouse',
             period: 60_000,

@@ -19,6 +19,7 @@ import pytest
 from nbsession.core.callable_reference import (
     find_reference,
     is_async,
+    is_generator,
     is_same,
     load_callable,
     name_of,
@@ -111,6 +112,64 @@ def test_modules_that_are_not_found_by_their_name(folder: Path) -> None:
         assert find_reference(module.go) is None
 
 
+def test_what_was_imported_before_a_reload(folder: Path) -> None:
+    loose = importlib.import_module("loose")
+    go, wait = loose.go, loose.wait
+    importlib.reload(loose)
+    assert loose.go is not go
+    assert find_reference(go) == ("loose", "go", str(folder))
+    rewritten = "import functools\n\n" + PACKAGE["loose.py"].replace("async def wait", "def wait2")
+    (folder / "loose.py").write_text(rewritten)
+    importlib.invalidate_caches()
+    importlib.reload(loose)
+    assert loose.go.__code__.co_firstlineno > go.__code__.co_firstlineno
+    assert find_reference(go) == ("loose", "go", str(folder))
+    loose.wait = loose.wait2
+    assert find_reference(wait) is None  # the name is another's now
+
+
+NAMESAKES = """
+import functools
+
+def twice(function):
+    @functools.wraps(function)
+    def again():
+        function(), function()
+    return again
+
+@twice
+def decorated(): pass
+
+@functools.singledispatch
+def show(value): pass
+@show.register
+def _(value: int): pass
+@show.register
+def _(value: str): pass
+
+@twice
+def made(): pass
+@twice
+def other(): pass
+other.__name__ = other.__qualname__ = "made"
+"""
+
+
+def test_namesakes_are_not_taken_for_each_other(folder: Path) -> None:
+    (folder / "loose.py").write_text(NAMESAKES)
+    loose = importlib.import_module("loose")
+    last = loose._
+    decorated = loose.decorated
+    assert find_reference(decorated) is not None
+    assert find_reference(decorated.__wrapped__) is None
+    assert find_reference(last) is not None
+    assert find_reference(loose.show.dispatch(int)) is None
+    assert find_reference(loose.other) is None
+    importlib.reload(loose)
+    assert find_reference(last) is not None
+    assert find_reference(decorated) is not None
+
+
 def test_folders_of_what_is_installed() -> None:
     library = os.path.dirname(os.__file__)  # noqa: PTH120 - as a plain string
     for function in (json.dumps, print, gc.collect, os.path.join):
@@ -162,6 +221,23 @@ def test_async_callables(folder: Path) -> None:
     assert is_async(functools.partial(wait, 1))
     assert is_async(Waiter())
     assert not is_async(print)
+
+
+def test_generators() -> None:
+    def numbers():
+        yield 1
+
+    async def later():
+        yield 1
+
+    class Numbers:
+        def __call__(self):
+            yield 1
+
+    for callback in (numbers, later, Numbers(), functools.partial(numbers), Numbers().__call__):
+        assert is_generator(callback)
+    for callback in (Numbers, print, lambda: None, functools.partial(print)):
+        assert not is_generator(callback)
 
 
 def test_unwrapped_and_named() -> None:

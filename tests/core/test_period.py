@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from fractions import Fraction
 
@@ -68,15 +69,26 @@ def test_timedeltas() -> None:
             parse_period(wrong)
 
 
-@pytest.mark.parametrize("number", [5, 0.5, 0, -1, True, float("nan")])
+@pytest.mark.parametrize("number", [5, 0.5, 0, -1, 1e-9, 1e300, float("nan")])
 def test_a_bare_number_has_no_unit(number: float) -> None:
     with pytest.raises(TypeError, match="has no unit"):
         parse_period(number)
 
 
-@pytest.mark.parametrize("thing", [None, b"1s", ["1s"], object(), Fraction(1, 2)])
-def test_other_types(thing: object) -> None:
-    with pytest.raises(TypeError, match="or use a timedelta"):
+@pytest.mark.parametrize("number", [5, 0.5, 0, -1, 1e-9, 1e300])
+def test_what_is_taught_is_right(number: float) -> None:
+    with pytest.raises(TypeError) as refused:
+        parse_period(number)
+    taught = re.findall(r"'(\w[^']*)'", str(refused.value))
+    assert taught
+    for text in taught:
+        assert parse_period(text) > 0
+
+
+@pytest.mark.parametrize("thing", [None, True, b"1s", ["1s"], object(), Fraction(1, 2)])
+@pytest.mark.parametrize("kind", [TypeError, ValueError])
+def test_other_types(thing: object, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match=f"is a {type(thing).__name__}.*or use a timedelta"):
         parse_period(thing)
 
 

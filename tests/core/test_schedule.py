@@ -120,7 +120,18 @@ def test_what_cannot_be(schedule: dict[str, object], right: str) -> None:
     [
         ({"period": 5}, "write '5s'"),
         ({"period": 0}, "has no unit"),
-        ({"period": True}, "has no unit"),
+        ({"period": 1.5}, "write '1.5s'"),
+    ],
+)
+def test_a_period_without_a_unit(schedule: dict[str, object], right: str) -> None:
+    with pytest.raises(TypeError, match=right):
+        make(**schedule)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "right"),
+    [
+        ({"period": True}, "or use a timedelta"),
         ({"period": ["1h"]}, "or use a timedelta"),
         ({"at": "10:00"}, "cron='0 10"),
         ({"at": time(10)}, "cron='0 10"),
@@ -140,5 +151,6 @@ def test_what_cannot_be(schedule: dict[str, object], right: str) -> None:
     ],
 )
 def test_what_is_of_a_wrong_type(schedule: dict[str, object], right: str) -> None:
-    with pytest.raises(TypeError, match=right):
-        make(**schedule)
+    for kind in (TypeError, ValueError):
+        with pytest.raises(kind, match=right):
+            make(**schedule)

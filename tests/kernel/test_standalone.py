@@ -135,3 +135,35 @@ def test_plain_process_with_one_loop_after_the_other() -> None:
         timeout=60,
     )
     assert run.stdout == "MainThread\nTrue\n[5, 5, 5]\n"
+
+
+UNLOADED = """
+import threading, time
+import nbsession
+from nbsession import state as first
+
+ran = threading.Semaphore(0)
+first.schedule_task('work', ran.release, period='10ms')
+first.add_periodic_callback(ran.release, 10)
+for _ in range(6):
+    assert ran.acquire(timeout=20)
+nbsession.unload()
+nbsession.unload()
+while ran.acquire(timeout=0.2):
+    pass
+from nbsession import state as second
+print(second is first, list(first.tasks), list(second.tasks))
+second.schedule_task('again', ran.release, period='10ms')
+print(ran.acquire(timeout=20), list(second.tasks), list(first.tasks))
+"""
+
+
+def test_plain_process_that_unloads() -> None:
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", UNLOADED],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert (run.stdout, run.stderr) == ("False [] []\nTrue ['again'] []\n", "")

@@ -352,10 +352,54 @@ print(json.dumps([found, len(state.tasks)]))
         "ValueError",
         "ValueError",
         "ValueError",
-        "TypeError",
+        "ScheduleError",
     ]
     assert found[6:] == ["no task named 'x'; `"] * 2
     assert count == 0
+
+
+def test_a_handle_stays_that_of_its_task(cells: BlockingKernelClient) -> None:
+    code = """
+task = state.schedule_task('work', lambda: None, period='20ms')
+while len(state.tasks['work'].history()) < 3: await asyncio.sleep(0.01)
+state.cancel_task('work')
+found = [task.run_count >= 3, task.last_run is not None, task.state, len(task.history()) >= 3]
+other = state.schedule_task('work', lambda: None, period='1h')
+found += [task.state, other.state]
+try:
+    task.cancel()
+except KeyError as error:
+    found.append('another one has its name' in str(error))
+soon = dt.datetime.now() + dt.timedelta(milliseconds=200)
+last = state.schedule_task('last', lambda: None, at=soon)
+state.cancel_task('last', wait=True)
+found += [last.state, last.next_run is not None]
+while last.state != 'cancelled': await asyncio.sleep(0.01)
+print(json.dumps([*found, last.run_count, last.history()[0].state, list(state.tasks)]))
+"""
+    assert seen(cells, code) == [
+        *(True, True, "cancelled", True),
+        *("cancelled", "scheduled", True),
+        *("scheduled", True, 1, "succeeded", ["work"]),
+    ]
+
+
+def test_a_handle_of_a_task_that_waited_for_the_loop(cells: BlockingKernelClient) -> None:
+    code = """
+made = []
+def work():
+    made.append(state.schedule_task('late', print, cron='0 0 1 1 *'))
+    made.append(made[0].state)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+while not made[0].next_run: await asyncio.sleep(0.01)
+made[0].pause()
+state.cancel_task('late')
+state.schedule_task('late', print, cron='0 0 1 1 *')
+print(json.dumps([made[1], made[0].state, list(state.tasks)]))
+"""
+    assert seen(cells, code) == ["scheduled", "cancelled", ["late"]]
 
 
 def test_the_table_in_a_notebook(cells: BlockingKernelClient) -> None:

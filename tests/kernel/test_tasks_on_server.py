@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -173,13 +175,78 @@ print(json.dumps([kinds, 'every 1h' in repr(kept), 'every 2h' in repr(replaced),
 
 def test_names_of_any_kind(page: Page) -> None:
     code = """
-names = ['a/b', '100 %', 'ü?#&', '..']
+names = ['a/b', '100 %', 'ü?#&', '...']
 for name in names:
     state.schedule_task(name, chores.work, period='1h')
     state.tasks[name].pause()
 print(json.dumps([sorted(state.tasks) == sorted(names), *{t.state for t in state.tasks.values()}]))
 """
     assert page.see(code) == [True, "paused"]
+
+
+def test_names_that_no_task_has(page: Page) -> None:
+    code = """
+state.schedule_task('own', lambda: None, period='1h')
+found = []
+for name in ('', 5, None, [], '\\ud800', ' a', 'x' * 100_000):
+    found.append(name in state.tasks)
+    for look in (state.cancel_task, state.tasks.__getitem__):
+        try:
+            look(name)
+        except KeyError:
+            found.append('KeyError')
+print(json.dumps(found))
+"""
+    assert page.see(code) == [False, "KeyError", "KeyError"] * 7
+
+
+def test_a_finished_global_task_gives_its_name_away(page: Page) -> None:
+    code = """
+warnings.simplefilter('error')
+once = state.schedule_task('once', chores.work)
+while once.state != 'finished': await asyncio.sleep(0.01)
+own = state.schedule_task('once', lambda: None, period='1h')
+print(json.dumps([own.state, 'every 1h' in repr(state.tasks['once']), once.state]))
+for _ in range(2): state.cancel_task('once')
+print(json.dumps(list(state.tasks)))
+"""
+    printed = run_cell(page.client, code).splitlines()
+    assert [json.loads(line) for line in printed] == [["scheduled", True, "finished"], []]
+
+
+def test_a_handle_of_a_global_task_stays_its_own(page: Page) -> None:
+    code = """
+task = state.schedule_task('g', chores.work, cron='0 0 1 1 *')
+await task.run_now()
+state.cancel_task('g')
+found = [task.run_count, task.last_run is not None, task.state, task.history()[0].state]
+other = state.schedule_task('g', chores.wait, cron='0 0 1 1 *')
+for order in (task.cancel, task.pause, task.run_now):
+    try:
+        order()
+    except KeyError as error:
+        found.append(str(error).split(',')[0])
+print(json.dumps([*found, task.state, other.state, list(state.tasks)]))
+"""
+    assert page.see(code) == [
+        *(1, True, "cancelled", "succeeded"),
+        *["this task 'g' is cancelled"] * 3,
+        *("cancelled", "scheduled", ["g"]),
+    ]
+
+
+def test_a_function_from_before_a_reload_is_the_same_task(page: Page) -> None:
+    code = """
+import importlib
+warnings.simplefilter('error')
+work = chores.work
+state.schedule_task('work', work, period='1h')
+importlib.reload(chores)
+again = state.schedule_task('work', work, period='1h')
+rows = [(t['name'], t['home'] is None) for b in state._task_desk().boards() for t in b.list()]
+print(json.dumps([work is chores.work, rows]))
+"""
+    assert page.see(code) == [False, [["work", False]]]
 
 
 def test_two_kernels(page: Page, server: Host) -> None:
@@ -303,11 +370,18 @@ def test_a_page_of_voila_has_no_tasks_of_its_own(
     (host.root / "chores.py").write_text(MODULE)
     cells = [
         "%load_ext nbsession",
-        """try:
-    state.schedule_task('x', lambda: None)
-except RuntimeError as error:
-    print('refused:', error)""",
-        "import chores\nprint(state.schedule_task('y', chores.work, period='1h'))",
+        """import chores, functools
+for callback, at in (
+    (lambda: None, None),
+    (functools.partial(chores.office.open, 1), None),
+    (chores.work, iter([])),
+    (chores.work, lambda now: None),
+):
+    try:
+        state.schedule_task('x', callback, at=at)
+    except RuntimeError as error:
+        print('refused:', error)""",
+        "print(state.schedule_task('y', chores.work, period='1h'))",
     ]
     notebook = {
         "nbformat": 4,
@@ -320,6 +394,11 @@ except RuntimeError as error:
         ],
     }
     (host.root / "app.ipynb").write_text(json.dumps(notebook))
-    text = host.http.get("voila/render/app.ipynb").text
-    assert "refused: __main__:&lt;lambda&gt; is defined in the notebook" in text
-    assert "&lt;Task &#39;y&#39;: every 1h" in text or "&lt;Task 'y': every 1h" in text
+    text = html.unescape(host.http.get("voila/render/app.ipynb").text)
+    assert re.findall("refused: (.*), and on a page of Voilà", text) == [
+        "the callback __main__:<lambda> is defined in the notebook",
+        "the callback chores:Office.open cannot be imported",
+        "the `at` builtins:list_iterator cannot be imported",
+        "the `at` __main__:<lambda> is defined in the notebook",
+    ]
+    assert "<Task 'y': every 1h" in text

@@ -15,7 +15,7 @@ from nbsession.core.task_spec import TaskSpec
 from nbsession.scheduler.declaration import Place, declare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 NOW_US = 1_795_000_000_000_000
 
@@ -53,6 +53,19 @@ def on_server(function: Callable[..., Any], at: Any) -> Place:
 def in_kernel(function: Callable[..., Any], at: Any) -> Place:
     at_target = None if at is None else Target("local", "__main__", "when", at)
     return Place(Target("local", "__main__", "work", function), at_target, None)
+
+
+def in_setup_script(function: Callable[..., Any], _at: Any) -> Place:
+    target = Target("setup", "tasks", function.__qualname__, function)
+    return Place(target, None, Home("python", "folder", "folder/tasks.py"))
+
+
+def numbers() -> Iterator[int]:
+    yield 1
+
+
+async def later() -> AsyncIterator[int]:
+    yield 1
 
 
 def made(
@@ -110,7 +123,7 @@ def test_code_that_says_when_has_a_target() -> None:
     assert spec.at_target.callable is times
 
 
-@pytest.mark.parametrize("name", ["", " a", "a\n", "a\x00b", "x" * 201])
+@pytest.mark.parametrize("name", ["", " a", "a\n", "a\x00b", "x" * 201, ".", ".."])
 def test_bad_names(name: str) -> None:
     with pytest.raises(ValueError, match="200 printable characters"):
         made(name)
@@ -127,6 +140,8 @@ def test_good_names(name: str) -> None:
         ({"name": 5}, "name is text"),
         ({"callback": None}, "must be callable, got NoneType"),
         ({"callback": "chores:work"}, "must be callable, got str"),
+        ({"callback": numbers}, "test_declaration:numbers runs nothing, as it is a generator"),
+        ({"callback": functools.partial(later)}, "test_declaration:later runs nothing"),
         ({"period": 5}, "has no unit"),
         ({"at": "10:00"}, "at='10:00' is a str"),
         ({"args": "abc"}, "args is a tuple or list"),
@@ -163,7 +178,14 @@ def test_wrong_types(wanted: dict[str, Any], message: str) -> None:
         ({"timeout": 0, "process": True}, "more than 0 seconds"),
         ({"timeout": math.nan, "process": True}, "more than 0 seconds"),
         ({"timeout": timedelta(seconds=-1), "process": True}, "more than 0 seconds"),
-        ({"retries": -1}, "0 or more"),
+        ({"retries": -1}, "retries is 0 or more"),
+        ({"retries": 10**30}, "retries is 0 or more and at most 1,000,000"),
+        ({"retries": 10**5000}, "retries is .*thousands of digits"),
+        ({"timeout": 1e300, "process": True}, "timeout is more than 0 seconds and at most 200"),
+        ({"timeout": 10**400, "process": True}, "timeout is more than 0 seconds and at most 200"),
+        ({"timeout": 10**5000, "process": True}, "timeout is .*thousands of digits"),
+        ({"misfire_grace": 1e300}, "misfire_grace is 0 or more seconds and at most 200 years"),
+        ({"misfire_grace": timedelta.max}, "misfire_grace is 0 or more seconds"),
     ],
 )
 def test_values_that_are_not_understood(wanted: dict[str, Any], message: str) -> None:
@@ -199,4 +221,6 @@ def test_arguments_of_a_global_task_are_json(value: Any) -> None:
         made(args=(value,))
     with pytest.raises(TypeError, match=r"kwargs\['a'\]\S* of a global task is no JSON value"):
         made(callback=functools.partial(work, a=value))
+    with pytest.raises(TypeError, match=r"args\[0\]\S* of a global task is no JSON value"):
+        made(place=in_setup_script, args=(value,))
     assert made(place=in_kernel, args=(value,)).args == (value,) or value is DEEP

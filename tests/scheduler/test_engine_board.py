@@ -15,6 +15,7 @@ from nbsession.core.errors import NoSuchTaskError, StoreBusyError
 from nbsession.scheduler.engine import Engine
 from nbsession.scheduler.engine_board import EngineBoard
 from nbsession.scheduler.stores.memory import MemoryStore
+from nbsession.scheduler.task_book import REMEMBERED
 from scheduling import a_spec, setup_spec
 
 if TYPE_CHECKING:
@@ -120,6 +121,34 @@ async def test_errors_reach_the_thread_that_asked(board: EngineBoard) -> None:
             await asyncio.to_thread(order, "nothing")
         with pytest.raises(NoSuchTaskError, match="'nothing'"):
             order("nothing")
+
+
+@on_board
+async def test_a_task_is_told_of_by_its_id(board: EngineBoard) -> None:
+    first = board.schedule(a_spec(period="1h").to_json(), replace=False)["task"]
+    run = board.run_now("report")
+    await board.until_final(run["id"], 10)
+    known = board.show("report")
+    board.cancel("report", wait=False)
+    second = board.schedule(a_spec(period="2h").to_json(), replace=False)["task"]
+    assert board.show("report")["id"] == second["id"] != first["id"]
+    gone = board.show("report", first["id"])
+    assert known["run_count"] > 0
+    assert gone == {**known, "state": "cancelled", "next_run": None}
+    assert run["id"] in [row["id"] for row in board.history("report", 99, first["id"])]
+    with pytest.raises(NoSuchTaskError):
+        board.show("report", 999)
+
+
+@on_board
+async def test_only_so_many_are_remembered(board: EngineBoard) -> None:
+    ids = []
+    for _ in range(REMEMBERED + 1):
+        ids.append(board.schedule(a_spec(period="1h").to_json(), replace=False)["task"]["id"])
+        board.cancel("report", wait=False)
+    with pytest.raises(NoSuchTaskError):
+        board.show("report", ids[0])
+    assert board.show("report", ids[1])["state"] == "cancelled"
 
 
 @on_board

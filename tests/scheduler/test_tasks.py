@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hosts import eventually
 from nbsession.core.clock import SystemClock
 from nbsession.core.errors import NoSuchTaskError
 from nbsession.core.run import Run
@@ -23,6 +24,7 @@ from nbsession.scheduler.engine_board import EngineBoard
 from nbsession.scheduler.executors.inline import InlineExecutor
 from nbsession.scheduler.schedule_text import schedule_text
 from nbsession.scheduler.stores.memory import MemoryStore
+from nbsession.scheduler.task_book import REMEMBERED
 from nbsession.scheduler.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -140,13 +142,69 @@ def test_a_cancelled_task_knows_it(desk: Desk) -> None:
     task.cancel()
     assert (task.state, task.next_run, task.run_count) == ("cancelled", None, 1)
     assert "cancelled" in repr(task)
-    for order in (task.cancel, task.pause, task.resume, task.run_now, task.history):
+    assert [run.state for run in task.history()] == ["succeeded"]
+    orders = (task.cancel, task.pause, task.resume, task.run_now)
+    for order in orders:
         with pytest.raises(KeyError, match="no task named 'chores'"):
             order()
-    desk.make("chores", lambda: None)
-    assert task.state == "scheduled"
+    desk.make("chores", fail)
+    assert (task.state, task.run_count, task.error_count) == ("cancelled", 1, 0)
+    assert [run.state for run in task.history()] == ["succeeded"]
+    for order in orders:
+        with pytest.raises(NoSuchTaskError, match="another one has its name"):
+            order()
+    assert desk.tasks["chores"].state == "scheduled"
     desk.tasks["chores"].cancel(wait=True)
     assert "chores" not in desk.tasks
+
+
+def test_what_is_cancelled_elsewhere_is_still_told(desk: Desk) -> None:
+    ran = threading.Event()
+    desk.make("once", ran.set, period=False)
+    task = desk.tasks["once"]
+    assert ran.wait(10)
+    desk.call(lambda: desk.engine.cancel("once"))
+    assert (task.run_count, task.state) == (1, "cancelled")
+    assert task.last_run is not None
+
+
+def test_a_task_that_runs_once_more_says_so(desk: Desk) -> None:
+    now_us = SystemClock().now_us()
+    spec = TaskSpec(
+        "soon", Target("local", "chores", "work", lambda: None), OnceTrigger(now_us + 200_000)
+    )
+    desk.call(lambda: desk.engine.schedule(spec))
+    task = desk.tasks["soon"]
+    task.cancel(wait=True)
+    assert "soon" not in desk.tasks
+    assert task.state == "scheduled"
+    assert task.next_run is not None
+    with pytest.raises(NoSuchTaskError):
+        task.cancel()
+    eventually(lambda: task.state == "cancelled")
+    assert (task.run_count, task.next_run) == (1, None)
+    assert [run.state for run in task.history()] == ["succeeded"]
+
+
+def test_of_what_nobody_remembers_the_last_look_stays(desk: Desk) -> None:
+    desk.make("chores", lambda: None)
+    task = desk.tasks["chores"]
+    task.run_now().result(10)
+    assert task.run_count == 1
+    task.cancel()
+    for _ in range(REMEMBERED):
+        desk.make("chores", lambda: None)
+        desk.tasks["chores"].cancel()
+    assert (task.state, task.run_count, task.history()) == ("cancelled", 1, [])
+
+
+def test_what_is_remembered_keeps_no_code(desk: Desk) -> None:
+    desk.make("chores", lambda: None)
+    task_id = desk.board.show("chores")["id"]
+    desk.tasks["chores"].cancel()
+    spec = desk.call(lambda: desk.engine.get("chores", task_id)).spec
+    assert spec.target == Target("local", "chores", "work")
+    assert (spec.args, spec.kwargs, spec.at_target) == ((), {}, None)
 
 
 def test_a_run_by_hand_is_a_future_for_threads_and_loops(desk: Desk) -> None:

@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import venv
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from nbsession.core.target import Home
@@ -16,15 +18,18 @@ from workers import Workers, is_alive, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 JOBS = """
 import asyncio
 import ctypes
+import multiprocessing
 import os
+import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from nbsession import state
 
 
 def which():
@@ -50,6 +55,26 @@ def mark(path):
     time.sleep(60)
 
 
+def family(path):
+    forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    forked.start()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        Path(f"{path}.part").write_text(f"{os.getpid()} {forked.pid} {other.pid}")
+        Path(f"{path}.part").replace(path)
+
+
+async def note_end(path):
+    Path(path).write_text("begun")
+    try:
+        await asyncio.sleep(60)
+    finally:
+        Path(path).write_text("ended")
+
+
+def base():
+    print(state.base_url)
+
+
 def soon(now):
     return now + timedelta(hours=1)
 
@@ -61,7 +86,7 @@ def never(now):
 
 @pytest.fixture
 def workers(tmp_path: Path) -> Iterator[Workers]:
-    workers = Workers(tmp_path)
+    workers = Workers(tmp_path, base_url="/hub/x/")
     workers.write("jobs.py", JOBS)
     yield workers
     workers.close()
@@ -106,6 +131,11 @@ def test_a_killed_worker_is_started_again(workers, tmp_path):
     wait_for(lambda: not is_alive(child))
     assert workers.end(name)["reason"] == "the worker was ended by SIGKILL"
     assert pid_of(workers) != pid
+
+
+def test_where_the_server_is(workers):
+    for process in (False, True):
+        assert workers.run("jobs:base", process=process)["output"] == "/hub/x/\n"
 
 
 def test_what_cannot_start_fails_clearly(workers, tmp_path):
@@ -171,9 +201,14 @@ def test_the_end_leaves_nothing_behind(tmp_path):
     pid = pid_of(workers)
     workers.begin("jobs:mark", str(path), process=True)
     child = int(wait_for(lambda: path.exists() and path.read_text()))
+    begun = [tmp_path / name for name in ("loop", "thread")]
+    for each in begun:
+        workers.begin("jobs:note_end", str(each), threaded=each.name == "thread")
+        wait_for(each.exists)
     workers.close()
     assert not is_alive(pid)
     assert not is_alive(child)
+    assert [each.read_text() for each in begun] == ["ended", "ended"]
 
 
 SERVER = """
@@ -182,8 +217,8 @@ from pathlib import Path
 sys.path[:0] = {paths!r}
 from workers import Workers
 workers = Workers(Path({folder!r}))
-workers.begin("jobs:block_loop")
-workers.begin("jobs:mark", {pid!r}, process=True)
+for path, process in {pids!r}.items():
+    workers.begin("jobs:family", path, process=process)
 while not workers.pids():
     time.sleep(0.01)
 print(workers.pids()[0], flush=True)
@@ -193,20 +228,23 @@ time.sleep(60)
 
 def test_a_killed_server_leaves_no_orphan(tmp_path):
     (tmp_path / "jobs.py").write_text(JOBS)
-    path = tmp_path / "pid"
+    paths = {str(tmp_path / "shared"): False, str(tmp_path / "own"): True}
     source = SERVER.format(
         paths=[os.path.dirname(__file__) + "/.."],  # noqa: PTH120
         folder=str(tmp_path),
-        pid=str(path),
+        pids=paths,
     )
     with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         worker = int(server.stdout.readline())
-        child = int(wait_for(lambda: path.exists() and path.read_text()))
-        assert is_alive(worker)
+        guard, *_ = [c.pid for c in psutil.Process(worker).children() if c.name() == "sh"]
+        pids = [worker, guard]
+        for path in map(Path, paths):
+            wait_for(path.exists)
+            pids += map(int, path.read_text().split())
+        assert all(map(is_alive, pids))
         server.send_signal(signal.SIGKILL)
-    wait_for(lambda: not is_alive(worker))
-    wait_for(lambda: not is_alive(child))
+    wait_for(lambda: not any(map(is_alive, pids)))
 
 
 def test_an_idle_worker_ends_unless_something_is_to_run_there(workers, monkeypatch):

@@ -16,7 +16,7 @@ from linked_tasks import any_link, declaration, history, wait_for_runs, write_jo
 from nbsession.core.errors import StoreBusyError
 from nbsession.core.target import Home
 from nbsession.core.task_spec import TaskSpec
-from nbsession.server.patience import patiently
+from nbsession.scheduler.patience import patiently
 from nbsession.server.runnable import RunnableHomes
 from nbsession.server.task_database import configured_database
 from setup_scripts import workers

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 JOBS = """
 import asyncio
 import ctypes
+import multiprocessing
 import os
 import resource
 import subprocess
@@ -47,7 +48,15 @@ def give_coroutine():
 class Job:
     @staticmethod
     async def nested():
-        print(threading.current_thread() is threading.main_thread())
+        here()
+
+    @staticmethod
+    def given():
+        return Job.nested()
+
+
+def here():
+    print(threading.current_thread() is threading.main_thread())
 
 
 def where():
@@ -60,6 +69,10 @@ def block():
 
 def release():
     released.set()
+
+
+def hold():
+    released.clear()
 
 
 def boom():
@@ -200,6 +213,30 @@ async def ask_for_run():
     print(run.state, run.output)
 
 
+def cancel_nobody():
+    state.cancel_task("nobody")
+
+
+def terminate():
+    process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    process.start()
+    process.terminate()
+    process.join(30)
+    print(process.exitcode)
+
+
+def fork_on():
+    pids = []
+    while not released.is_set() and len(pids) < 40:
+        pids.append(os.fork())
+        if not pids[-1]:
+            time.sleep(60)
+    assert released.wait(30)
+    for pid in pids:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+
+
 def cancel_myself(path):
     state.cancel_task(state.run.task)
     Path(path).write_text("still here")
@@ -226,6 +263,21 @@ def test_sync_and_async_callables(workers):
 def test_async_runs_on_the_main_thread_and_sync_on_others(workers):
     assert workers.run("jobs:Job.nested")["output"] == "True\n"
     assert workers.run("jobs:where")["output"] == f"False {workers.folder} \n"
+
+
+@pytest.mark.parametrize("process", [False, True])
+@pytest.mark.parametrize("target", ["Job.nested", "Job.given", "here"])
+def test_threaded_is_never_on_the_main_thread(workers, target, process):
+    for _ in range(2):
+        row = workers.run(f"jobs:{target}", threaded=True, process=process)
+        assert row["output"] == "False\n", row
+
+
+def test_a_threaded_async_run_is_cancelled(workers):
+    row = workers.run("jobs:sleep_on", threaded=True, timeout_us=200_000)
+    assert (row["state"], row["reason"], row["output"]) == ("failed", "timeout", "asleep\nwoken\n")
+    assert workers.run("jobs:async_leave", threaded=True)["error"] == "SystemExit: 3"
+    assert workers.run("jobs:leave", threaded=True, process=True)["error"] == "SystemExit: enough"
 
 
 def test_a_callable_that_blocks_costs_others_nothing(workers):
@@ -355,6 +407,22 @@ def test_the_state_of_a_worker_knows_of_no_visitor(workers):
     assert "RuntimeError state.on_session_created works in a setup script" in lines[3]
 
 
+@pytest.mark.parametrize("process", [False, True])
+def test_a_forked_child_can_be_terminated(workers, process):
+    row = workers.run("jobs:terminate", process=process)
+    assert row["output"] == f"{-signal.SIGTERM}\n", row
+
+
+def test_forks_keep_no_process_of_a_run_from_its_end(workers):
+    workers.run("jobs:hold")
+    forks = workers.begin("jobs:fork_on")
+    alone = [workers.begin("jobs:greet", "you", process=True) for _ in range(6)]
+    assert {workers.end(name)["state"] for name in alone} == {"succeeded"}
+    assert workers.row(forks)["state"] == "running"
+    workers.run("jobs:release")
+    assert workers.end(forks)["state"] == "succeeded"
+
+
 def test_a_forked_child_speaks_for_nobody(workers):
     assert workers.run("jobs:fork")["output"] == "parent\n"
     assert workers.run("jobs:nap")["state"] == "succeeded"
@@ -369,6 +437,13 @@ def test_a_task_schedules_others(workers, process):
     assert "no task named 'nobody'" in lines[2]
     assert workers.end("planned")["output"] == "hello you!\n"
     workers.board.cancel("planned", wait=False)
+
+
+@pytest.mark.parametrize("process", [False, True])
+def test_a_name_that_nobody_has(workers, process):
+    error = workers.run("jobs:cancel_nobody", process=process)["error"]
+    assert error.startswith("NoSuchTaskError: ")
+    assert "'nobody'" in error
 
 
 @pytest.mark.parametrize("process", [False, True])

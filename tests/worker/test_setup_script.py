@@ -37,7 +37,7 @@ def declare(word):
         counts["closure"] += 1
         print(word, extra, counts["closure"])
 
-    state.schedule_task("closure", partial(closure, object), cron="@yearly")
+    state.schedule_task("closure", partial(closure, "extra"), cron="@yearly")
 
 
 def top(mark):
@@ -134,9 +134,8 @@ def test_what_a_setup_script_declares(own_workers):
     workers.start_setups()
     assert names(workers) == {"closure", "once", "process", "shared", "dates"}, workers.logged()
     assert workers.end("once")["output"] == "once\n"
-    # The text of a partial's argument: any object may be one here.
-    assert output(workers, "closure").startswith("word <class 'object'> 1")
-    assert output(workers, "closure").endswith(" 2\n")
+    assert output(workers, "closure") == "word extra 1\n"
+    assert output(workers, "closure") == "word extra 2\n"
     assert output(workers, "process").splitlines()[-1] == "top ! __main__ process"
     assert output(workers, "shared") == "shared helper\n"
     task = workers.board.show("process")
@@ -239,6 +238,118 @@ def test_a_script_that_raises_at_the_start_is_tried_again_when_edited(own_worker
     workers.write("setup.py", HOOKS + "raise SystemExit")
     workers.call(workers.executor.hook_drain())
     assert "created s1" in (workers.folder / "heard").read_text()
+
+
+def test_a_name_that_is_given_up_and_taken_again(own_workers):
+    workers = own_workers
+    workers.write(
+        "setup.py",
+        """
+        from datetime import UTC, datetime, timedelta
+        from pathlib import Path
+
+        from nbsession import state
+
+        def make(word):
+            def speak():
+                with Path("heard").open("a") as file:
+                    print(word, file=file)
+            return speak
+
+        soon = datetime.now(UTC) + timedelta(seconds=0.5)
+        state.schedule_task("name", make("old"), at=soon)
+        state.cancel_task("name", wait=True)
+        state.schedule_task("name", make("new"), period="200ms")
+        """,
+    )
+    workers.start_setups()
+    wait_for(lambda: workers.board.show("name")["run_count"] >= 2)
+    heard = wait_for(lambda: "old" in (text := (workers.folder / "heard").read_text()) and text)
+    assert heard.count("old") == 1
+    assert heard.count("new") >= 2
+    assert workers.board.show("name")["error_count"] == 0, workers.board.history("name", 9)
+
+
+def test_a_script_that_says_two_things_of_one_name(own_workers):
+    workers = own_workers
+    source = """
+    import warnings
+
+    from nbsession import TaskExistsWarning, state
+
+    def one(): pass
+    def two(): pass
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", TaskExistsWarning)
+        for callback in (one, one):
+            state.schedule_task("first", callback, cron="@yearly")
+        assert not caught
+        state.schedule_task("first", two, cron="@yearly")
+        state.schedule_task("first", one, cron="@monthly")
+        task = state.schedule_task("first", one, cron="@yearly", args=(1,))
+        print("warned", len(caught), task.name)
+        for callback, replace in ((one, False), (two, True)):
+            state.schedule_task("replaced", callback, cron="@yearly", replace=replace)
+        state.schedule_task("anew", one, cron="@yearly")
+        state.cancel_task("anew")
+        state.schedule_task("anew", two, cron="@yearly")
+        print("warned", len(caught))
+    """
+    workers.write("setup.py", source)
+    workers.start_setups()
+    logged = wait_for(lambda: (text := workers.logged()).count("warned") == 2 and text)
+    assert "warned 3 first" in logged
+    assert "warned 3\n" in logged + "\n"
+    first = workers.board.show("first")
+    assert (first["callback"], first["schedule"]["cron"]) == ("setup:one", "@yearly")
+    assert workers.board.show("replaced")["callback"] == "setup:two"
+    assert workers.board.show("anew")["callback"] == "setup:two"
+    # Another run of the script may say anything else.
+    workers.write("setup.py", source.replace("(one, one)", "(two, two)"))
+    wait_for(lambda: workers.board.show("first")["callback"] == "setup:two")
+    assert workers.board.show("first")["id"] == first["id"]
+
+
+def test_a_process_loads_the_script_and_orders_nothing(own_workers):
+    workers = own_workers
+    workers.write(
+        "setup.py",
+        """
+        from nbsession import state
+
+        def other(): print("other")
+
+        def alone():
+            print([run.state for run in later.history()], "gone" in state.tasks)
+            later.pause()
+            print(state.tasks["other"].run_now().result().output)
+            try:
+                state.cancel_task("gone")
+            except KeyError:
+                print("gone")
+
+        state.schedule_task("alone", alone, cron="@yearly", process=True)
+        once = state.schedule_task("other", other, cron="@yearly")
+        once.run_now()
+        later = state.schedule_task("later", other, cron="@yearly")
+        later.pause()
+        gone = state.schedule_task("gone", other, cron="@yearly")
+        gone.pause(), gone.resume(), gone.history(), gone.state
+        gone.cancel()
+        state.schedule_task("ending", other, cron="@yearly")
+        state.cancel_task("ending")
+        """,
+    )
+    workers.start_setups()
+    assert workers.end("other")["state"] == "succeeded"
+    assert workers.board.show("later")["state"] == "paused"
+    workers.board.resume("later")
+    lines = output(workers, "alone").splitlines()
+    assert lines == ["[] False", "other", "", "gone"]
+    assert len(workers.board.history("other", 9)) == 2, "one by the script, one by the task"
+    assert workers.board.show("later")["state"] == "paused"
+    assert names(workers) == {"alone", "other", "later"}
 
 
 def test_a_restart_runs_the_script_again(own_workers):

@@ -107,7 +107,7 @@ function LastError({ error, count }: { readonly error: string; readonly count: n
 function notesOf({ callback }: CallbackState, trans: Trans): string {
   const { skipped, count, timeout, last_duration } = callback;
   return [
-    last_duration == null ? '' : trans.__('takes %1', durationWords(last_duration * 1000, trans)),
+    last_duration == null ? '' : trans.__('takes %1', durationWords(last_duration, trans)),
     skipped > 0 ? trans.__('%1 skipped', skipped) : '',
     count === null ? '' : trans.__('%1 per start', count),
     timeout === null ? '' : trans.__('ends after %1', durationWords(timeout, trans)),

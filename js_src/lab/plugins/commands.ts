@@ -2,9 +2,8 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ICommandPalette, InputDialog } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
-import type { Order } from '../../shared/tasks';
+import type { Order, Task } from '../../shared/tasks';
 import type { SidebarModel, TaskRow } from '../model';
-import { tasksIcon } from './icon';
 import { allTasks, canOrder, carryOut, confirmCancel } from './orders';
 import { INews, ISidebar } from './tokens';
 
@@ -32,7 +31,6 @@ export const commands: JupyterFrontEndPlugin<void> = {
     app.commands.addCommand(OPEN, {
       label: trans.__('Scheduled Tasks and Sessions'),
       caption: trans.__('Show what runs, when next, and what went wrong'),
-      icon: tasksIcon,
       execute: ({ name, kernelId, runId }) =>
         sidebar.open(
           typeof name === 'string'
@@ -77,10 +75,13 @@ async function execute(
   trans: TranslationBundle,
 ): Promise<void> {
   const model = await news.loaded;
-  const target =
-    typeof name === 'string' ? { name, kernel_id: text(kernelId) } : await ask(model, order, trans);
-  if (target && (order !== 'cancel' || (await confirmCancel(target.name, trans)))) {
-    await carryOut(model, target, order, trans);
+  if (typeof name !== 'string') {
+    const task = await ask(model, order, trans);
+    if (task) {
+      await carryOut(model, task, order, trans);
+    }
+  } else if (order !== 'cancel' || (await confirmCancel(name, trans))) {
+    await carryOut(model, { name, kernel_id: text(kernelId) }, order, trans);
   }
 }
 
@@ -89,7 +90,7 @@ async function ask(
   model: SidebarModel,
   order: Order,
   trans: TranslationBundle,
-): Promise<{ name: string; kernel_id: string | null } | null> {
+): Promise<Task | null> {
   const rows = choices(model, order);
   const labels = rows.map(({ task }) => {
     const session = task.kernel_id === null ? null : model.sessions.find(task.kernel_id);
@@ -99,8 +100,23 @@ async function ask(
     title: labelOf(order, trans).replace('…', ''),
     label: trans.__('Task'),
     items: labels,
+    okLabel: verbOf(order, trans),
+    cancelLabel: trans.__('Back'),
   });
   return button.accept && value !== null ? (rows[labels.indexOf(value)]?.task ?? null) : null;
+}
+
+function verbOf(order: Order, trans: TranslationBundle): string {
+  switch (order) {
+    case 'run':
+      return trans.__('Run Now');
+    case 'pause':
+      return trans.__('Pause');
+    case 'resume':
+      return trans.__('Resume');
+    case 'cancel':
+      return trans.__('Cancel Task');
+  }
 }
 
 function text(value: unknown): string | null {

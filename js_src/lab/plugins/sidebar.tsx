@@ -36,7 +36,7 @@ export const sidebar: JupyterFrontEndPlugin<ISidebar> = {
 
     const makeView = async () => {
       const [{ PanelState, SidebarPanel }, model] = await Promise.all([
-        import('../panel'),
+        import('./styledPanel'),
         news.loaded,
       ]);
       const state = new PanelState(model);
@@ -64,7 +64,11 @@ export const sidebar: JupyterFrontEndPlugin<ISidebar> = {
     restorer?.add(panel, PANEL_ID);
     return {
       open: async (target?: Target) => {
-        app.shell.activateById(PANEL_ID);
+        if (panel.isVisible) {
+          panel.activate(); // Asked again, older shells of Notebook would close it.
+        } else {
+          app.shell.activateById(PANEL_ID);
+        }
         const { state } = await panel.content();
         if (target) {
           state.reveal(target.task, target);

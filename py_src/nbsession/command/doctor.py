@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from nbsession.core.printable import printable
 from nbsession.core.version import __version__
 
 from .check import Check
@@ -33,9 +34,9 @@ def _call(options: argparse.Namespace) -> int:
     else:
         width = max(len(check.part) for check in checks)
         for check in checks:
-            print(f"{_MARKS[check.verdict]}{check.part:<{width}}  {check.found}")
+            print(f"{_MARKS[check.verdict]}{check.part:<{width}}  {printable(check.found)}")
             if check.mend:
-                print(f"{'':<{width + 4}}  to mend: {check.mend}")
+                print(f"{'':<{width + 4}}  to mend: {printable(check.mend)}")
     return int(any(check.verdict == "bad" for check in checks))
 
 

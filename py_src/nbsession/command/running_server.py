@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,8 @@ from urllib.parse import quote
 
 from jupyter_core.paths import jupyter_runtime_dir
 
+from nbsession.core.printable import printable, printable_lines
+from nbsession.core.process import is_alive
 from nbsession.core.protocol import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
 from nbsession.core.unix_http import open_connection
 
@@ -84,7 +85,8 @@ class RunningServer:
         answer = json.loads(content) if content else None
         if response.status >= http.client.BAD_REQUEST:
             told = answer.get("message") if isinstance(answer, dict) else None
-            raise CommandError(told or f"the server answered {response.status}")
+            text = printable_lines(told) if isinstance(told, str) else None
+            raise CommandError(text or f"the server answered {response.status}")
         return answer
 
 
@@ -93,15 +95,24 @@ def running_servers() -> list[RunningServer]:
     found: list[tuple[float, RunningServer]] = []
     for path in Path(jupyter_runtime_dir()).glob(PATTERN):
         try:
-            data = json.loads(path.read_text())
+            server = _read(json.loads(path.read_text()))
             began = path.stat().st_mtime
-        except (OSError, ValueError):
+        except (OSError, ValueError, LookupError, TypeError):  # foreign, or half of one
             continue
-        # A home directory may be shared with other machines, whose processes are not seen here.
-        if data["host"] == socket.gethostname() and _is_alive(data["pid"]):
-            fields = {name: data[name] for name in RunningServer.__dataclass_fields__}
-            found.append((began, RunningServer(**fields)))
+        if server is not None:
+            found.append((began, server))
     return [server for _, server in sorted(found, key=lambda pair: pair[0])]
+
+
+def _read(data: Any) -> RunningServer | None:
+    # A home directory may be shared with other machines, whose processes are not seen here.
+    if data["host"] != socket.gethostname() or not is_alive(data["pid"]):
+        return None
+    texts = {name: data[name] for name in ("app", "root", "url", "link", "token")}
+    if not all(isinstance(text, str) for text in texts.values()):
+        message = "what a server tells of itself are texts"
+        raise TypeError(message)
+    return RunningServer(data["pid"], **texts)
 
 
 def choose_server(wanted: str | None) -> RunningServer:
@@ -133,7 +144,9 @@ def choose_server(wanted: str | None) -> RunningServer:
         )
     if len(fitting) == 1:
         return fitting[0]
-    choice = "\n".join(f"  {s.pid}  {s.app}  {s.root}  {s.url}" for s in fitting or servers)
+    choice = "\n".join(
+        printable(f"  {s.pid}  {s.app}  {s.root}  {s.url}") for s in fitting or servers
+    )
     problem = "several servers are running" if fitting or wanted is None else "no server fits"
     message = f"{problem}; choose one with --server PID, a folder or a URL:\n{choice}"
     raise CommandError(message)
@@ -148,13 +161,3 @@ def _fits(server: RunningServer, wanted: str) -> bool:
     if wanted.isdecimal():
         return server.pid == int(wanted)
     return wanted in server.url or str(Path(wanted).expanduser().resolve()) == server.root
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it is there, and another user's
-        return True
-    return True

@@ -5,13 +5,15 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
+from nbsession.core.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return lines with aligned columns; what cannot be printed is escaped."""
-    cells = [[_printable(cell) for cell in row] for row in (head, *rows)]
+    cells = [[printable(cell) for cell in row] for row in (head, *rows)]
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
         "  ".join(
@@ -19,11 +21,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ).rstrip()
         for row in cells
     )
-
-
-def _printable(text: str) -> str:
-    # A task's name must not be able to steer the terminal.
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _width(text: str) -> int:

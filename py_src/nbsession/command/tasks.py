@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from nbsession.core.printable import printable, printable_lines
 from nbsession.scheduler.schedule_text import schedule_text
 
 from .running_server import CommandError, RunningServer, choose_server, task_path
@@ -118,13 +119,13 @@ def _show(server: RunningServer, options: argparse.Namespace) -> int:
         ["in", home.get("setup") or home.get("folder") or "-"],
     ]
     width = max(len(name) for name, _ in facts)
-    print("\n".join(f"{name:<{width}}  {value}" for name, value in facts))
+    print("\n".join(f"{name:<{width}}  {printable(value)}" for name, value in facts))
     if runs:
         head = ["RUN", "DUE", "STATE", "SECONDS", "WHY"]
         print("\n" + table(head, [_run_row(run) for run in runs]))
         last = next((run for run in runs if run.get("traceback")), None)
         if last is not None:
-            print(f"\nrun {last['id']}:\n{last['traceback'].rstrip()}")
+            print(f"\nrun {last['id']}:\n{printable_lines(last['traceback'])}")
     return 0
 
 
@@ -142,7 +143,7 @@ def _run(server: RunningServer, options: argparse.Namespace) -> int:
         if run.get("output"):
             print(run["output"], end="")
         if run.get("traceback"):
-            print(run["traceback"], end="", file=sys.stderr)
+            print(printable_lines(run["traceback"]), file=sys.stderr)
         why = f": {run['error'] or run['reason']}" if run["error"] or run["reason"] else ""
         print(f"{options.name}: run {run['id']} {run['state']}{why}")
     return 0 if run["state"] in (*_OPEN, "succeeded") else 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import linecache
 import os
+import re
 import sys
 from importlib.machinery import PathFinder
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
 _NAMED = (FunctionType, BuiltinFunctionType, type)
 """What a module holds only once under one qualified name."""
@@ -63,9 +65,21 @@ def name_of(function: object) -> tuple[str, str]:
 
 def is_async(callback: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine, as far as it says so."""
+    return any(map(inspect.iscoroutinefunction, _codes_of(callback)))
+
+
+def is_generator(callback: Callable[..., Any]) -> bool:
+    """Whether calling it runs none of its code, but gives a generator or an async one."""
+    codes = _codes_of(callback)
+    return any(inspect.isgeneratorfunction(c) or inspect.isasyncgenfunction(c) for c in codes)
+
+
+def _codes_of(callback: Callable[..., Any]) -> tuple[object, ...]:
+    """Return what runs when it is called: itself, or its class's method."""
     function = unwrap(callback).function
-    call = getattr(function, "__call__", None)  # noqa: B004 - an object's, which may be async
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+    if isinstance(function, type):  # whose objects' method it would be
+        return (function,)
+    return function, getattr(function, "__call__", None)  # noqa: B004 - an object's
 
 
 def is_same(one: object, other: object) -> bool:
@@ -99,7 +113,8 @@ def find_reference(function: Callable[..., Any]) -> CallableReference | None:
     """Return where another process of this environment finds a callable; None if nowhere.
 
     Nowhere are those of ``__main__``, lambdas, closures, methods bound to an object, and callables
-    that their module does not hold (any more).
+    that their module does not hold (any more). A function that was imported before its module was
+    reloaded is found as what it is there now.
     """
     module: object = getattr(function, "__module__", None)
     qualname: object = getattr(function, "__qualname__", None)
@@ -109,10 +124,35 @@ def find_reference(function: Callable[..., Any]) -> CallableReference | None:
         held = load_callable(module, qualname)
     except Exception:  # noqa: BLE001 - whatever a module's code raises, it cannot be imported
         return None
-    if held is not function and not (isinstance(held, MethodType) and held == function):
+    is_it = held is function or (isinstance(held, MethodType) and held == function)
+    if not is_it and not _is_reloaded(held, function):
         return None
     folder = _folder_of(sys.modules.get(module.partition(".")[0]))
     return None if folder is None else CallableReference(module, qualname, folder)
+
+
+def _is_reloaded(held: object, function: object) -> bool:
+    """Whether both are one function of a module's file, which has run again between them."""
+    if not (isinstance(held, FunctionType) and isinstance(function, FunctionType)):
+        return False
+    if name_of(held) != name_of(function):
+        return False
+    if hasattr(held, "__wrapped__") is not hasattr(function, "__wrapped__"):
+        return False  # a decorator's, and what that was given
+    held, function = inspect.unwrap(held), inspect.unwrap(function)
+    if not (isinstance(held, FunctionType) and isinstance(function, FunctionType)):
+        return False
+    new, old = held.__code__, function.__code__
+    if new.co_filename != old.co_filename or new.co_name != old.co_name:
+        return False
+    # Further down it may also be what has taken the function's name, as with `singledispatch`.
+    return new.co_firstlineno == old.co_firstlineno or _is_defined_once(new)
+
+
+def _is_defined_once(code: CodeType) -> bool:
+    linecache.checkcache(code.co_filename)
+    begin = re.compile(rf"\s*(?:async\s+)?def\s+{re.escape(code.co_name)}\b")
+    return sum(map(bool, map(begin.match, linecache.getlines(code.co_filename)))) == 1
 
 
 def _folder_of(top: ModuleType | None) -> str | None:

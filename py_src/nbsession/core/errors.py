@@ -36,6 +36,10 @@ class LinkAnswerError(LinkError):
         self.kind = kind
 
 
+class ScheduleError(ValueError, TypeError):
+    """A part of a schedule is of a type that no schedule can be made of."""
+
+
 class TaskExistsWarning(UserWarning):
     """A task of this name is there already, with another callback or schedule; nothing changed."""
 
@@ -53,6 +57,16 @@ class NoSuchTaskError(KeyError):
 
     def __str__(self) -> str:
         return f"no task named {self.name!r}; `state.tasks` lists those that are there"
+
+
+class TaskGoneError(NoSuchTaskError):
+    """The task was cancelled, and another one has its name."""
+
+    def __str__(self) -> str:
+        return (
+            f"this task {self.name!r} is cancelled, and another one has its name: "
+            f"`state.tasks[{self.name!r}]` is that one"
+        )
 
 
 class NotRunnableError(RuntimeError):

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from functools import lru_cache
 
+from nbsession.core.errors import ScheduleError
 from nbsession.core.instant import SECOND_US
 
 _UNITS = {
@@ -52,7 +53,9 @@ def parse_period(period: object) -> int:
     ValueError
         If it is text that is not of the grammar, or no time or less, or beyond 10,000 years.
     TypeError
-        If it is neither text nor a timedelta; a bare number has no unit.
+        If it is a bare number, which has no unit.
+    ScheduleError
+        If it is anything else; a TypeError as well as a ValueError.
     """
     if isinstance(period, str):
         return _parse_text(period)
@@ -60,9 +63,21 @@ def parse_period(period: object) -> int:
         # By its fields: subclasses that are finer than a microsecond divide otherwise.
         seconds = period.days * 86_400 + period.seconds
         return _checked(seconds * SECOND_US + period.microseconds, period)
-    if isinstance(period, int | float):
-        raise TypeError(f"period={period!r} has no unit: write '{period}s', or use a timedelta")
-    raise TypeError(f"period={period!r} is a {type(period).__name__}: {_RIGHT}, or use a timedelta")
+    if isinstance(period, int | float) and not isinstance(period, bool):
+        raise TypeError(f"period={period!r} has no unit: {_right_for(period)}, or use a timedelta")
+    raise ScheduleError(
+        f"period={period!r} is a {type(period).__name__}: {_RIGHT}, or use a timedelta"
+    )
+
+
+def _right_for(seconds: float) -> str:
+    """Return what to write instead of a number, if that is a period in seconds."""
+    text = f"{seconds}s"
+    try:
+        _parse_text(text)
+    except ValueError:
+        return _RIGHT
+    return f"write {text!r}"
 
 
 # Cached also so that 100,000 tasks of one period share one int.

@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from nbsession.core.code_trigger import At, CodeTrigger
+from nbsession.core.errors import ScheduleError
 from nbsession.core.instant import checked, to_instant
 from nbsession.core.period import parse_period
 from nbsession.core.triggers import CronTrigger, OnceTrigger, PeriodTrigger, Trigger
@@ -56,7 +57,8 @@ def make_trigger(
         If one of them is not understood, if they do not go together, or if `tz` would have no
         effect.
     TypeError
-        If one of them is of a wrong type.
+        If one of them is of a wrong type; a `ScheduleError`, which is a ValueError too, unless it
+        is a `period` without a unit.
     """
     if at is None and cron is None and tz is None:  # most tasks
         if period is None:
@@ -98,7 +100,7 @@ def _expression(cron: object, tz: str | tzinfo | None) -> CronExpression:
     from nbsession.core.zone import find_zone
 
     if not isinstance(cron, str):
-        raise TypeError(
+        raise ScheduleError(
             f"cron={cron!r} is a {type(cron).__name__}: give text such as '0 9 * * mon-fri'"
         )
     return cron_expression(cron, find_zone(tz))
@@ -123,7 +125,7 @@ def _code_trigger(at: object, tz: str | tzinfo | None) -> CodeTrigger:
         if tz is not None:
             raise _needless(tz, "a callable returns UTC, or a datetime with a time zone of its own")
         return CodeTrigger("callable")
-    raise TypeError(_at_message(at))
+    raise ScheduleError(_at_message(at))
 
 
 def _needless(tz: object, right: str) -> ValueError:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from nbsession.core.errors import ScheduleError
 from nbsession.core.instant import MICROSECOND, SECOND_US, from_instant
 
 LOCAL = "local"
@@ -134,15 +135,15 @@ def find_zone(tz: object = None) -> Zone:
     ValueError
         If there is no zone of that name, if a tzinfo has no name to store, or if this machine's
         zone cannot be told.
-    TypeError
-        If it is anything else.
+    ScheduleError
+        If it is anything else; a TypeError as well as a ValueError.
     """
     if tz is None or tz == LOCAL:
         return _local_zone(os.environ.get("TZ"))
     if isinstance(tz, str):
         return _named_zone(tz)
     if not isinstance(tz, tzinfo):
-        raise TypeError(
+        raise ScheduleError(
             f"tz={tz!r} is a {type(tz).__name__}: give a name such as 'Europe/Berlin', a ZoneInfo, "
             "or None for local time"
         )

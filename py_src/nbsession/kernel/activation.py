@@ -102,9 +102,17 @@ def _end_of(shell: Any, active: _Active) -> Callable[..., None]:
 
 
 def unload() -> None:
-    """Do what ``%unload_ext nbsession`` does, after a plain ``from nbsession import state``."""
+    """Do what ``%unload_ext nbsession`` does, after a plain ``from nbsession import state``.
+
+    Without IPython, where there are no cells, it is done at once.
+    """
     shell = running_shell()
     if shell is not None:
         unload_ipython_extension(shell)
         # IPython would answer the next %load_ext with "already loaded".
         shell.extension_manager.loaded.discard("nbsession")
+        return
+    with _lock:
+        active: _Active | None = vars(_alone).pop(_KEEPER, None)
+    if active is not None:
+        active.state._detach()  # noqa: SLF001 - as above

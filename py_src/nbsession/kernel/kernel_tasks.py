@@ -178,6 +178,7 @@ def _tell_late(
 def _promised(spec: TaskSpec, kernel_id: str | None) -> TaskJSON:
     """Return a task that is there once the loop has a turn."""
     return {
+        "id": 0,
         "name": spec.name,
         "kernel_id": kernel_id,
         "state": "scheduled",

@@ -13,6 +13,7 @@ from nbsession.core.errors import (
     StoreError,
     TaskExistsError,
 )
+from nbsession.scheduler.declaration import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,16 +47,18 @@ class LinkBoard:
             tasks: list[TaskJSON] = self._link.get("tasks")["tasks"]
             return tasks
 
-    def show(self, name: str) -> TaskJSON:
+    def show(self, name: str, task_id: int | None = None) -> TaskJSON:
         """Return one task."""
         with _errors_of(name):
-            task: TaskJSON = self._link.get(_path(name))
+            path = _path(name) if task_id is None else f"{_path(name)}?id={task_id}"
+            task: TaskJSON = self._link.get(path)
             return task
 
-    def history(self, name: str, limit: int) -> RunsJSON:
+    def history(self, name: str, limit: int, task_id: int | None = None) -> RunsJSON:
         """Return runs as `Run.to_json` gives them, the newest first."""
         with _errors_of(name):
             path = f"{_path(name)}/runs?limit={limit}"
+            path += "" if task_id is None else f"&id={task_id}"
             runs: RunsJSON = self._link.get(path)["runs"]
             return runs
 
@@ -107,6 +110,8 @@ class LinkBoard:
 
 
 def _path(name: str) -> str:
+    if not is_name(name):  # '' would be the path of all tasks
+        raise NoSuchTaskError(name)
     return f"tasks/{quote(name, safe='')}"
 
 

@@ -70,13 +70,13 @@ class KernelBoard(EngineBoard):
             return []
         return self._read(lambda: [self.to_json(task) for task in self._engine.tasks()])
 
-    def show(self, name: str) -> TaskJSON:
+    def show(self, name: str, task_id: int | None = None) -> TaskJSON:
         """Return one task."""
-        if name in self.promised:
+        if task_id is None and name in self.promised:
             return self.promised[name]
         if not self.is_open:
             raise NoSuchTaskError(name)
-        return self._read(lambda: self.to_json(self._engine.get(name)))
+        return self._read(lambda: self.to_json(self._engine.get(name, task_id)))
 
     def cancel(self, name: str, *, wait: bool) -> None:
         """Take a task off; with `wait` after one more run."""

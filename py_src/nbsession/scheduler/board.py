@@ -26,11 +26,15 @@ class TaskBoard(Protocol):
     def list(self) -> list[TaskJSON]:
         """Return every task that holds its name, in the order of names."""
 
-    def show(self, name: str) -> TaskJSON:
-        """Return one task."""
+    def show(self, name: str, task_id: int | None = None) -> TaskJSON:
+        """Return the task that holds the name.
 
-    def history(self, name: str, limit: int) -> RunsJSON:
-        """Return runs as `Run.to_json` gives them, the newest first."""
+        With an id that very task, also if it runs once more without its name, or has gone not long
+        ago: then its state is ``"cancelled"``.
+        """
+
+    def history(self, name: str, limit: int, task_id: int | None = None) -> RunsJSON:
+        """Return runs of such a task as `Run.to_json` gives them, the newest first."""
 
     def run(self, run_id: int) -> dict[str, Any] | None:
         """Return a run by its id."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
-from nbsession.core.callable_reference import is_async, unwrap
+from nbsession.core.callable_reference import is_async, is_generator, name_of, unwrap
 from nbsession.core.code_trigger import CodeTrigger
 from nbsession.core.policies import DEFAULT_POLICIES, MISFIRES, OVERLAPS, Policies
 from nbsession.core.schedule import make_trigger
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
     from nbsession.core.target import Home, Target
 
 MAX_NAME_CHARACTERS = 200
+MAX_SECONDS = 200 * 365 * 86_400
+"""200 years: in µs an int that every database and JSON reader holds."""
+
+MAX_RETRIES = 1_000_000
 
 
 class Place(NamedTuple):
@@ -82,10 +85,7 @@ def declare(  # noqa: PLR0913 - they are the user's
         If a value or a combination is not understood, or cannot work.
     """
     name = _checked_name(name)
-    if not callable(callback):
-        message = f"a task's callback must be callable, got {type(callback).__name__}: {callback!r}"
-        raise TypeError(message)
-    call = unwrap(callback)
+    call = unwrap(_checked_callback(callback))
     args, kwargs = _arguments(args, kwargs)
     policies = Policies(
         overlap=_choice("overlap", overlap, OVERLAPS),
@@ -101,7 +101,7 @@ def declare(  # noqa: PLR0913 - they are the user's
     target, at_target, home = place(call.function, at if is_code else None)
     _check_can_end(policies, call.function, is_hosted=home is None)
     args, kwargs = (*call.args, *args), {**call.kwargs, **kwargs}
-    if home is not None and target.kind == "import":
+    if home is not None:
         args, kwargs = json_args(args), json_kwargs(kwargs)
     return TaskSpec(
         name=name,
@@ -115,17 +115,42 @@ def declare(  # noqa: PLR0913 - they are the user's
     )
 
 
+def is_name(value: object) -> TypeGuard[str]:
+    """Whether a task can have this name."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= MAX_NAME_CHARACTERS
+        and value.isprintable()
+        and value == value.strip()
+        and value not in (".", "..")  # in a path they are other places
+    )
+
+
 def _checked_name(name: object) -> str:
     if not isinstance(name, str):
         message = f"a task's name is text, got {type(name).__name__}: {name!r}"
         raise TypeError(message)
-    if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable() or name != name.strip():
+    if not is_name(name):
         message = (
             f"no name for a task: {name[:MAX_NAME_CHARACTERS]!r}; it has 1 to "
-            f"{MAX_NAME_CHARACTERS} printable characters and no spaces around it"
+            f"{MAX_NAME_CHARACTERS} printable characters, no spaces around it, and is not . or .."
         )
         raise ValueError(message)
     return name
+
+
+def _checked_callback(callback: object) -> Callable[..., Any]:
+    if not callable(callback):
+        message = f"a task's callback must be callable, got {type(callback).__name__}: {callback!r}"
+        raise TypeError(message)
+    if is_generator(callback):
+        message = (
+            f"a call of {':'.join(name_of(unwrap(callback).function))} runs nothing, as it is a "
+            "generator: give a function without yield, such as one that loops over it; one that "
+            "yields when to run goes into at=, called, as an iterator"
+        )
+        raise TypeError(message)
+    return callback
 
 
 def _arguments(args: object, kwargs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -162,20 +187,27 @@ def _microseconds(what: str, value: object, *, may_be_zero: bool = False) -> int
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         message = f"{what} is a number of seconds or a timedelta, got {value!r}"
         raise TypeError(message)
-    length_us = round(seconds * 1e6) if math.isfinite(seconds) else 0
-    if seconds < 0 or not (length_us or (may_be_zero and seconds == 0)):
+    length_us = round(seconds * 1e6) if 0 <= seconds <= MAX_SECONDS else -1  # nan is neither
+    if length_us < 0 or not (length_us or (may_be_zero and seconds == 0)):
         least = "0 or more" if may_be_zero else "more than 0"
-        message = f"{what} is {least} seconds, got {value!r}"
+        message = f"{what} is {least} seconds and at most 200 years, got {_shown(value)}"
         raise ValueError(message)
     return length_us
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
 
 
 def _retries(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         message = f"retries is a whole number, got {value!r}"
         raise TypeError(message)
-    if value < 0:
-        message = f"retries is 0 or more, got {value!r}"
+    if not 0 <= value <= MAX_RETRIES:
+        message = f"retries is 0 or more and at most {MAX_RETRIES:,}, got {_shown(value)}"
         raise ValueError(message)
     return value
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .dispatch import Dispatch
 from .news import News
-from .occurrences import decide
+from .occurrences import decide, due_after
 from .run_waiters import RunWaiters
 from .task_book import TaskBook
 from .upkeep import Upkeep
@@ -121,10 +121,18 @@ class EngineRoom:
         """Note a run whose end has been written."""
         self.waiters.ended(run)
 
-    def over(self, task: TaskRecord) -> None:
-        """Let go of a task that has had its last run."""
-        self.dispatch.ledger.write(self._store.remove, task)
-        self.gone(task)
+    def end_if_over(self, task: TaskRecord) -> None:
+        """Let a task go that was cancelled, and has no run before it any more."""
+        if task.ending and task.due_us is None and not task.asks and not task.open_runs:
+            self.dispatch.ledger.write(self._store.remove, task)
+            self.gone(task)
+
+    def give_another(self, task: TaskRecord, after_us: int) -> None:
+        """Give an ending task the occurrence after one that was skipped; an order of the ledger."""
+        due_us, asks = due_after(task.spec, after_us)
+        self._store.pause(task, paused=False, due_us=due_us, asks=asks)
+        self.dispatch.plan(task, after_us)
+        self.end_if_over(task)
 
     def answered(self, task: TaskRecord, answer: Answer) -> None:
         """Take the next occurrence of a task as its code has answered."""
@@ -146,7 +154,7 @@ class EngineRoom:
             return
         self.dispatch.alarm.set(task)
         self.news.task(task.spec.name)
-        self.dispatch.end_if_over(task)
+        self.end_if_over(task)
 
     def _claim_late(self, task: TaskRecord, answer: Answer) -> None:
         *missed, last_us = answer.late_us

@@ -86,7 +86,8 @@ class Scheduling:
         threaded
             Whether a sync callback runs in a thread, at every run, and never on the main one.
         tz
-            Of `cron` and a naive `at`; local by default.
+            Of `cron` and a naive `at`; by default the zone of the process that calls this. With
+            nothing that it would have an effect on it is refused.
         args, kwargs
             What the callback is called with; JSON values for a global task.
         overlap
@@ -118,7 +119,8 @@ class Scheduling:
         Raises
         ------
         TypeError
-            If the callback cannot be called, or an argument is of a wrong type.
+            If the callback cannot be called or is a generator, if an argument is of a wrong type,
+            or of a type that a global task cannot be given.
         ValueError
             If an argument is not understood, or cannot work with the others.
         RuntimeError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from nbsession.core.errors import NoSuchTaskError
+from nbsession.core.errors import NoSuchTaskError, TaskGoneError
 from nbsession.core.run import Run
 
 from .run_future import RunFuture
@@ -21,8 +21,9 @@ CANCELLED = "cancelled"
 class Task:
     """A scheduled task; made by ``state.schedule_task``, found in ``state.tasks``.
 
-    It goes by its name, and each attribute is asked for anew. Once the task is cancelled `state` is
-    ``"cancelled"``, the counts stay as they were last seen, and every order raises a KeyError.
+    Each attribute is asked for anew. Once the task is cancelled every order raises a KeyError, also
+    if another task has its name. With ``wait=True`` it is still seen to run once more; then, as
+    else at once, `state` is ``"cancelled"``, and the counts stay as they were.
 
     Parameters
     ----------
@@ -82,26 +83,30 @@ class Task:
         Parameters
         ----------
         n
-            How many at most.
+            How many at most; of a cancelled task those that are still kept.
 
         Raises
         ------
         ValueError
             If `n` is not a whole number of at least 0.
-        KeyError
-            If the task is cancelled.
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 0:  # type: ignore[redundant-expr]
             message = f"history takes how many runs, a whole number of at least 0; got {n!r}"
             raise ValueError(message)
-        return [Run.from_json(row) for row in self._board.history(self.name, n)] if n else []
+        try:
+            rows = self._board.history(self.name, n, self._id) if n else []
+        except NoSuchTaskError:
+            rows = []
+        return [Run.from_json(row) for row in rows]
 
     def pause(self) -> None:
         """Let nothing be due until `resume`; a run that is going on may finish."""
+        self._check_is_there()
         self._known = self._board.pause(self.name)
 
     def resume(self) -> None:
         """Go on with the first occurrence after now; does nothing unless paused."""
+        self._check_is_there()
         self._known = self._board.resume(self.name)
 
     def run_now(self) -> RunFuture:
@@ -112,6 +117,7 @@ class Task:
         RunFuture
             A `concurrent.futures.Future` that can also be awaited, of the finished `Run`.
         """
+        self._check_is_there()
         return RunFuture(self._board, self._board.run_now(self.name))
 
     def cancel(self, wait: bool = False) -> None:
@@ -127,7 +133,7 @@ class Task:
         KeyError
             If it is cancelled already.
         """
-        self._look()  # what is known of it from now on
+        self._check_is_there()
         self._board.cancel(self.name, wait=wait)
 
     def __repr__(self) -> str:
@@ -138,9 +144,20 @@ class Task:
         parts += [f"runs: {known['run_count']}", f"errors: {known['error_count']}"]
         return f"<Task {self.name!r}: {', '.join(parts)}>"
 
+    @property
+    def _id(self) -> int | None:
+        return self._known["id"] or None
+
+    def _check_is_there(self) -> None:
+        """Raise NoSuchTaskError unless the task has its name."""
+        shown = self._board.show(self.name)
+        if self._id not in (None, shown["id"]):
+            raise TaskGoneError(self.name)
+        self._known = shown
+
     def _look(self) -> TaskJSON:
         try:
-            self._known = self._board.show(self.name)
+            self._known = self._board.show(self.name, self._id)
         except NoSuchTaskError:
             self._known = {**self._known, "state": CANCELLED, "next_run": None}
         return self._known

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from .task_record import TaskRecord
+from .task_record import GoneTask, TaskRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+REMEMBERED = 100
+"""Of so many tasks that have gone is told how they were."""
 
 _CHANGING = tuple(field.name for field in fields(TaskRecord) if field.name != "id")
 
@@ -19,6 +22,7 @@ class TaskBook:
     def __init__(self) -> None:
         self._tasks: dict[int, TaskRecord] = {}
         self._names: dict[str, TaskRecord] = {}
+        self._gone: dict[int, GoneTask] = {}
 
     def __iter__(self) -> Iterator[TaskRecord]:
         return iter(self._tasks.values())
@@ -32,6 +36,10 @@ class TaskBook:
     def get(self, task_id: int) -> TaskRecord | None:
         """Return a task by its id."""
         return self._tasks.get(task_id)
+
+    def recall(self, task_id: int) -> TaskRecord | None:
+        """Return a task by its id, also if it has gone not long ago."""
+        return self._tasks.get(task_id) or self._gone.get(task_id)
 
     def find(self, name: str) -> TaskRecord | None:
         """Return the task that holds a name."""
@@ -56,6 +64,9 @@ class TaskBook:
         """Forget a task."""
         if self._tasks.pop(task.id, None) is not None:
             self.free_name(task)
+            self._gone[task.id] = GoneTask.of(task)
+            if len(self._gone) > REMEMBERED:
+                del self._gone[next(iter(self._gone))]
 
     def take_over(self, task: TaskRecord) -> TaskRecord:
         """Take a task as the store has it now; return the record that was here all along."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from dataclasses import replace as copy_with
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from nbsession.core.run import RunState
     from nbsession.core.task_spec import TaskSpec
 
-TaskState = Literal["scheduled", "running", "paused", "finished"]
+TaskState = Literal["scheduled", "running", "paused", "finished", "cancelled"]
 
 
 @dataclass(slots=True, eq=False)
@@ -67,3 +68,22 @@ class TaskRecord:
         if self.open_runs:
             return "running"
         return "scheduled" if self.due_us is not None or self.asks else "finished"
+
+
+class GoneTask(TaskRecord):
+    """What is remembered of a task that has gone: how it was, but no code and no arguments."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, task: TaskRecord) -> GoneTask:
+        """Return what is remembered of a task."""
+        values = {field.name: getattr(task, field.name) for field in fields(TaskRecord)}
+        target = copy_with(task.spec.target, callable=None)
+        spec = copy_with(task.spec, target=target, args=(), kwargs={}, at_target=None)
+        return cls(**values | {"spec": spec, "due_us": None})
+
+    @property
+    def state(self) -> TaskState:
+        """It does nothing any more."""
+        return "cancelled"

@@ -11,11 +11,15 @@ Declared = Literal["made", "same", "replaced", "exists"]
 class TaskJSON(TypedDict):
     """A task. Instants are ISO 8601 in UTC with ``Z``, or None.
 
+    `id` stays as long as the task lives: one that has its name later has another. 0 where it is
+    not known yet.
+
     `kernel_id` is None for a global task. `schedule` is what was declared, `policies` has
     durations in µs, `home` is None for a kernel-hosted task. `run` is the open run's, if there
     is one. `editable` tells whether this server can run it (it has its setup script and folder).
     """
 
+    id: int
     name: str
     kernel_id: str | None
     state: str
@@ -43,12 +47,3 @@ class ScheduledJSON(TypedDict):
 
     outcome: Declared
     task: TaskJSON
-
-
-class ChangesJSON(TypedDict):
-    """What changed since the last one of these: `serial` counts them, a gap says one was lost."""
-
-    serial: int
-    tasks: list[TaskJSON]
-    removed: list[str]
-    runs: list[dict[str, Any]]

@@ -30,6 +30,20 @@ def limit_of(text: str | None) -> int:
     return min(int(text[:9]), MAX_RUNS)
 
 
+def id_of(text: str | None) -> int | None:
+    """Return the id of the one task that is meant; None for whichever has the name.
+
+    Raises
+    ------
+    BadRequestError
+        If the text is no whole number.
+    """
+    if text is not None and not (text.isdecimal() and len(text) <= 18):  # noqa: PLR2004 - as a path's
+        message = f"id is the whole number of a task, got {text[:20]!r}"
+        raise BadRequestError(message)
+    return None if text is None else int(text)
+
+
 def seconds_of(text: str | None, most: float) -> float:
     """Return for how many seconds an answer may be held back, `most` at the most.
 
@@ -46,6 +60,20 @@ def seconds_of(text: str | None, most: float) -> float:
         message = f"seconds is a number from 0 on, got {str(text)[:20]!r}"
         raise BadRequestError(message)
     return min(seconds, most)
+
+
+def truth_of(name: str, text: str) -> bool:
+    """Return what a path's query says of a choice.
+
+    Raises
+    ------
+    BadRequestError
+        If the text is neither ``"true"`` nor ``"false"``.
+    """
+    if text not in ("true", "false"):
+        message = f"{name} is true or false, got {text[:20]!r}"
+        raise BadRequestError(message)
+    return text == "true"
 
 
 def flag_of(body: Mapping[str, Any], name: str) -> bool:

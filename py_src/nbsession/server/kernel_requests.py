@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 REQUEST = "nbsession_request"
 REPLY = "nbsession_reply"
 
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What comes of a reply that is not signed, no JSON, or of another shape."""
+
 ANSWER_SECONDS = 2.0
 """A kernel that has not loaded nbsession ignores the message: it never answers."""
 
@@ -32,6 +35,10 @@ class KernelRequests:
 
     def __init__(self, kernel_managers: MappingKernelManager) -> None:
         self._kernel_managers = kernel_managers
+        # To ask is no activity of the user's: a kernel would seem idle while its cell goes on.
+        untracked = getattr(kernel_managers, "untracked_message_types", None)
+        if untracked is not None:
+            kernel_managers.untracked_message_types = [*untracked, REQUEST, REPLY]
 
     async def ask(self, kernel_id: str, content: Mapping[str, Any]) -> dict[str, Any]:
         """Return the content of a kernel's reply.
@@ -51,7 +58,7 @@ class KernelRequests:
         NotInKernelError, BadRequestError
             As the kernel says: it has no such thing, or cannot do that.
         SilentKernelError
-            If it does not answer in time.
+            If it does not answer in time, or by nothing that can be read.
         """
         if kernel_id not in self._kernel_managers:
             raise NoSuchSessionError(kernel_id)
@@ -67,6 +74,9 @@ class KernelRequests:
                 "loaded nbsession, or hangs in code that keeps all its threads waiting"
             )
             raise SilentKernelError(message) from error
+        except _UNREADABLE as error:
+            message = f"kernel {kernel_id} has answered by what cannot be read"
+            raise SilentKernelError(message) from error
         finally:
             channel.stop()
         return _checked(reply)
@@ -78,8 +88,7 @@ async def _exchange(session: Any, channel: Any, content: Mapping[str, Any]) -> d
     while True:
         reply = await ensure_async(channel.get_msg())
         if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
-            found: dict[str, Any] = reply["content"]
-            return found
+            return dict(reply["content"])
 
 
 def _checked(reply: dict[str, Any]) -> dict[str, Any]:

@@ -34,13 +34,13 @@ class LateBoard:
         board = self._find()
         return board.list() if board is not None else []
 
-    def show(self, name: str) -> TaskJSON:
+    def show(self, name: str, task_id: int | None = None) -> TaskJSON:
         """Return one task."""
-        return self._named(name).show(name)
+        return self._named(name).show(name, task_id)
 
-    def history(self, name: str, limit: int) -> RunsJSON:
+    def history(self, name: str, limit: int, task_id: int | None = None) -> RunsJSON:
         """Return runs as `Run.to_json` gives them, the newest first."""
-        return self._named(name).history(name, limit)
+        return self._named(name).history(name, limit, task_id)
 
     def run(self, run_id: int) -> dict[str, Any] | None:
         """Return a run by its id."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tornado.web import HTTPError, RequestHandler
 
@@ -24,6 +24,11 @@ MAX_BODY_BYTES = 64 * 1024
 KERNEL = r"/kernels/([^/]+)/"
 KERNEL_OR_OWNER = r"/(owner|kernels/[^/]+)/"
 OWNER = r"/(owner)/"
+
+
+def _refuse(constant: str) -> NoReturn:
+    message = f"{constant} is no number"
+    raise ValueError(message)
 
 
 class LinkHandler(RequestHandler):
@@ -93,8 +98,8 @@ class LinkHandler(RequestHandler):
             If it is none.
         """
         try:
-            body = json.loads(self.request.body or b"{}")
-        except ValueError as error:
+            body = json.loads(self.request.body or b"{}", parse_constant=_refuse)
+        except (ValueError, RecursionError) as error:
             message = f"the body is not JSON: {error}"
             raise BadRequestError(message) from error
         if not isinstance(body, dict):

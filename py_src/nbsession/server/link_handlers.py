@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from tornado.web import HTTPError
+from nbsession.core.printable import printable
 
+from .arguments import flag_of, seconds_of
+from .kernel_news import MAX_NEWS_BYTES
 from .link_handler import KERNEL, LinkHandler
-from .refusals import refusing
+from .refusals import BadRequestError, refusing
 
 MAX_LOG_CHARACTERS = 8192
 MAX_HOLD_SECONDS = 60.0
-MAX_NEWS_BYTES = 1024 * 1024
 
 
 class _SessionHandler(LinkHandler):
@@ -23,10 +24,9 @@ class _SessionHandler(LinkHandler):
     async def get(self) -> None:
         until = self.get_query_argument("until", "")
         if until:
-            seconds = float(self.get_query_argument("seconds", "0"))
-            self._waiting = asyncio.ensure_future(
-                self.record.wait(until, min(seconds, MAX_HOLD_SECONDS))
-            )
+            with refusing():
+                seconds = seconds_of(self.get_query_argument("seconds", None), MAX_HOLD_SECONDS)
+            self._waiting = asyncio.ensure_future(self.record.wait(until, seconds))
             await asyncio.wait([self._waiting])
         self.answer(self.record.info.to_json())
 
@@ -39,21 +39,32 @@ class _LogHandler(LinkHandler):
     """Lines for the server's log."""
 
     def post(self) -> None:
-        data = self.body()
-        level = logging.getLevelNamesMapping()[data["level"].upper()]
-        message = _one_line(data["message"][:MAX_LOG_CHARACTERS])
+        with refusing():
+            level, message = self._line()
         self.server_log.log(level, "[kernel %s] %s", self.record.info.kernel_id, message)
         self.set_status(204)
         self.clear_header("Content-Type")
+
+    def _line(self) -> tuple[int, str]:
+        data = self.body()
+        name, text = data.get("level"), data.get("message")
+        level = logging.getLevelNamesMapping().get(name.upper()) if isinstance(name, str) else None
+        if level is None or not isinstance(text, str):
+            message = 'the body must be like {"level": "warning", "message": "text"}'
+            raise BadRequestError(message)
+        return level, printable(text[:MAX_LOG_CHARACTERS])  # no notebook is to forge a line
 
 
 class _ExpirationHandler(LinkHandler):
     """Whether the kernel may be ended for being idle, or for its page being gone."""
 
     def post(self) -> None:
-        blocked = self.body().get("blocked")
-        if not isinstance(blocked, bool):
-            raise HTTPError(400, reason="blocked must be true or false")
+        with refusing():
+            body = self.body()
+            if "blocked" not in body:
+                message = "blocked is missing: it is true or false"
+                raise BadRequestError(message)
+            blocked = flag_of(body, "blocked")
         self.record.blocks_expiration = blocked
         self.answer({"problem": self.services.expiration.problem})
 
@@ -68,11 +79,6 @@ class _NewsHandler(LinkHandler):
             self.services.sessions.note(str(self.record.info.kernel_id), self.body())
         self.set_status(204)
         self.clear_header("Content-Type")
-
-
-def _one_line(text: str) -> str:
-    """Escape control characters: a notebook must not be able to forge a line of the log."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 HANDLERS = [

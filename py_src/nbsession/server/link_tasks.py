@@ -6,10 +6,11 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .arguments import limit_of, seconds_of
+from nbsession.scheduler.patience import patiently
+
+from .arguments import id_of, limit_of, seconds_of
 from .link_handler import KERNEL_OR_OWNER, OWNER, LinkHandler
 from .link_handlers import MAX_HOLD_SECONDS
-from .patience import patiently
 from .refusals import refusing
 from .task_declaration import MAX_DECLARATION_BYTES, checked_declaration
 from .task_orders import carry_out
@@ -46,14 +47,16 @@ class _TasksHandler(_TaskLinkHandler):
 class _TaskHandler(_TaskLinkHandler):
     async def get(self, name: str) -> None:
         with refusing():
-            self.answer(await patiently(partial(self.board.show, name)))
+            task_id = id_of(self.get_query_argument("id", None))
+            self.answer(await patiently(partial(self.board.show, name, task_id)))
 
 
 class _TaskRunsHandler(_TaskLinkHandler):
     async def get(self, name: str) -> None:
         with refusing():
             limit = limit_of(self.get_query_argument("limit", None))
-            runs = await patiently(partial(self.board.history, name, limit))
+            task_id = id_of(self.get_query_argument("id", None))
+            runs = await patiently(partial(self.board.history, name, limit, task_id))
             self.answer({"runs": runs})
 
 

@@ -7,11 +7,12 @@ import json
 import os
 import secrets
 import socket
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.paths import jupyter_runtime_dir
+
+from nbsession.core.process import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,20 +56,8 @@ def _remove_stale(folder: Path) -> None:
         try:
             facts = json.loads(path.read_text())
             # A home directory may be shared with other machines, whose processes are not seen here.
-            stale = facts["host"] == socket.gethostname() and not _is_alive(facts["pid"])
+            stale = facts["host"] == socket.gethostname() and not is_alive(facts["pid"])
         except (OSError, ValueError, LookupError, TypeError):
             continue
         if stale:
             path.unlink(missing_ok=True)
-
-
-def _is_alive(pid: int) -> bool:
-    if sys.platform == "win32":  # where the signal 0 is one that ends the process
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -14,6 +14,7 @@ from nbsession.core.errors import (
     StoreError,
     TaskExistsError,
 )
+from nbsession.core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,8 @@ class RefusedError(HTTPError):
     """An error as HTTP tells it: the status, and `body` as JSON."""
 
     def __init__(self, status: int, kind: str, message: str) -> None:
-        super().__init__(status, "%s", message)
+        # It goes to the log, and may be a kernel's.
+        super().__init__(status, "%s", printable(message))
         self.body: dict[str, Any] = {"kind": kind, "message": message}
 
 

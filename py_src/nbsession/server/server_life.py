@@ -7,7 +7,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.errors import NoSuchTaskError, StoreError
+from nbsession.core.errors import NoSuchTaskError
 from nbsession.core.version import __version__
 
 from .owner_file import remove_owner_file, write_owner_file
@@ -72,9 +72,9 @@ class ServerLife:
     async def _close(self) -> None:
         for session in self._services.lifecycle.sessions:
             self._services.lifecycle.end(session.id)
-        await self._services.tasks.close()
-        if self._feed is not None:
+        if self._feed is not None:  # before its tasks cannot be looked at any more
             self._feed.close()
+        await self._services.tasks.close()
         if self._owner_file is not None:
             remove_owner_file(self._owner_file, os.getpid())
 
@@ -84,6 +84,11 @@ class ServerLife:
         if loop is None or loop.is_closed() or (closing is not None and closing.done()):
             return
         run_on_stopped(loop, self.close())
+
+    @property
+    def serial(self) -> int:
+        """Of the last event that was emitted; 0 where there are none."""
+        return self._feed.serial if self._feed is not None else 0
 
     def status(self) -> dict[str, Any]:
         """Return what the owner may want to know when something is wrong."""
@@ -135,7 +140,7 @@ class ServerLife:
     def _find_task(self, name: str) -> TaskJSON | None:
         try:
             return self._services.tasks.board.show(name)
-        except (NoSuchTaskError, StoreError):
+        except NoSuchTaskError:
             return None
 
     def _try(self, begin: Callable[[], object]) -> None:

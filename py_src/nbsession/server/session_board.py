@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
+from .kernel_news import checked_news
 from .refusals import BadRequestError, NoSuchSessionError, SilentKernelError
 from .task_orders import ORDERS
 
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
     from .lifecycle import Lifecycle
     from .records import SessionRecords
-
-MAX_ROWS = 500
-"""Of callbacks and of tasks that are kept of one kernel's news."""
 
 
 class Asks(Protocol):
@@ -156,7 +154,7 @@ class SessionBoard:
         Raises
         ------
         BadRequestError
-            If it is not ``{"callbacks": […], "tasks": […]}``, one of which may be missing.
+            As `checked_news` does.
         """
         self._keep(kernel_id, news)
         self._tell(kernel_id)
@@ -167,14 +165,9 @@ class SessionBoard:
             self._tell(kernel_id)
 
     def _keep(self, kernel_id: str, news: Mapping[str, Any]) -> None:
-        told = {part: news[part] for part in ("callbacks", "tasks") if part in news}
-        for rows in told.values():
-            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-                message = "callbacks and tasks are lists of objects"
-                raise BadRequestError(message)
+        told = checked_news(news)
         if self._records.get(kernel_id) is not None:
-            kept = self._news.setdefault(kernel_id, {})
-            kept.update({part: rows[:MAX_ROWS] for part, rows in told.items()})
+            self._news.setdefault(kernel_id, {}).update(told)
 
     def _describe(self, session: SessionContext) -> SessionJSON:
         kernel_id = str(session.kernel_id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeGuard
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from nbsession.core.policies import MISFIRES, OVERLAPS
 
@@ -15,9 +17,12 @@ if TYPE_CHECKING:
     from nbsession.core.task_spec import TaskSpec
 
 MAX_DECLARATION_BYTES = 1024 * 1024
-MAX_NAME_CHARACTERS = 200
 MAX_US = 2**53
 """285 years; what comes from a kernel may be any number."""
+
+_UNREADABLE = (
+    *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+)
 
 
 def checked_declaration(
@@ -59,17 +64,21 @@ def _read(data: Any) -> TaskSpec:
         raise BadRequestError(message)
     try:
         return TaskSpec.from_json(data)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except _UNREADABLE as error:
         message = f"spec is not the JSON of a task: {error!r}"
         raise BadRequestError(message) from error
 
 
 def _check(spec: TaskSpec) -> None:
     from nbsession.core.code_trigger import CodeTrigger
+    from nbsession.scheduler.declaration import MAX_NAME_CHARACTERS, is_name
 
     home, targets = spec.home, [spec.target, *([spec.at_target] if spec.at_target else [])]
     rules = (
-        (_is_name(spec.name), f"its name is 1 to {MAX_NAME_CHARACTERS} printable characters"),
+        (
+            is_name(spec.name),
+            f"its name is 1 to {MAX_NAME_CHARACTERS} printable characters, no spaces around it",
+        ),
         (isinstance(spec.kwargs, dict), "kwargs is an object"),
         (
             # A setup script's worker takes its tasks from the script, and from nobody else.
@@ -78,11 +87,11 @@ def _check(spec: TaskSpec) -> None:
         ),
         (
             all(_is_text(t.module) and _is_text(t.qualname) for t in targets),
-            "module and qualname are texts",
+            "module and qualname are printable texts",
         ),
         (
-            home is not None and _is_text(home.python) and _is_text(home.folder),
-            "python and folder of the home are paths",
+            home is not None and _is_path(home.python) and _is_path(home.folder),
+            "python and folder of the home are absolute paths",
         ),
         (
             isinstance(spec.trigger, CodeTrigger) == (spec.at_target is not None),
@@ -94,14 +103,31 @@ def _check(spec: TaskSpec) -> None:
         if not holds:
             message = f"this is no task: {rule}"
             raise BadRequestError(message)
+    _check_arguments(spec)
 
 
-def _is_name(value: object) -> bool:
-    return _is_text(value) and len(value) <= MAX_NAME_CHARACTERS and value.isprintable()
+def _check_arguments(spec: TaskSpec) -> None:
+    from nbsession.scheduler.json_arguments import json_args, json_kwargs
+
+    try:
+        json_args(spec.args)
+        json_kwargs(spec.kwargs)
+    except TypeError as error:
+        raise BadRequestError(str(error)) from error
 
 
-def _is_text(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and value != "" and "\0" not in value
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != "" and value.isprintable()
+
+
+def _is_path(value: object) -> bool:
+    if not isinstance(value, str) or "\0" in value or not Path(value).is_absolute():
+        return False
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:  # as JSON can write half a character
+        return False
+    return True
 
 
 def _are_sound(policies: Any) -> bool:

@@ -29,13 +29,15 @@ class ChannelBoard:
         """Return every task that holds its name, in the order of names."""
         return cast("list[TaskJSON]", self._channel.ask("list"))
 
-    def show(self, name: str) -> TaskJSON:
+    def show(self, name: str, task_id: int | None = None) -> TaskJSON:
         """Return one task."""
-        return cast("TaskJSON", self._channel.ask("show", name))
+        return cast("TaskJSON", self._channel.ask("show", name, task_id))
 
-    def history(self, name: str, limit: int) -> builtins.list[dict[str, Any]]:
+    def history(
+        self, name: str, limit: int, task_id: int | None = None
+    ) -> builtins.list[dict[str, Any]]:
         """Return runs as `Run.to_json` gives them, the newest first."""
-        return cast("list[dict[str, Any]]", self._channel.ask("history", name, limit))
+        return cast("list[dict[str, Any]]", self._channel.ask("history", name, limit, task_id))
 
     def run(self, run_id: int) -> dict[str, Any] | None:
         """Return a run by its id."""

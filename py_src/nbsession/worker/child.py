@@ -17,6 +17,7 @@ from nbsession.core.callable_reference import load_callable
 from . import active
 from .channel import Channel
 from .desk import WorkerDesk
+from .loading_board import LoadingBoard
 from .parent import end_with_parent
 from .run import WorkerRun
 from .session_hooks import SessionHooks
@@ -26,7 +27,7 @@ from .state import WorkerState
 from .targets import Targets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from queue import SimpleQueue
 
     from nbsession.scheduler.executors.worker_messages import Message
@@ -63,23 +64,38 @@ def _run(channel: Channel, home: Mapping[str, Any], order: Mapping[str, Any]) ->
         run.enter()
         try:
             function = _find(channel, home, order)
-            run.started()
-            result = function(*order["args"], **order["kwargs"])
-            if result is not None and isawaitable(result):
-                runner.run(_wait(result), context=copy_context())
         except BaseException as error:  # noqa: BLE001 - SystemExit too is told
             run.fail(error)
-        else:
-            run.succeed()
+            return
+        if not order["threaded"]:
+            _call(run, function, runner)
+            return
+        work = threading.Thread(target=copy_context().run, args=(_call, run, function, runner))
+        work.start()
+        work.join()
+
+
+def _call(run: WorkerRun, function: Callable[..., Any], runner: asyncio.Runner) -> None:
+    order = run.order
+    try:
+        run.started()
+        result = function(*order["args"], **order["kwargs"])
+        if result is not None and isawaitable(result):
+            runner.run(_wait(result), context=copy_context())
+    except BaseException as error:  # noqa: BLE001 - SystemExit too is told
+        run.fail(error)
+    else:
+        run.succeed()
 
 
 def _find(channel: Channel, home: Mapping[str, Any], order: Mapping[str, Any]) -> Any:
     targets = Targets(home["setup"])
-    desk = WorkerDesk(channel, targets, home)
+    board = LoadingBoard(channel)
+    desk = WorkerDesk(board, targets, home)
     active.state = WorkerState(channel, desk, SessionHooks(home["setup"]), home)
     target = order["target"]
     if target["kind"] == "setup" and target["module"] == setup_name(home["setup"]):
-        with desk.setting_up(declares=False):
+        with board.loading(), desk.setting_up():
             run_setup(home["setup"], lambda _path, _stamp: None)
         return targets.load(order).function
     return load_callable(target["module"], target["qualname"])

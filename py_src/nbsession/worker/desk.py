@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace as copy_with
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.callable_reference import find_reference, name_of
+from nbsession.core.errors import NoSuchTaskError
 
-from .board import ChannelBoard
 from .setup_script import setup_name
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from nbsession.scheduler.board import TaskBoard
     from nbsession.scheduler.declaration import Place
     from nbsession.scheduler.task import Task
+    from nbsession.scheduler.wire import TaskJSON
 
-    from .channel import Channel
+    from .board import ChannelBoard
     from .targets import Targets
 
 _TEACHING = (
@@ -36,35 +38,30 @@ class WorkerDesk:
 
     Parameters
     ----------
-    channel
-        To the server.
+    board
+        The server's tasks.
     targets
         Keeps what the setup script declares.
     home
         Where the worker is, as the server said.
     """
 
-    def __init__(self, channel: Channel, targets: Targets, home: Mapping[str, Any]) -> None:
-        self._board = ChannelBoard(channel)
+    def __init__(self, board: ChannelBoard, targets: Targets, home: Mapping[str, Any]) -> None:
+        self._board = board
         self._targets = targets
         self._home = home
         self._is_setting_up = False
-        self._declares = True
+        self._declared: dict[str, TaskSpec] = {}
 
     @contextmanager
-    def setting_up(self, *, declares: bool) -> Iterator[None]:
-        """Take what is scheduled for the setup script's.
-
-        Parameters
-        ----------
-        declares
-            Whether the server is told. A process of a run's own needs only the callables.
-        """
-        self._is_setting_up, self._declares = True, declares
+    def setting_up(self) -> Iterator[None]:
+        """Take what is scheduled for the setup script's."""
+        self._is_setting_up = True
         try:
             yield
         finally:
-            self._is_setting_up, self._declares = False, True
+            self._is_setting_up = False
+            self._declared.clear()
 
     def place(self, function: Callable[..., Any], at: Any) -> Place:
         """Say where a task runs.
@@ -89,29 +86,42 @@ class WorkerDesk:
 
         Raises
         ------
-        TypeError, ValueError
+        ValueError
             If it cannot have processes of its own, as it asks for.
         TaskExistsError
             If the name is taken by a task that may not be replaced from here.
         """
         from nbsession.scheduler.task import Task
 
-        data = spec.to_json()
-        if spec.target.kind == "setup":
+        is_own = spec.target.kind == "setup"
+        if is_own:
             self._check(spec)
-            if not self._declares:
-                self._targets.declare(spec)
-                return Task(self._board, _undeclared(spec)), "same"
-            data |= {"args": [], "kwargs": {}} if not spec.policies.process else {}
-        scheduled = self._board.schedule(data, replace=replace)
-        if spec.target.kind == "setup" and scheduled["outcome"] != "exists":
-            self._targets.declare(spec)
+            other = None if replace else self._declared_otherwise(spec)
+            if other is not None:
+                return Task(self._board, other), "exists"
+        scheduled = self._board.schedule(spec.to_json(), replace=replace)
+        if is_own and scheduled["outcome"] != "exists":
+            self._declared[spec.name] = spec
+            self._targets.declare(spec, scheduled["task"]["id"])
         return Task(self._board, scheduled["task"]), scheduled["outcome"]
+
+    def _declared_otherwise(self, spec: TaskSpec) -> TaskJSON | None:
+        """Return the task that this very script has made something else of before, if it is there.
+
+        The server cannot tell that from what an earlier run of the script has declared.
+        """
+        before = self._declared.get(spec.name)
+        if before is None or _is_same(before, spec):
+            return None
+        try:
+            task = self._board.show(spec.name)
+        except NoSuchTaskError:
+            return None
+        return None if task["state"] == "finished" else task
 
     def cancel(self, name: str, *, wait: bool) -> None:
         """Take a task off."""
-        if self._declares:
-            self._board.cancel(name, wait=wait)
+        self._board.cancel(name, wait=wait)
 
     def boards(self) -> Sequence[TaskBoard]:
         """Return where there are tasks."""
@@ -129,10 +139,6 @@ class WorkerDesk:
         """Raise unless a process of a run's own, if there are any, can find the callable."""
         if not spec.policies.process:
             return
-        from nbsession.scheduler.json_arguments import json_args, json_kwargs
-
-        json_args(spec.args)
-        json_kwargs(spec.kwargs)
         target, function = spec.target, spec.target.callable
         is_own = target.module == setup_name(self._home["setup"]) and "<" not in target.qualname
         if not is_own and (function is None or find_reference(function) is None):
@@ -158,22 +164,11 @@ def _imported(what: str, function: Any) -> tuple[Target, str]:
     return Target("import", reference.module, reference.qualname), reference.folder
 
 
-def _undeclared(spec: TaskSpec) -> Any:
-    """Return a task of the setup script as one sees it that only looks for its callables."""
-    return {
-        "name": spec.name,
-        "kernel_id": None,
-        "state": "scheduled",
-        "schedule": dict(spec.schedule),
-        "callback": spec.target.label,
-        "home": None,
-        "owner": spec.owner,
-        "policies": spec.policies.to_json(),
-        "next_run": None,
-        "last_run": None,
-        "last_state": None,
-        "last_error": None,
-        "run_count": 0,
-        "error_count": 0,
-        "editable": True,
-    }
+def _is_same(before: TaskSpec, spec: TaskSpec) -> bool:
+    """Whether a script says the same again; a function is the one that has its name."""
+    return _by_names(before).is_same(_by_names(spec))
+
+
+def _by_names(spec: TaskSpec) -> TaskSpec:
+    at = spec.at_target and copy_with(spec.at_target, callable=None)
+    return copy_with(spec, target=copy_with(spec.target, callable=None), at_target=at)

@@ -15,7 +15,9 @@ from nbsession.core.version import __version__
 from nbsession.scheduler.executors.worker_messages import STOPPED
 
 from . import active
+from .board import ChannelBoard
 from .desk import WorkerDesk
+from .guard import Guard
 from .output import divert
 from .pool import ThreadPool
 from .questions import TriggerCode
@@ -46,6 +48,7 @@ class WorkerProcess:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._guard = Guard()
         self._loop = asyncio.new_event_loop()
         self._pool = ThreadPool()
         self._own_pool = ThreadPool()  # not to wait for threads that tasks have blocked
@@ -80,16 +83,16 @@ class WorkerProcess:
         self._targets = Targets(home["setup"])
         self._code = TriggerCode(self._channel, self._targets)
         self._hooks = SessionHooks(home["setup"])
-        self._desk = WorkerDesk(self._channel, self._targets, home)
+        self._desk = WorkerDesk(ChannelBoard(self._channel), self._targets, home)
         active.state = WorkerState(self._channel, self._desk, self._hooks, home)
-        self._tools = Tools(self._channel, self._loop, self._pool, self._own_pool)
+        self._tools = Tools(self._channel, self._loop, self._pool, self._own_pool, self._guard)
         self._runs = Runs(self._tools, self._targets, home)
         if home["setup"] is None or self._set_up(home["setup"]):
             self._channel.send({"op": "ready", "tasks": self._targets.declared})
 
     def _set_up(self, path: str) -> bool:
         try:
-            with self._desk.setting_up(declares=True):
+            with self._desk.setting_up():
                 run_setup(path, self._on_read)
         except BaseException as error:  # noqa: BLE001 - the user's script; told, and tried again
             problem = {"error": error_text(error), "trace": traceback_text(error)}
@@ -123,7 +126,7 @@ class WorkerProcess:
                 tools = HookTools(self._channel, self._log, self._own_pool)
                 self._loop.call_soon_threadsafe(self._hooks.tell, message, tools)
             case "forget":
-                self._targets.forget(message["task"])
+                self._targets.forget(message["of"])
             case "stop":
                 self._loop.call_soon_threadsafe(self._begin_stop)
 
@@ -133,10 +136,10 @@ class WorkerProcess:
     async def _stop(self) -> None:
         if self._runs is not None:
             await self._runs.end_all(STOPPED)
-        threading.Thread(target=_exit, daemon=True).start()
+        threading.Thread(target=_exit, args=(self._guard,), daemon=True).start()
 
 
-def _exit() -> None:
+def _exit(guard: Guard) -> None:
     """End the process, with what Python does at an exit, but without waiting for any thread."""
     import atexit
 
@@ -146,4 +149,5 @@ def _exit() -> None:
         with contextlib.suppress(Exception):
             if stream is not None:
                 stream.flush()
+    guard.leave()
     os._exit(0)

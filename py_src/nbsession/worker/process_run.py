@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from nbsession.scheduler.executors.worker_messages import Lines, Message, to_line
 
+from .forks import no_forks
 from .parent import kill_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .channel import Channel
+    from .guard import Guard
     from .pool import ThreadPool
     from .run import WorkerRun
 
@@ -41,16 +43,24 @@ class ProcessRun:
         To the server: what the run asks and logs is passed on.
     pool
         Of threads, for answers.
+    guard
+        Told of the process.
     home
         Where the worker is, as the server said.
     """
 
     def __init__(
-        self, run: WorkerRun, channel: Channel, pool: ThreadPool, home: Mapping[str, Any]
+        self,
+        run: WorkerRun,
+        channel: Channel,
+        pool: ThreadPool,
+        guard: Guard,
+        home: Mapping[str, Any],
     ) -> None:
         self.run = run
         self._channel = channel
         self._pool = pool
+        self._guard = guard
         self._home = home
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
@@ -63,7 +73,7 @@ class ProcessRun:
         self._decode = getincrementaldecoder("utf-8")("backslashreplace").decode
 
     def kill(self, reason: str) -> None:
-        """End the process and all that it has started; on any thread."""
+        """End the process and all that it has started; on any thread, which is not held up."""
         with self._lock:
             self._killed = self._killed or reason
             if self._process is not None and not self._is_over:
@@ -71,15 +81,12 @@ class ProcessRun:
 
     def supervise(self) -> None:
         """Run it; returns when it has ended. The process ends with the thread that calls this."""
-        ours, theirs = socket.socketpair()
+        try:
+            ours = self._start()
+        except OSError as error:
+            self.run.fail(error)
+            return
         with ours:
-            try:
-                self._start(theirs)
-            except OSError as error:
-                self.run.fail(error)
-                return
-            finally:
-                theirs.close()
             process = self._process
             if process is None:
                 self.run.fail_with(reason=self._killed)
@@ -92,19 +99,36 @@ class ProcessRun:
         self._reap(process)
         self._tell(process.returncode)
 
-    def _start(self, theirs: socket.socket) -> None:
+    def _start(self) -> socket.socket:
+        """Start the process, unless it is to end before; return our end of the line to it."""
+        with no_forks:
+            ours, theirs = socket.socketpair()
+            try:
+                if self._killed is None:
+                    self._start_with(theirs)
+            except BaseException:
+                ours.close()
+                raise
+            finally:
+                theirs.close()
+        return ours
+
+    def _start_with(self, theirs: socket.socket) -> None:
         options = ["-u", "-P", "-m", "nbsession.worker.child", str(theirs.fileno())]
-        with self._lock:
-            if self._killed is None:
-                self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
-                    [sys.executable, *options],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=[theirs.fileno()],
-                    cwd=self._home["folder"],
-                    process_group=0,
-                )
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            [sys.executable, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=[theirs.fileno()],
+            cwd=self._home["folder"],
+            process_group=0,
+        )
+        self._guard.watch(process.pid)
+        with self._lock:  # not before: a slow disk may hold that up, and `kill` does not wait
+            self._process = process
+            if self._killed is not None:
+                kill_group(process.pid)
 
     def _listen(self, process: subprocess.Popen[bytes], ours: socket.socket) -> None:
         """Take what it prints and says, until it says no more."""
@@ -172,6 +196,7 @@ class ProcessRun:
         with self._lock:
             self._is_over = True  # once it is reaped, its id may be another's
             kill_group(process.pid)
+            self._guard.forget(process.pid)
         process.wait()
 
     def _tell(self, code: int) -> None:

@@ -15,6 +15,7 @@ from .traces import clean, error_text, traceback_text
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Mapping
+    from concurrent.futures import Future
 
     from .channel import Channel
 
@@ -37,10 +38,14 @@ class WorkerRun:
         Its number on the channel.
     output
         What it prints.
+    loop
+        Where an async callable is awaited: the worker's, or one in a thread.
     task
         The asyncio task of an async callable, while it is going.
     is_awaited
         Whether that task has begun.
+    left
+        Done when a loop in a thread has been left; None without one.
     cancel_reason
         Why it is to end, once that was asked for.
     """
@@ -53,6 +58,8 @@ class WorkerRun:
         "cancel_reason",
         "is_awaited",
         "job",
+        "left",
+        "loop",
         "order",
         "output",
         "task",
@@ -68,6 +75,8 @@ class WorkerRun:
         )
         self._started_us: int | None = None
         self.output = RunOutput()
+        self.loop = loop
+        self.left: Future[None] | None = None
         self.task: asyncio.Task[None] | None = None
         self.is_awaited = False
         self.cancel_reason: str | None = None

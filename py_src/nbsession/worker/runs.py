@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import Context
+from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from .channel import Channel
+    from .guard import Guard
     from .pool import ThreadPool
     from .targets import Call, Targets
 
@@ -33,16 +37,21 @@ class Tools(NamedTuple):
         Threads for the callables.
     own_pool
         Threads for what the worker itself has to do.
+    guard
+        Of the processes of runs' own.
     """
 
     channel: Channel
     loop: AbstractEventLoop
     pool: ThreadPool
     own_pool: ThreadPool
+    guard: Guard
 
 
 class Runs:
     """Calls async callables on the loop, sync ones in threads, and some in their own processes.
+
+    Those that are to keep off the main thread are awaited on a loop in a thread.
 
     Parameters
     ----------
@@ -55,7 +64,7 @@ class Runs:
     """
 
     def __init__(self, tools: Tools, targets: Targets, home: Mapping[str, Any]) -> None:
-        self._channel, self._loop, self._pool, self._own_pool = tools
+        self._channel, self._loop, self._pool, self._own_pool, self._guard = tools
         self._targets = targets
         self._home = home
         self._runs: dict[int, WorkerRun] = {}
@@ -66,14 +75,14 @@ class Runs:
         """Begin a run; on any thread, which is not held up."""
         run = WorkerRun(order, self._channel, self._loop)
         if order["process"]:
-            process = ProcessRun(run, self._channel, self._own_pool, self._home)
+            process = ProcessRun(run, self._channel, self._own_pool, self._guard, self._home)
             with self._lock:
                 self._processes[run.job] = process
             self._pool.submit(lambda: self._supervise(process))
             return
         self._runs[run.job] = run
         call = self._targets.known(order)
-        if call is None or not call.is_async:
+        if call is None or not call.is_async or order["threaded"]:
             self._pool.submit(lambda: Context().run(self._call_here, run, call))
         else:
             self._loop.call_soon_threadsafe(self._begin_async, run, call)
@@ -90,13 +99,15 @@ class Runs:
     async def end_all(self, reason: str) -> None:
         """End every run that can be ended, and see the async ones off; on the loop."""
         self.kill_processes(reason)
-        tasks = []
+        ends: list[asyncio.Future[None]] = []
         for run in list(self._runs.values()):
             self._cancel_here(run.job, reason)
-            if run.task is not None:
-                tasks.append(run.task)
-        if tasks:
-            await asyncio.wait(tasks)
+            if run.left is not None:
+                ends.append(asyncio.wrap_future(run.left))
+            elif run.task is not None:
+                ends.append(run.task)
+        if ends:
+            await asyncio.wait(ends)
 
     def kill_processes(self, reason: str) -> None:
         """Kill the processes of runs' own; on any thread."""
@@ -113,14 +124,14 @@ class Runs:
                 self._processes.pop(process.run.job, None)
 
     def _call_here(self, run: WorkerRun, call: Call | None) -> None:
-        """Call a sync callable; or find out that it is async, and pass it on to the loop."""
+        """Call a sync callable in this thread; have an async one awaited where it is to be."""
         run.enter()
         try:
             if call is None:
                 call = self._targets.load(run.order)
-                if call.is_async:
-                    self._loop.call_soon_threadsafe(self._begin_async, run, call)
-                    return
+            if call.is_async:
+                self._begin_where_due(run, partial(call.function, *call.args, **call.kwargs))
+                return
             run.started()
             result = call.function(*call.args, **call.kwargs)
         except BaseException as error:  # noqa: BLE001 - SystemExit too ends the run, not us
@@ -128,10 +139,22 @@ class Runs:
             run.fail(error)
             return
         if result is not None and isawaitable(result):
-            self._loop.call_soon_threadsafe(self._begin, run, lambda: result)
+            self._begin_where_due(run, lambda: result)
         else:
             self._runs.pop(run.job, None)
             run.succeed()
+
+    def _begin_where_due(self, run: WorkerRun, call: Callable[[], Awaitable[Any]]) -> None:
+        if not run.order["threaded"]:
+            self._loop.call_soon_threadsafe(self._begin, run, call)
+            return
+        left = run.left = Future()
+        try:
+            with asyncio.Runner() as runner:
+                run.loop = runner.get_loop()
+                runner.run(self._await(run, call), context=Context())
+        finally:
+            left.set_result(None)
 
     def _begin_async(self, run: WorkerRun, call: Call) -> None:
         self._begin(run, lambda: call.function(*call.args, **call.kwargs))
@@ -141,6 +164,7 @@ class Runs:
 
     async def _await(self, run: WorkerRun, call: Callable[[], Awaitable[Any]]) -> None:
         run.enter()
+        run.task = asyncio.current_task()
         run.is_awaited = True
         try:
             if run.cancel_reason is not None:
@@ -161,5 +185,11 @@ class Runs:
         if run is None:
             return
         run.cancel_reason = reason
-        if run.task is not None and run.is_awaited:  # else it will see the reason by itself
-            run.task.cancel()
+        task = run.task
+        if task is None or not run.is_awaited:  # it will see the reason by itself
+            return
+        if run.loop is self._loop:
+            task.cancel()
+        else:
+            with suppress(RuntimeError):  # that loop is closed: the run has ended
+                run.loop.call_soon_threadsafe(task.cancel)

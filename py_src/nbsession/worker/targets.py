@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,8 +34,31 @@ class Call(NamedTuple):
     is_async: bool
 
 
+class Declared(NamedTuple):
+    """A task as the setup script has declared it.
+
+    Attributes
+    ----------
+    task, module, qualname
+        The names of the task and of its callable.
+    call
+        What it calls.
+    at
+        The code that says when; None if the schedule is no code.
+    """
+
+    task: str
+    module: str
+    qualname: str
+    call: Call
+    at: Any
+
+
 class Targets:
     """Finds callables. Any thread may ask.
+
+    What was declared is kept by the task's id: one that has its last run before it may already have
+    lost its name to another one.
 
     Parameters
     ----------
@@ -45,29 +69,42 @@ class Targets:
     def __init__(self, setup: str | None) -> None:
         self._setup = setup
         self._imported: dict[tuple[str, str], tuple[Callable[..., Any], bool]] = {}
-        self._declared: dict[str, Call] = {}
-        self._ats: dict[str, Any] = {}
+        self._declared: dict[int, Declared] = {}
+        self._unknown_ids = itertools.count(-1, -1)
         self._importing = threading.Lock()
 
     @property
     def declared(self) -> list[str]:
         """The names of the tasks that the setup script has declared."""
-        return list(self._declared)
+        return list({each.task: None for each in self._declared.values()})
 
-    def declare(self, spec: TaskSpec) -> None:
-        """Keep what a task of the setup script calls, under its name."""
+    def declare(self, spec: TaskSpec, task_id: int) -> None:
+        """Keep what a task of the setup script calls.
+
+        Parameters
+        ----------
+        spec
+            As it was declared.
+        task_id
+            The task's; 0 if that is not known.
+        """
         function = spec.target.callable
         if function is None:
             raise TypeError("a declaration of a setup script comes with its callable")
-        self._declared[spec.name] = Call(function, spec.args, spec.kwargs, is_async(function))
-        if spec.at_target is not None:
-            self._ats[spec.name] = spec.at_target.callable
+        self._declared[task_id or next(self._unknown_ids)] = Declared(
+            spec.name,
+            spec.target.module,
+            spec.target.qualname,
+            Call(function, spec.args, spec.kwargs, is_async(function)),
+            None if spec.at_target is None else spec.at_target.callable,
+        )
 
     def known(self, order: Mapping[str, Any]) -> Call | None:
         """Return what a run calls, if that takes no time."""
         target = order["target"]
         if target["kind"] == "setup":
-            return self._declared.get(order["task"])
+            declared = self._find(order, target)
+            return None if declared is None else declared.call
         found = self._imported.get((target["module"], target["qualname"]))
         return None if found is None else Call(found[0], order["args"], order["kwargs"], found[1])
 
@@ -99,9 +136,10 @@ class Targets:
         """Return the code of a task's trigger: a callable or an iterator. Raises as `load`."""
         target = order["at"]
         if target["kind"] == "setup":
-            if order["task"] not in self._ats:
+            declared = self._find(order, order["target"])
+            if declared is None or declared.at is None:
                 raise LookupError(f"{self._setup} does not declare {order['task']!r} any more")
-            return self._ats[order["task"]]
+            return declared.at
         return self._import(target["module"], target["qualname"])
 
     def _import(self, module: str, qualname: str) -> Any:
@@ -109,7 +147,19 @@ class Targets:
             importlib.invalidate_caches()  # a file may be newer than the last look at its folder
             return load_callable(module, qualname)
 
-    def forget(self, task: str) -> None:
+    def _find(self, order: Mapping[str, Any], target: Mapping[str, Any]) -> Declared | None:
+        """Return what was declared of a task.
+
+        One without its name was declared in an earlier worker, under another id: then it is what
+        this script has last given the name and a callable of that name to.
+        """
+        declared = self._declared.get(order["of"])
+        if declared is not None:
+            return declared
+        wanted = order["task"], target["module"], target["qualname"]
+        alike = (each for each in reversed(list(self._declared.values())) if each[:3] == wanted)
+        return next(alike, None)
+
+    def forget(self, task_id: int) -> None:
         """Drop what was kept for a task that has gone."""
-        self._declared.pop(task, None)
-        self._ats.pop(task, None)
+        self._declared.pop(task_id, None)

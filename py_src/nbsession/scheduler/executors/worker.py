@@ -202,6 +202,7 @@ class WorkerExecutor:
             self._timer.cancel()
         left_seconds = max(0.5, deadline - loop.time())
         await asyncio.gather(*(slot.close(left_seconds) for slot in self._slots.values()))
+        self._requests.close()
 
     # -- what slots tell ---------------------------------------------------------------------------
 

@@ -28,13 +28,13 @@ class Job(Protocol):
     number
         Unique among the orders of one server.
     task
-        Whose callable it is about; None if it is about none.
+        The id of the one whose callable it is about; None if it is about none.
     message
         The order as it is sent.
     """
 
     number: int
-    task: str | None
+    task: int | None
     message: Message
 
     def answered(self, message: Message) -> None:
@@ -72,7 +72,7 @@ class RunJob:
         spec = task.spec
         self.number = number
         self.run_id = run.id
-        self.task: str | None = spec.name
+        self.task: int | None = task.id
         self.child: int | None = None
         self._listener = listener
         self._ended = ended
@@ -80,6 +80,7 @@ class RunJob:
             "op": "run",
             "job": number,
             "id": run.id,
+            "of": task.id,
             "task": spec.name,
             "target": spec.target.to_json(),
             "args": spec.args,
@@ -87,6 +88,7 @@ class RunJob:
             "attempt": attempt,
             "due": run.due_us,
             "process": spec.policies.process,
+            "threaded": spec.policies.threaded,
         }
 
     def answered(self, message: Message) -> None:
@@ -143,12 +145,14 @@ class QuestionJob:
     ) -> None:
         spec = task.spec
         self.number = number
-        self.task: str | None = spec.name
+        self.task: int | None = task.id
         self._future = future
         self.message: Message = {
             "op": "next",
             "job": number,
+            "of": task.id,
             "task": spec.name,
+            "target": spec.target.to_json(),
             "at": None if spec.at_target is None else spec.at_target.to_json(),
             "trigger": spec.trigger.to_json(),
             "now": now_us,
@@ -199,7 +203,7 @@ class SessionJob:
         done: Callable[[SessionJob], object],
     ) -> None:
         self.number = number
-        self.task: str | None = None
+        self.task: int | None = None
         self._id = context["id"]
         self._log = log
         self._done = done

@@ -32,6 +32,6 @@ class WorkerPlans:
         if task is not None:
             self._tasks[task.id] = task
 
-    def forget(self, task: TaskRecord) -> bool:
-        """Forget a task that has gone; return whether it was known."""
-        return self._tasks.pop(task.id, None) is not None
+    def forget(self, task: TaskRecord) -> None:
+        """Forget a task that has gone."""
+        self._tasks.pop(task.id, None)

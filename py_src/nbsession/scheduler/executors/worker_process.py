@@ -70,9 +70,9 @@ class WorkerProcess(asyncio.Protocol):
     is_ready
         Whether it has said so.
     made
-        Names of tasks that its setup script has added.
+        Names and ids of tasks that its setup script has added.
     declared
-        All that it has declared so far.
+        The ids of all that it has declared so far.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class WorkerProcess(asyncio.Protocol):
         self.jobs: dict[int, Job] = {}
         self.sources = WorkerSources()
         self.is_ready = False
-        self.made: list[str] = []
-        self.declared: set[str] = set()
+        self.made: dict[str, int] = {}
+        self.declared: set[int] = set()
         self._python = python
         self._base_url = base_url
         self._owner = owner
@@ -200,7 +200,7 @@ class WorkerProcess(asyncio.Protocol):
             case "child":
                 job = self.jobs.get(message["job"])
                 if isinstance(job, RunJob):
-                    job.child = message["pid"]
+                    job.child = _process_id(message["pid"])
             case "source":
                 stamp = message["stamp"]
                 self.sources.add(message["path"], None if stamp is None else tuple(stamp))
@@ -228,6 +228,13 @@ class WorkerProcess(asyncio.Protocol):
             f"{__version__}, and they do not understand each other: install one version in both"
         )
         self.kill()
+
+
+def _process_id(value: object) -> int:
+    if not isinstance(value, int) or value <= 1:  # 0 is our own group, and 1 everybody's
+        message = f"{value!r} is no id of a process that it could have started"
+        raise ValueError(message)
+    return value
 
 
 def _kill_group(process_id: int) -> None:

@@ -8,10 +8,15 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nbsession.core.current_run import CurrentRun, current_run
+from nbsession.core.errors import StoreBusyError
+from nbsession.core.printable import printable, printable_lines
 from nbsession.scheduler.board import TaskBoard
+from nbsession.scheduler.patience import patiently
+
+from .setup_tasks import SetupTasks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Awaitable, Callable, Collection
     from logging import Logger
 
     from .worker_messages import Message
@@ -47,16 +52,16 @@ class WorkerRequests:
     def __init__(self, log: Logger) -> None:
         self.board: WorkerBoard | None = None
         self._log = log
-        self._waiting: set[asyncio.Task[None]] = set()
+        self._setup_tasks = SetupTasks(log)
+        self._waiting: dict[asyncio.Task[None], WorkerProcess] = {}
 
     def take(self, worker: WorkerProcess, message: Message) -> None:
         """Do what a worker wants."""
         if message["op"] == "log":
             self._write(worker, message)
         elif message["what"] == "wait_for_run":
-            task = asyncio.get_running_loop().create_task(self._answer_later(worker, message))
-            self._waiting.add(task)
-            task.add_done_callback(self._waiting.discard)
+            wait = self._wait_for_run
+            self._answer_later(worker, message, lambda: wait(*message["args"]), Context())
         else:
             self._answer(worker, message)
 
@@ -68,14 +73,19 @@ class WorkerRequests:
         setup = worker.home.setup
         if self.board is None or setup is None:
             return
-        try:
-            if tasks is not None:
-                self.board.retain(setup, tasks)
-                return
-            for name in worker.made:
-                self.board.cancel(name, wait=False)
-        except Exception:  # noqa: BLE001 - a database that fails for the moment; the worker is good
-            self._log.exception("nbsession: the tasks of %s could not be brought in line", setup)
+        if tasks is not None:
+            self._setup_tasks.keep(self.board, setup, tasks)
+            return
+        for task, asker in self._waiting.items():
+            if asker is worker:  # what it has asked for is not to be done after all
+                task.cancel()
+        self._setup_tasks.drop(self.board, setup, worker.made)
+
+    def close(self) -> None:
+        """Answer no more."""
+        self._setup_tasks.close()
+        for task in self._waiting:
+            task.cancel()
 
     def _answer(self, worker: WorkerProcess, message: Message) -> None:
         context = Context()
@@ -84,6 +94,11 @@ class WorkerRequests:
             context.run(current_run.set, asking)
         try:
             value = context.run(self._ask, worker, message)
+        except StoreBusyError:
+            ask = self._ask
+            self._answer_later(
+                worker, message, lambda: patiently(lambda: ask(worker, message)), context
+            )
         except Exception as error:  # noqa: BLE001 - raised again where it was asked
             self._refuse(worker, message, error)
         else:
@@ -97,17 +112,36 @@ class WorkerRequests:
             return getattr(self.board, what)(*args, **kwargs)
         scheduled = self.board.schedule(*args, **kwargs)
         if args[0]["target"]["kind"] == "setup" and scheduled["outcome"] != "exists":
-            name = args[0]["name"]
-            worker.declared.add(name)
+            task = scheduled["task"]
+            worker.declared.add(task["id"])
+            if worker.home.setup is not None:
+                self._setup_tasks.declared(worker.home.setup, task["name"])
             if scheduled["outcome"] == "made":
-                worker.made.append(name)
+                worker.made[task["name"]] = task["id"]
         return scheduled
 
-    async def _answer_later(self, worker: WorkerProcess, message: Message) -> None:
+    def _answer_later(
+        self,
+        worker: WorkerProcess,
+        message: Message,
+        ask: Callable[[], Awaitable[Any]],
+        context: Context,
+    ) -> None:
+        answering = self._wait_and_answer(worker, message, ask)
+        task = asyncio.get_running_loop().create_task(answering, context=context)
+        self._waiting[task] = worker
+        task.add_done_callback(self._waiting.pop)
+
+    async def _wait_for_run(self, run_id: int, seconds: float) -> dict[str, Any] | None:
+        if self.board is None:
+            raise RuntimeError("this server has no tasks")
+        return await self.board.until_final(run_id, seconds)
+
+    async def _wait_and_answer(
+        self, worker: WorkerProcess, message: Message, ask: Callable[[], Awaitable[Any]]
+    ) -> None:
         try:
-            if self.board is None:
-                raise RuntimeError("this server has no tasks")  # noqa: TRY301 - as any other failure
-            value = await self.board.until_final(*message["args"])
+            value = await ask()
         except Exception as error:  # noqa: BLE001 - raised again where it was asked
             self._refuse(worker, message, error)
         else:
@@ -120,14 +154,8 @@ class WorkerRequests:
 
     def _write(self, worker: WorkerProcess, message: Message) -> None:
         level = logging.getLevelNamesMapping().get(message["level"].upper(), logging.INFO)
-        text, trace = _one_line(message["text"]), message.get("trace")
+        # No task is to forge a line of the log.
+        text, trace = printable(message["text"]), message.get("trace")
         if trace is not None:
-            text += "\n" + "\n".join(map(_one_line, trace.splitlines()))
+            text += "\n" + printable_lines(trace)
         self._log.log(level, "[%s] %s", worker.name, text)
-
-
-def _one_line(text: str) -> str:
-    """Escape control characters: no task is to forge a line of the log."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -8,6 +8,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from .worker_backoff import WorkerBackoff
+from .worker_edits import WorkerEdits
 from .worker_messages import STOPPED
 from .worker_plans import WorkerPlans
 from .worker_retired import RetiredWorkers
@@ -67,15 +68,18 @@ class WorkerSlot:
         self._problem: str | None = None
         self._is_broken = False
         self._backoff = WorkerBackoff()
+        self._edits = WorkerEdits()
         self._plans = WorkerPlans()
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     def forget(self, task: TaskRecord) -> None:
         """Drop what is kept of a task that has gone."""
-        if self._plans.forget(task):
-            for worker in self._workers():
-                worker.send({"op": "forget", "task": task.spec.name})
+        self._plans.forget(task)
+        for worker in self._workers():
+            if task.id in worker.declared:
+                worker.declared.discard(task.id)
+                worker.send({"op": "forget", "of": task.id})
 
     def give(self, job: Job, task: TaskRecord | None = None) -> None:
         """Have a job done, a task's or one of no task, now or when there is a worker for it."""
@@ -212,7 +216,8 @@ class WorkerSlot:
         if self.home.setup is None:  # nothing has to work out first
             self._retired.add(self._current)
             self._current = None
-        self._launch_now()
+        self._latest = None  # what else is edited meanwhile, the fresh one will read
+        self._launch_in(self._edits.pause_seconds())
 
     def _launch_now(self) -> None:
         if self._timer is not None:
@@ -227,13 +232,17 @@ class WorkerSlot:
         """Start a worker when the last one's end is long enough ago, if one is wanted then."""
         if self._timer or self._coming or self._current or self._is_broken or self._is_closed:
             return
-        wait = self._backoff.wait_seconds
-        if wait <= 0:
+        self._launch_in(self._backoff.wait_seconds)
+
+    def _launch_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if seconds <= 0:
             self._launch_now()
         else:
-            self._timer = asyncio.get_running_loop().call_later(
-                wait, self._launch_now, context=Context()
-            )
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(seconds, self._launch_now, context=Context())
 
     def _cannot_start(self) -> bool:
         """Whether there is a known problem, and it is too early to try again."""
@@ -243,6 +252,7 @@ class WorkerSlot:
 
     def _settle(self, problem: str | None) -> None:
         self._problem = problem
+        self._edits.settled()
         self.settled.set()
 
     def _flush(self) -> None:

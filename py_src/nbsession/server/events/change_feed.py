@@ -6,6 +6,8 @@ import contextvars
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from nbsession.core.errors import StoreError
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +34,7 @@ class ChangeFeed:
         Whether anybody would take notice; if not, nothing is gathered.
     find_task, find_session
         Return a global task by its name, and a session by its kernel id, as they are now; None if
-        they have gone.
+        they have gone. Where `find_task` raises `StoreError`, the task is told later.
     """
 
     def __init__(
@@ -50,10 +52,16 @@ class ChangeFeed:
         self._find_session = find_session
         self._serial = 0
         self._last = float("-inf")
+        self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: dict[str, None] = {}
         self._runs: dict[int, dict[str, Any]] = {}
         self._sessions: dict[str, None] = {}
+
+    @property
+    def serial(self) -> int:
+        """Of the last event: whoever reads a list now has all that was told up to it."""
+        return self._serial
 
     def tasks_changed(self, names: Iterable[str], runs: Iterable[Run]) -> None:
         """Note that global tasks have changed or gone, and what has become of runs."""
@@ -68,24 +76,32 @@ class ChangeFeed:
 
     def close(self) -> None:
         """Emit nothing any more."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
 
     def _gathers(self) -> bool:
+        if self._closed:
+            return False
         if not self._is_heard():
             self._serial += 1  # who hears the next one sees that something is missing
             return False
+        self._flush_soon()
+        return True
+
+    def _flush_soon(self) -> None:
         if self._timer is None:
             when = max(self._loop.time() + SECONDS_OF_GATHERING, self._last + SECONDS_BETWEEN)
             # Not in the context of a visitor whose request happens to be served.
             self._timer = self._loop.call_at(when, self._flush, context=contextvars.Context())
-        return True
 
     def _flush(self) -> None:
         self._timer, self._last = None, self._loop.time()
         names, runs, kernel_ids = self._tasks, self._runs, self._sessions
         self._tasks, self._runs, self._sessions = {}, {}, {}
-        tasks = {name: self._find_task(name) for name in list(names)[:MAX_ROWS]}
+        tasks = self._look_at(names)
+        if self._tasks and not (tasks or runs or kernel_ids):
+            return
         sessions = {each: self._find_session(each) for each in list(kernel_ids)[:MAX_ROWS]}
         self._serial += 1
         self._emit(
@@ -97,6 +113,18 @@ class ChangeFeed:
                 "runs": list(runs.values())[-MAX_ROWS:],
                 "sessions": [session for session in sessions.values() if session is not None],
                 "ended": [each for each, session in sessions.items() if session is None],
-                "incomplete": max(len(names), len(runs), len(kernel_ids)) > MAX_ROWS,
+                "incomplete": max(len(names) - len(self._tasks), len(runs), len(kernel_ids))
+                > MAX_ROWS,
             }
         )
+
+    def _look_at(self, names: dict[str, None]) -> dict[str, Mapping[str, Any] | None]:
+        tasks: dict[str, Mapping[str, Any] | None] = {}
+        for name in list(names)[:MAX_ROWS]:
+            try:
+                tasks[name] = self._find_task(name)
+            except StoreError:  # another server holds the database: each further look would wait
+                self._tasks.update((each, None) for each in names if each not in tasks)
+                self._flush_soon()
+                break
+        return tasks

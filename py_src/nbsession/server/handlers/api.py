@@ -39,7 +39,11 @@ class NBSessionHandler(APIHandler):
         """
         if len(self.request.body) > MAX_BODY_BYTES:
             raise web.HTTPError(413, f"The body may have {MAX_BODY_BYTES:,} bytes at most.")
-        body = self.get_json_body() if self.request.body else {}
+        try:
+            body = self.get_json_body() if self.request.body else {}
+        except UnicodeDecodeError as error:
+            message = f"the body is not UTF-8: {error}"
+            raise BadRequestError(message) from error
         if not isinstance(body, dict):
             message = "the body must be a JSON object"
             raise BadRequestError(message)

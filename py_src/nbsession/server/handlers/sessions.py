@@ -18,7 +18,8 @@ class SessionsHandler(NBSessionHandler):
     @authorized
     async def get(self) -> None:
         """List the sessions, as their kernels last told."""
-        await self.answer_list("sessions", self.services.sessions.list())
+        services = self.services
+        await self.answer_list("sessions", services.sessions.list(), serial=services.life.serial)
 
 
 class SessionHandler(NBSessionHandler):

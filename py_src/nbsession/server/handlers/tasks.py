@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from nbsession.server.arguments import limit_of
-from nbsession.server.patience import patiently
+from nbsession.scheduler.patience import patiently
+from nbsession.server.arguments import limit_of, truth_of
 from nbsession.server.refusals import NoSuchRunError, refusing
 from nbsession.server.task_orders import carry_out
 
@@ -25,7 +26,8 @@ class TasksHandler(NBSessionHandler):
         tasks = self.services.tasks
         with refusing():
             rows = await patiently(tasks.board.list)
-            await self.answer_list("tasks", rows, problem=tasks.problem)
+            serial = self.services.life.serial
+            await self.answer_list("tasks", rows, problem=tasks.problem, serial=serial)
 
 
 class TaskHandler(NBSessionHandler):
@@ -57,8 +59,9 @@ class TaskRunsHandler(NBSessionHandler):
         """List a task's runs, the newest first."""
         with refusing():
             limit = limit_of(self.get_query_argument("limit", None))
-            history = partial(self.services.tasks.board.history, name, limit)
-            await self.answer_list("runs", await patiently(history))
+            with_text = truth_of("text", self.get_query_argument("text", "true"))
+            runs = await patiently(partial(self.services.tasks.board.history, name, limit))
+            await self.answer_list("runs", runs if with_text else list(map(_without_text, runs)))
 
 
 class TaskRunHandler(NBSessionHandler):
@@ -85,6 +88,10 @@ class TaskOrderHandler(NBSessionHandler):
         with refusing():
             board, body = self.services.tasks.board, self.body()
             self.answer(await patiently(partial(carry_out, board, name, order, body)))
+
+
+def _without_text(run: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in run.items() if name not in ("output", "traceback")}
 
 
 ORDER = "(pause|resume|run|cancel)"

@@ -1,0 +1,19 @@
+"""Processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process; True where that cannot be known."""
+    if sys.platform == "win32":  # where the signal 0 is one that ends the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it is there, and another user's
+        return True
+    return True

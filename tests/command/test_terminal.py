@@ -1,0 +1,146 @@
+"""What others have written steers no terminal, and files of others harm nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nbsession.command import doctor, running_server, tasks
+from nbsession.command.check import Check
+from nbsession.command.running_server import CommandError, choose_server, running_servers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ESCAPE = "\x1b[31m"
+FACTS: dict[str, Any] = {
+    "app": "jupyter_server",
+    "root": f"/srv/{ESCAPE}",
+    "url": "http://h/",
+    "link": "unix:/none",
+    "token": "secret",
+    "pid": os.getpid(),
+    "host": socket.gethostname(),
+}
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    return tmp_path
+
+
+def _write(runtime: Path, name: str, data: object) -> None:
+    (runtime / f"nbsession-{name}.json").write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        [],
+        5,
+        {**FACTS, "pid": "many"},
+        {**FACTS, "pid": 10**30},
+        {**FACTS, "root": None},
+        {name: value for name, value in FACTS.items() if name != "token"},
+    ],
+    ids=str,
+)
+def test_foreign_files(runtime: Path, data: object) -> None:
+    _write(runtime, "foreign", data)
+    (runtime / "nbsession-half.json").write_text('{"pid":')
+    _write(runtime, "ours", FACTS)
+    assert [server.token for server in running_servers()] == ["secret"]
+
+
+def test_the_choice_of_servers(runtime: Path) -> None:
+    _write(runtime, "a", FACTS)
+    _write(runtime, "b", FACTS)
+    with pytest.raises(CommandError) as told:
+        choose_server(str(os.getpid()))
+    assert ESCAPE not in str(told.value)
+    assert str(told.value).count("/srv/\\x1b[31m") == 2
+
+
+class Answers:
+    """Stands for a running server that answers the same again."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+
+    def get(self, path: str) -> Any:
+        return self.answers["runs" if "runs" in path else "task"]
+
+
+def test_a_task_and_its_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = {
+        "id": 1,
+        "due": None,
+        "state": "failed",
+        "started_at": None,
+        "ended_at": None,
+        "error": f"ValueError: {ESCAPE}",
+        "reason": None,
+        "traceback": f"Traceback\n  line\nValueError: {ESCAPE}\n",
+    }
+    task = {
+        "name": "a",
+        "callback": f"jobs:{ESCAPE}",
+        "schedule": {"period": f"1h{ESCAPE}"},
+        "state": "scheduled",
+        "next_run": None,
+        "run_count": 1,
+        "error_count": 1,
+        "home": {"python": f"/bin/{ESCAPE}", "folder": f"/{ESCAPE}", "setup": None},
+    }
+    server = Answers(task=task, runs={"runs": [run]})
+    monkeypatch.setattr(tasks, "choose_server", lambda _: server)
+    options = Namespace(order="show", name="a", runs=10, json=False, server=None)
+    assert tasks._call(options) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "\nTraceback\n  line\nValueError: \\x1b[31m\n" in shown
+
+
+def test_doctor(
+    runtime: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(runtime, "a", FACTS)
+    bad = Check("part", "bad", f"found {ESCAPE}", f"mend {ESCAPE}")
+    monkeypatch.setattr(doctor, "_check_server", lambda _: [bad])
+    doctor._call(Namespace(json=False))
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "to mend: mend \\x1b[31m" in shown
+
+
+def test_what_a_server_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Response:
+        status = 400
+
+        def read(self) -> bytes:
+            return json.dumps({"message": f"no {ESCAPE}\nsecond line"}).encode()
+
+        def getheader(self, _name: str, _default: str = "") -> str:
+            return str(running_server.PROTOCOL)
+
+    class Connection:
+        def request(self, *_args: Any, **_options: Any) -> None: ...
+
+        def getresponse(self) -> Response:
+            return Response()
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(running_server, "open_connection", lambda *_: Connection())
+    server = running_server.RunningServer(1, "app", "/", "http://h/", "unix:/x", "secret")
+    with pytest.raises(CommandError, match=r"^no \\x1b\[31m\nsecond line$"):
+        server.get("tasks")
