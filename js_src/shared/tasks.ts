@@ -72,6 +72,8 @@ export interface Run {
 }
 
 export interface Task {
+  /** Another one under the same name has another id. */
+  readonly id: number;
   readonly name: string;
   /** The kernel that runs it; null for a global task. */
   readonly kernel_id: string | null;

@@ -17,6 +17,7 @@ export const NOW = '2026-11-22T20:00:00.000000Z';
 
 export function aTask(name: string, more: Partial<Task> = {}): Task {
   return {
+    id: 1,
     name,
     kernel_id: null,
     state: 'scheduled',
