@@ -1,16 +1,11 @@
-"""Workers that crash, are killed, cannot start or are out of date; and servers that vanish."""
+"""Workers that crash, are killed, cannot start, are out of date, or end with their server."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 import venv
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from nbsession.core.target import Home
@@ -18,13 +13,12 @@ from workers import Workers, is_alive, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 JOBS = """
 import asyncio
 import ctypes
-import multiprocessing
 import os
-import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,14 +47,6 @@ async def block_loop():
 def mark(path):
     Path(path).write_text(str(os.getpid()))
     time.sleep(60)
-
-
-def family(path):
-    forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
-    forked.start()
-    with subprocess.Popen(["sleep", "60"]) as other:
-        Path(f"{path}.part").write_text(f"{os.getpid()} {forked.pid} {other.pid}")
-        Path(f"{path}.part").replace(path)
 
 
 async def note_end(path):
@@ -209,42 +195,6 @@ def test_the_end_leaves_nothing_behind(tmp_path):
     assert not is_alive(pid)
     assert not is_alive(child)
     assert [each.read_text() for each in begun] == ["ended", "ended"]
-
-
-SERVER = """
-import sys, time
-from pathlib import Path
-sys.path[:0] = {paths!r}
-from workers import Workers
-workers = Workers(Path({folder!r}))
-for path, process in {pids!r}.items():
-    workers.begin("jobs:family", path, process=process)
-while not workers.pids():
-    time.sleep(0.01)
-print(workers.pids()[0], flush=True)
-time.sleep(60)
-"""
-
-
-def test_a_killed_server_leaves_no_orphan(tmp_path):
-    (tmp_path / "jobs.py").write_text(JOBS)
-    paths = {str(tmp_path / "shared"): False, str(tmp_path / "own"): True}
-    source = SERVER.format(
-        paths=[os.path.dirname(__file__) + "/.."],  # noqa: PTH120
-        folder=str(tmp_path),
-        pids=paths,
-    )
-    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        worker = int(server.stdout.readline())
-        guard, *_ = [c.pid for c in psutil.Process(worker).children() if c.name() == "sh"]
-        pids = [worker, guard]
-        for path in map(Path, paths):
-            wait_for(path.exists)
-            pids += map(int, path.read_text().split())
-        assert all(map(is_alive, pids))
-        server.send_signal(signal.SIGKILL)
-    wait_for(lambda: not any(map(is_alive, pids)))
 
 
 def test_an_idle_worker_ends_unless_something_is_to_run_there(workers, monkeypatch):

@@ -15,7 +15,6 @@ JOBS = """
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from pathlib import Path
 
@@ -59,11 +58,17 @@ def wait_for_interrupt(sender):
 
 
 def fork_and_keep(stop):
-    while not Path(stop).exists():
-        FORKS.Process(target=time.sleep, args=(0.2,), daemon=True).start()
-        time.sleep(0.005)
+    for _ in range(100):
+        if not Path(stop).exists():
+            FORKS.Process(target=wait_for_file, args=(stop,), daemon=True).start()
+            time.sleep(0.001)
     for process in FORKS.active_children():
         process.join()
+
+
+def wait_for_file(path):
+    while not Path(path).exists():
+        time.sleep(0.2)
 
 
 def which():
@@ -88,9 +93,8 @@ def test_forks_keep_no_process_of_a_run(workers, tmp_path):
     stop = tmp_path / "stop"
     forking = workers.begin("jobs:fork_and_keep", str(stop))
     workers.row(forking)
-    for _ in range(3):
-        row = workers.run("jobs:which", process=True)
-        assert row["state"] == "succeeded", row
+    names = [workers.begin("jobs:which", process=True) for _ in range(4)]
+    assert {workers.end(name)["state"] for name in names} == {"succeeded"}
     stop.touch()
     assert workers.end(forking)["state"] == "succeeded"
 

@@ -123,7 +123,8 @@ def test_the_end_of_a_worker_leaves_nothing(tmp_path):
     workers = Workers(tmp_path)
     pids = begin_all(workers)
     workers.close()
-    assert not [pid for pid in pids if is_alive(pid)]
+    for pid in pids:
+        wait_for(lambda pid=pid: not is_alive(pid))
 
 
 def test_a_guard_outlives_signals_and_ends_with_its_worker(own_workers):

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 JOBS = """
 import asyncio
 import ctypes
-import multiprocessing
 import os
 import resource
 import subprocess
@@ -69,10 +68,6 @@ def block():
 
 def release():
     released.set()
-
-
-def hold():
-    released.clear()
 
 
 def boom():
@@ -215,26 +210,6 @@ async def ask_for_run():
 
 def cancel_nobody():
     state.cancel_task("nobody")
-
-
-def terminate():
-    process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
-    process.start()
-    process.terminate()
-    process.join(30)
-    print(process.exitcode)
-
-
-def fork_on():
-    pids = []
-    while not released.is_set() and len(pids) < 40:
-        pids.append(os.fork())
-        if not pids[-1]:
-            time.sleep(60)
-    assert released.wait(30)
-    for pid in pids:
-        os.kill(pid, 9)
-        os.waitpid(pid, 0)
 
 
 def cancel_myself(path):
@@ -405,22 +380,6 @@ def test_the_state_of_a_worker_knows_of_no_visitor(workers):
     assert lines[:2] == ["None {} {} {} None", "None None None 1"]
     assert "AttributeError state.busy belongs to a page's kernel" in lines[2]
     assert "RuntimeError state.on_session_created works in a setup script" in lines[3]
-
-
-@pytest.mark.parametrize("process", [False, True])
-def test_a_forked_child_can_be_terminated(workers, process):
-    row = workers.run("jobs:terminate", process=process)
-    assert row["output"] == f"{-signal.SIGTERM}\n", row
-
-
-def test_forks_keep_no_process_of_a_run_from_its_end(workers):
-    workers.run("jobs:hold")
-    forks = workers.begin("jobs:fork_on")
-    alone = [workers.begin("jobs:greet", "you", process=True) for _ in range(6)]
-    assert {workers.end(name)["state"] for name in alone} == {"succeeded"}
-    assert workers.row(forks)["state"] == "running"
-    workers.run("jobs:release")
-    assert workers.end(forks)["state"] == "succeeded"
 
 
 def test_a_forked_child_speaks_for_nobody(workers):

@@ -143,6 +143,9 @@ def _exit(guard: Guard) -> None:
     """End the process, with what Python does at an exit, but without waiting for any thread."""
     import atexit
 
+    if "multiprocessing.process" in sys.modules:  # which would wait for them, without an end
+        for process in sys.modules["multiprocessing.process"].active_children():
+            process.kill()
     with contextlib.suppress(Exception):
         atexit._run_exitfuncs()  # noqa: SLF001 - what `sys.exit` does, without joining threads first
     for stream in (sys.__stdout__, sys.__stderr__):
