@@ -329,6 +329,9 @@ def test_a_process_loads_the_script_and_orders_nothing(own_workers):
             except KeyError:
                 print("gone")
 
+        state.schedule_task("alone", other, cron="@yearly").cancel()
+        state.schedule_task("alone", other, cron="@monthly")
+        state.cancel_task("alone")
         state.schedule_task("alone", alone, cron="@yearly", process=True)
         once = state.schedule_task("other", other, cron="@yearly")
         once.run_now()

@@ -34,6 +34,7 @@ class LoadingBoard(ChannelBoard):
         super().__init__(channel)
         self._is_loading = False
         self._declared: dict[str, TaskJSON] = {}
+        self._cancelled: set[str] = set()
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -44,9 +45,12 @@ class LoadingBoard(ChannelBoard):
         finally:
             self._is_loading = False
             self._declared.clear()
+            self._cancelled.clear()
 
     def show(self, name: str, task_id: int | None = None) -> TaskJSON:
         """Return one task; if it has gone since it was declared, as it was then."""
+        if name in self._cancelled:
+            raise NoSuchTaskError(name)
         try:
             return super().show(name, task_id)
         except NoSuchTaskError:
@@ -69,6 +73,7 @@ class LoadingBoard(ChannelBoard):
         """Declare a task by its `TaskSpec.to_json`; idempotent by name."""
         if not self._is_loading:
             return super().schedule(spec, replace=replace)
+        self._cancelled.discard(spec["name"])
         task = self._declared[spec["name"]] = _as_declared(spec)
         return {"outcome": "same", "task": task}
 
@@ -76,6 +81,7 @@ class LoadingBoard(ChannelBoard):
         """Take a task off; with `wait` after one more run."""
         if self._is_loading:
             self._declared.pop(name, None)
+            self._cancelled.add(name)
         else:
             super().cancel(name, wait=wait)
 
