@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import answers
 import bundle
 import busy
 import busy_cost
@@ -12,8 +13,11 @@ import load
 import location
 import periodic
 import round_trip
+import store
 import table
 import voila_page
+
+import worker
 
 if __name__ == "__main__":
     table.main(
@@ -27,5 +31,8 @@ if __name__ == "__main__":
         busy_cost.measure,
         periodic.measure,
         engine.measure,
+        store.measure,
+        worker.measure,
+        answers.measure,
         bundle.measure,
     )
