@@ -7,10 +7,10 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
 const TRACEBACK = `Traceback (most recent call last):
-  File "/home/ada/work/jobs/prices.py", line 41, in refresh
+  File "/srv/prices/jobs/prices.py", line 41, in refresh
     rows = fetch(url, timeout=10)
            ^^^^^^^^^^^^^^^^^^^^^^
-  File "/home/ada/work/jobs/prices.py", line 12, in fetch
+  File "/srv/prices/jobs/prices.py", line 12, in fetch
     raise ConnectionError(f"{url}: no answer within {timeout} s")
 ConnectionError: https://prices.example.org/v2/daily?region=europe&currency=EUR: no answer within 10 s
 `;
@@ -27,8 +27,8 @@ export class Fixtures {
     const { at } = { at: (ms: number) => this.at(ms) };
     const setup = {
       python: '/opt/venv/bin/python',
-      folder: '/home/ada/work',
-      setup: '/home/ada/work/tasks.py',
+      folder: '/srv/prices',
+      setup: '/srv/prices/tasks.py',
     };
     return [
       aTask('refresh prices', {
@@ -46,7 +46,7 @@ export class Fixtures {
         schedule: { cron: '0 9 * * 1-5', tz: 'Europe/Berlin' },
         callback: 'reports:nightly',
         home: setup,
-        owner: '/home/ada/work/tasks.py',
+        owner: '/srv/prices/tasks.py',
         next_run: at(13 * HOUR),
         last_run: at(-11 * HOUR),
         run_count: 212,

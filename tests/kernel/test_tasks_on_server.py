@@ -291,7 +291,7 @@ def test_described_and_ordered_while_a_cell_blocks(page: Page) -> None:
         "def fail():\n    ticks.append(1)\n    raise LookupError('tick')\n"
         "periodic = state.add_periodic_callback(fail, 20, count=3)\n"
         "while len(ticks) < 3: await asyncio.sleep(0.01)\n"
-        "task = state.schedule_task('work', ran.append, args=[1], cron='0 0 1 1 *')"
+        "task = state.schedule_task('append', ran.append, args=[1], cron='0 0 1 1 *')"
     )
     run_cell(page.client, code)
     cell = threading.Thread(
@@ -305,9 +305,9 @@ def test_described_and_ordered_while_a_cell_blocks(page: Page) -> None:
         assert row["last_error"] == "LookupError: tick"
         assert row["last_duration"] > 0
         [task] = session["tasks"]
-        assert (task["name"], task["state"], task["run_count"]) == ("work", "scheduled", 0)
+        assert (task["name"], task["state"], task["run_count"]) == ("append", "scheduled", 0)
         post = page.http.post
-        answer = post(f"{page.path}/tasks/work/run")
+        answer = post(f"{page.path}/tasks/append/run")
         assert answer.status_code == 202 or answer.is_success, answer.text
         assert post(f"{page.path}/tasks/none/run").status_code == 404
         assert cell.is_alive()
@@ -322,7 +322,7 @@ def test_orders_of_the_server(page: Page) -> None:
     run_cell(
         page.client,
         "periodic = state.add_periodic_callback(lambda: None, 50)\nran = []\n"
-        "task = state.schedule_task('work', ran.append, args=[1], cron='0 0 1 1 *')",
+        "task = state.schedule_task('append', ran.append, args=[1], cron='0 0 1 1 *')",
     )
     [row] = [row for row in page.session()["callbacks"] if row["running"]]
     callback = f"{page.path}/callbacks/{row['id']}"
@@ -333,10 +333,10 @@ def test_orders_of_the_server(page: Page) -> None:
     assert page.http.post(f"{page.path}/callbacks/99", json={"period": 1}).status_code == 404
     assert page.see("print(json.dumps([periodic.period, periodic.running]))") == [70, False]
     for order, state in (("pause", "paused"), ("resume", "scheduled"), ("run", "scheduled")):
-        assert page.http.post(f"{page.path}/tasks/work/{order}").is_success
+        assert page.http.post(f"{page.path}/tasks/append/{order}").is_success
         assert page.see("print(json.dumps(task.state))") == state
     assert page.see("print(json.dumps(ran))") == [1]
-    assert page.http.post(f"{page.path}/tasks/work/cancel").is_success
+    assert page.http.post(f"{page.path}/tasks/append/cancel").is_success
     assert page.see("print(json.dumps(len(state.tasks)))") == 0
 
 
