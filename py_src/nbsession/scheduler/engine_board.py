@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nbsession.core.errors import StoreBusyError
 from nbsession.core.instant import to_iso
 from nbsession.core.task_spec import TaskSpec
+
+from .patience import patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .task_record import TaskRecord
     from .wire import ScheduledJSON, TaskJSON
-
-BUSY_SECONDS = 5.0
-"""How long a thread tries again while another process holds the database."""
-
-_BUSY_PAUSE_SECONDS = 0.05
 
 _Rows = list[dict[str, Any]]  # in the class `list` is a method
 
@@ -154,26 +148,7 @@ class EngineBoard:
     def _call(self, ask: Callable[[], T]) -> T:
         if self._is_here():
             return ask()
-        deadline = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                return self._call_there(ask)
-            except StoreBusyError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(_BUSY_PAUSE_SECONDS)
-
-    def _call_there(self, ask: Callable[[], T]) -> T:
-        answer: Future[T] = Future()
-
-        def call() -> None:
-            try:
-                answer.set_result(ask())
-            except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
-                answer.set_exception(error)
-
-        self._loop.call_soon_threadsafe(call)
-        return answer.result()
+        return asyncio.run_coroutine_threadsafe(patiently(ask), self._loop).result()
 
 
 def _iso(instant_us: int | None) -> str | None:
