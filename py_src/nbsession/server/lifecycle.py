@@ -38,6 +38,7 @@ class Lifecycle:
         self._log = log
         self._sessions: dict[str, SessionContext] = {}
         self._subscribers: list[tuple[Subscriber, Subscriber]] = []
+        self._closed = False
 
     @property
     def sessions(self) -> tuple[SessionContext, ...]:
@@ -71,7 +72,7 @@ class Lifecycle:
     def begin(self, record: SessionRecord) -> None:
         """Begin a kernel's session, unless it has begun already."""
         kernel_id = record.info.kernel_id
-        if kernel_id is None or kernel_id in self._sessions:
+        if kernel_id is None or kernel_id in self._sessions or self._closed:
             return
 
         def find_request() -> Request | None:
@@ -94,6 +95,12 @@ class Lifecycle:
             self._log.debug("nbsession: session %s has ended", session.id)
             ended = replace(session, ended_at=datetime.now(UTC))
             self._tell(ended, (on_ended for _, on_ended in tuple(self._subscribers)))
+
+    def close(self) -> None:
+        """End every session, and begin none any more: a restart may end after the server did."""
+        self._closed = True
+        for kernel_id in tuple(self._sessions):
+            self.end(kernel_id)
 
     def _tell(self, session: SessionContext, subscribers: Iterable[Subscriber]) -> None:
         for subscriber in subscribers:

@@ -70,8 +70,7 @@ class ServerLife:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        for session in self._services.lifecycle.sessions:
-            self._services.lifecycle.end(session.id)
+        self._services.lifecycle.close()
         if self._feed is not None:  # before its tasks cannot be looked at any more
             self._feed.close()
         await self._services.tasks.close()
