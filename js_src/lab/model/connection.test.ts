@@ -1,42 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ApiError } from './apiError';
-import { aSession, aTask, FakeNotebooks, FakeServer, NOW, settled } from './samples';
-import { SidebarModel } from './sidebarModel';
-
-const LISTS = ['tasks', 'sessions'];
-
-let server: FakeServer;
-let notebooks: FakeNotebooks;
-let model: SidebarModel;
-
-beforeEach(() => {
-  vi.useFakeTimers({ now: Date.parse(NOW) });
-  server = new FakeServer();
-  server.tasks = [aTask('a', { next_run: null })];
-  server.sessions = [aSession('k1')];
-  notebooks = new FakeNotebooks();
-  model = new SidebarModel({ api: server, events: server, notebooks });
-});
-
-afterEach(() => {
-  model.dispose();
-  expect(vi.getTimerCount()).toBe(0);
-  expect(server.listeners).toBe(0);
-  vi.useRealTimers();
-});
-
-async function start(): Promise<void> {
-  model.start();
-  await settled();
-  server.asked.length = 0;
-}
-
-async function pass(ms: number): Promise<void> {
-  await vi.advanceTimersByTimeAsync(ms);
-}
-
-const count = (name: string) => model.tasks.findByName(name)?.task.run_count;
-const ran = (name: string, times: number) => aTask(name, { next_run: null, run_count: times });
+import { count, LISTS, model, pass, ran, server, start } from './playedSidebar';
+import { aTask, NOW } from './samples';
 
 describe('the connection', () => {
   test('when it is back, the lists are read', async () => {

@@ -1,46 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { ApiError } from './apiError';
-import {
-  aCallback,
-  aSession,
-  aTask,
-  changes,
-  FakeNotebooks,
-  FakeServer,
-  NOW,
-  settled,
-} from './samples';
-import { SidebarModel } from './sidebarModel';
-
-let server: FakeServer;
-let notebooks: FakeNotebooks;
-let model: SidebarModel;
-
-beforeEach(() => {
-  vi.useFakeTimers({ now: Date.parse(NOW) });
-  server = new FakeServer();
-  server.tasks = [aTask('a', { next_run: null })];
-  server.sessions = [aSession('k1')];
-  notebooks = new FakeNotebooks();
-  model = new SidebarModel({ api: server, events: server, notebooks });
-});
-
-afterEach(() => {
-  model.dispose();
-  expect(vi.getTimerCount()).toBe(0);
-  expect(server.listeners).toBe(0);
-  vi.useRealTimers();
-});
-
-async function start(): Promise<void> {
-  model.start();
-  await settled();
-  server.asked.length = 0;
-}
-
-async function pass(ms: number): Promise<void> {
-  await vi.advanceTimersByTimeAsync(ms);
-}
+import { model, notebooks, pass, server, start } from './playedSidebar';
+import { aCallback, aSession, aTask, changes } from './samples';
 
 describe('sessions', () => {
   const session = aSession('k1', {

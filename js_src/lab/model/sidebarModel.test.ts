@@ -1,32 +1,6 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { aRun, aSession, aTask, changes, FakeNotebooks, FakeServer, NOW, settled } from './samples';
-import { SidebarModel } from './sidebarModel';
-
-let server: FakeServer;
-let notebooks: FakeNotebooks;
-let model: SidebarModel;
-
-beforeEach(() => {
-  vi.useFakeTimers({ now: Date.parse(NOW) });
-  server = new FakeServer();
-  server.tasks = [aTask('a', { next_run: null })];
-  server.sessions = [aSession('k1')];
-  notebooks = new FakeNotebooks();
-  model = new SidebarModel({ api: server, events: server, notebooks });
-});
-
-afterEach(() => {
-  model.dispose();
-  expect(vi.getTimerCount()).toBe(0);
-  expect(server.listeners).toBe(0);
-  vi.useRealTimers();
-});
-
-async function start(): Promise<void> {
-  model.start();
-  await settled();
-  server.asked.length = 0;
-}
+import { expect, test, vi } from 'vitest';
+import { model, server, start } from './playedSidebar';
+import { aRun, aSession, aTask, changes, NOW, settled } from './samples';
 
 test('counts are of all tasks', async () => {
   server.tasks = [aTask('a', { state: 'running' }), aTask('b', { last_state: 'failed' })];

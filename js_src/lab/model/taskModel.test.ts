@@ -1,33 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Run, Task } from '../../shared/tasks';
-import { aRun, aTask, FakeServer, NOW } from './samples';
-import { TaskModel } from './taskModel';
-
-let server: FakeServer;
-let model: TaskModel;
-
-beforeEach(() => {
-  vi.useFakeTimers();
-  server = new FakeServer();
-  model = new TaskModel(server);
-});
-
-afterEach(() => {
-  model.dispose();
-  expect(vi.getTimerCount()).toBe(0);
-  vi.useRealTimers();
-});
-
-function list(...tasks: Task[]): void {
-  model.list({ now: NOW, writable: true, problem: null, tasks });
-}
-
-function apply(more: Partial<Parameters<TaskModel['apply']>[0]>): void {
-  model.apply({ tasks: [], removed: [], runs: [], ...more });
-}
-
-const names = () => model.visible.map(({ task }) => task.name);
-const shown = (name: string) => model.findByName(name)?.task;
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Run } from '../../shared/tasks';
+import { apply, list, model, names, shown } from './playedTasks';
+import { aRun, aTask } from './samples';
+import type { TaskModel } from './taskModel';
 
 describe('rows', () => {
   test('come from the list and are kept up to date by events', () => {

@@ -1,35 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Task } from '../../shared/tasks';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { ApiError } from './apiError';
-import { aRun, aTask, FakeServer, NOW } from './samples';
-import { TaskModel } from './taskModel';
+import { apply, list, model, names, server, shown } from './playedTasks';
+import { aRun, aTask } from './samples';
 import { taskKey } from './taskRow';
-
-let server: FakeServer;
-let model: TaskModel;
-
-beforeEach(() => {
-  vi.useFakeTimers();
-  server = new FakeServer();
-  model = new TaskModel(server);
-});
-
-afterEach(() => {
-  model.dispose();
-  expect(vi.getTimerCount()).toBe(0);
-  vi.useRealTimers();
-});
-
-function list(...tasks: Task[]): void {
-  model.list({ now: NOW, writable: true, problem: null, tasks });
-}
-
-function apply(more: Partial<Parameters<TaskModel['apply']>[0]>): void {
-  model.apply({ tasks: [], removed: [], runs: [], ...more });
-}
-
-const names = () => model.visible.map(({ task }) => task.name);
-const shown = (name: string) => model.findByName(name)?.task;
 
 describe('orders', () => {
   beforeEach(() => list(aTask('a'), aTask('b')));
