@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from hosts import Host, eventually, free_port, run_cell  # noqa: E402 - found only now
+from hosts import Host  # noqa: E402 - found only now
+from kernels import run_cell  # noqa: E402 - found only now
+from ports import free_port  # noqa: E402 - found only now
 from visitors import write_notebook  # noqa: E402 - found only now
+from waiting import eventually  # noqa: E402 - found only now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import json
 import os
-import queue
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
-import uuid
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import psutil
-from jupyter_client import BlockingKernelClient, KernelManager
+from jupyter_client import BlockingKernelClient
 
+from kernels import run_cell, wait_for_kernel
 from nbsession.core.environment import take_link
 from nbsession.kernel.link import Link
+from ports import free_port
+from waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-T = TypeVar("T")
+    from collections.abc import Iterator
 
 # A kernel's TCP ports are chosen by who starts it and only then taken by the kernel; with several
 # starting at once another process takes one in between now and then. Files have no such race.
@@ -52,35 +48,6 @@ _OTHERS = (
 _EXTENSIONS = {"nbsession": True, **dict.fromkeys(_OTHERS, False)}
 LEAN = f"--ServerApp.jpserver_extensions={_EXTENSIONS}"
 """Without the other extensions a server starts and ends in two thirds of the time."""
-
-
-def eventually(look: Callable[[], T], seconds: float = 20, what: str = "") -> T:
-    """Return the first true value of `look`; fail if there is none in time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = look()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            message = f"not within {seconds} s: {what or look}"
-            raise AssertionError(message)
-        time.sleep(0.05)
-
-
-_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-# Below those that systems give out: until the server takes it, nobody gets it. 1000 a worker.
-_BLOCK = range(20_000 + 1_000 * (_WORKER % 12), 21_000 + 1_000 * (_WORKER % 12))
-_PORTS = itertools.islice(itertools.cycle(_BLOCK), os.getpid() % 1_000, None)  # another pytest
-
-
-def free_port() -> int:
-    """Return a port that nobody has, and that no other worker of pytest-xdist will return."""
-    for port in _PORTS:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError
 
 
 class Host:
@@ -313,68 +280,5 @@ def _command_line(process: psutil.Process) -> list[str]:
         return []
 
 
-def wait_for_kernel(client: BlockingKernelClient) -> None:
-    """Wait until a kernel answers, and is heard."""
-    eventually(lambda: _is_ready(client), START_SECONDS, "the kernel answers")
-
-
-def _is_ready(client: BlockingKernelClient) -> bool:
-    # Unlike `wait_for_ready` this neither calls a slow kernel dead, nor listens for another 0.2 s.
-    asked = client.kernel_info()
-    try:
-        while client.get_shell_msg(timeout=10)["parent_header"].get("msg_id") != asked:
-            pass
-        while not _is_idle_after(client.get_iopub_msg(timeout=0.1), asked):
-            pass
-    except queue.Empty:  # what it published before it heard of this client is lost: ask again
-        return False
-    return True
-
-
-def _is_idle_after(message: dict[str, Any], request_id: str) -> bool:
-    state = message["content"].get("execution_state")
-    return state == "idle" and message["parent_header"].get("msg_id") == request_id
-
-
 def _is_kernel(process: psutil.Process) -> bool:
     return any("ipykernel" in part for part in _command_line(process))
-
-
-@contextmanager
-def plain_kernel() -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
-    """Return a kernel without a server, as a console, nbclient or an IDE starts it."""
-    with tempfile.TemporaryDirectory(prefix="nbs-") as directory:
-        file = Path(directory) / f"kernel-{uuid.uuid4().hex}.json"
-        manager = KernelManager(transport="ipc", connection_file=str(file))
-        manager.start_kernel()
-        client = manager.client()
-        client.start_channels()
-        try:
-            wait_for_kernel(client)
-            yield manager, client
-        finally:
-            client.stop_channels()
-            manager.shutdown_kernel(now=True)
-
-
-def run_cell(client: BlockingKernelClient, code: str, seconds: float = 60) -> str:
-    """Run a cell and return its standard output; an error in it fails the test."""
-    printed: list[str] = []
-
-    def hook(message: dict[str, Any]) -> None:
-        if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
-            printed.append(message["content"]["text"])
-
-    reply = client.execute_interactive(code, output_hook=hook, timeout=seconds)
-    content = reply["content"]
-    assert content["status"] == "ok", "\n".join(content.get("traceback", [str(content)]))
-    return "".join(printed)
-
-
-def handles_messages_beside_cells(client: BlockingKernelClient) -> bool:
-    """Whether the kernel's ipykernel (7.4 and newer) handles comm messages while a cell awaits."""
-    code = (
-        "import inspect\nfrom ipykernel.kernelbase import Kernel\n"
-        "print('concurrent' in inspect.signature(Kernel.dispatch_shell).parameters)"
-    )
-    return run_cell(client, code) == "True\n"

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from hosts import eventually
 from nbsession.core.clock import SystemClock
 from nbsession.core.policies import Policies
 from nbsession.core.protocol import PROTOCOL, PROTOCOL_HEADER
 from nbsession.core.schedule import make_trigger
 from nbsession.core.target import Home, Target
 from nbsession.core.task_spec import TaskSpec
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

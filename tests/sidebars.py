@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from hosts import Host, eventually
+from hosts import Host
 from pages import write_notebook
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 from traitlets import HasTraits
 
-from hosts import Host, run_cell
+from kernels import run_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from hosts import Host
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

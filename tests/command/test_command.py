@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosts import Host, eventually
+from hosts import Host
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

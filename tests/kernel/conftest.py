@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hosts import plain_kernel
+from kernels import plain_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosts import handles_messages_beside_cells, run_cell
+from kernels import handles_messages_beside_cells, run_cell
 from nbsession.kernel.busy import Busy
 
 if TYPE_CHECKING:
@@ -294,7 +294,7 @@ for _ in range(400):
 
 
 def test_concurrent_messages_get_busy_and_idle(loaded: BlockingKernelClient) -> None:
-    if not handles_messages_beside_cells(loaded):
+    if not handles_messages_beside_cells():
         pytest.skip("this ipykernel handles no message beside a cell")
     open_comm(loaded)
     cell = start_cell(loaded, AWAITING)
@@ -318,7 +318,7 @@ def next_status(client: BlockingKernelClient) -> tuple[str, str]:
 
 
 def test_concurrent_messages_in_the_loading_cell(kernel: BlockingKernelClient) -> None:
-    if not handles_messages_beside_cells(kernel):
+    if not handles_messages_beside_cells():
         pytest.skip("this ipykernel handles no message beside a cell")
     run_cell(kernel, "class state: busy = True")
     open_comm(kernel)
@@ -346,7 +346,7 @@ object.__setattr__(kernel, "dispatch_shell", dispatch_shell)
 
 
 def test_a_kernel_that_says_so_itself_is_left_alone(kernel: BlockingKernelClient) -> None:
-    if not handles_messages_beside_cells(kernel):
+    if not handles_messages_beside_cells():
         pytest.skip("this ipykernel handles no message beside a cell")
     run_cell(kernel, MENDED_UPSTREAM)
     run_cell(kernel, LOAD)
@@ -362,7 +362,7 @@ def test_a_kernel_that_says_so_itself_is_left_alone(kernel: BlockingKernelClient
 
 
 def test_the_mend_can_be_switched_off(kernel: BlockingKernelClient) -> None:
-    if not handles_messages_beside_cells(kernel):
+    if not handles_messages_beside_cells():
         pytest.skip("this ipykernel handles no message beside a cell")
     run_cell(kernel, "import os; os.environ['NBSESSION_MEND_FROZEN_WIDGETS'] = '0'")
     run_cell(kernel, LOAD)

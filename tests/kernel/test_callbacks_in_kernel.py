@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cells import Notebook
-from hosts import run_cell
+from kernels import run_cell
 
 if TYPE_CHECKING:
     from jupyter_client import BlockingKernelClient

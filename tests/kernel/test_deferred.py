@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosts import eventually, run_cell
+from kernels import run_cell
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

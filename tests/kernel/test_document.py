@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fake_page import FakePage
-from hosts import eventually, run_cell
+from kernels import run_cell
+from waiting import eventually
 
 if TYPE_CHECKING:
     from jupyter_client import BlockingKernelClient

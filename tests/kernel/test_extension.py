@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from hosts import run_cell
+from kernels import run_cell
 
 if TYPE_CHECKING:
     from jupyter_client import BlockingKernelClient

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fake_page import FakePage
-from hosts import eventually, handles_messages_beside_cells, run_cell
+from kernels import handles_messages_beside_cells, run_cell
 from nbsession.kernel.cell_status import hears_beside_cells
+from waiting import eventually
 
 if TYPE_CHECKING:
     from jupyter_client import BlockingKernelClient
@@ -64,7 +65,7 @@ print(hears_beside_cells(get_ipython().kernel))
 
 
 def test_in_a_cell(kernel: BlockingKernelClient, page: FakePage) -> None:
-    is_heard = handles_messages_beside_cells(kernel)
+    is_heard = handles_messages_beside_cells()
     assert run_cell(kernel, KNOWS) == f"{is_heard}\n"
     if is_heard:
         kernel.execute(WAIT)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hosts import run_cell
+from kernels import run_cell
 
 if TYPE_CHECKING:
     from jupyter_client import BlockingKernelClient

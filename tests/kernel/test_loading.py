@@ -14,12 +14,15 @@ import pytest
 from nbclient import NotebookClient
 
 from fake_page import FakePage
-from hosts import Host, eventually, run_cell
+from kernels import run_cell
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jupyter_client import BlockingKernelClient
+
+    from hosts import Host
 
 REGISTER = """
 import threading

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fake_page import FakePage
-from hosts import eventually, handles_messages_beside_cells, run_cell
+from kernels import handles_messages_beside_cells, run_cell
+from waiting import eventually
 
 if TYPE_CHECKING:
     from jupyter_client import BlockingKernelClient
@@ -57,7 +58,7 @@ def page(kernel: BlockingKernelClient) -> FakePage:
 def test_focus_counts_before_what_is_done_then(
     kernel: BlockingKernelClient, page: FakePage
 ) -> None:
-    if not handles_messages_beside_cells(kernel):
+    if not handles_messages_beside_cells():
         pytest.skip("this ipykernel hands all messages of a page to one thread")
     kernel.control_channel.send(kernel.session.msg("create_subshell_request"))
     subshell_id = kernel.get_control_msg(timeout=10)["content"]["subshell_id"]
@@ -126,7 +127,7 @@ print(gone)
 
 def test_no_page_is_gone_that_cannot_be_heard(kernel: BlockingKernelClient, page: FakePage) -> None:
     # Where the answer is heard only after the cell, that is long after it was wanted.
-    answer = 3 if handles_messages_beside_cells(kernel) else 0.3
+    answer = 3 if handles_messages_beside_cells() else 0.3
     run_cell(kernel, f"{ANSWER.format(answer)}\n{IMPATIENT.format('STALE_SECONDS')}")
     kernel.execute(AWAITING)
     eventually(lambda: PING in page.collect(), what="a ping")

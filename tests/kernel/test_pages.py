@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fake_page import FakePage
-from hosts import eventually, handles_messages_beside_cells, run_cell
+from kernels import handles_messages_beside_cells, run_cell
+from waiting import eventually
 
 if TYPE_CHECKING:
     from jupyter_client import BlockingKernelClient
@@ -248,7 +249,7 @@ def test_location_of_last_used_page_is_mirrored(
 
 
 def test_reported(kernel: BlockingKernelClient, page: FakePage) -> None:
-    if not handles_messages_beside_cells(kernel):
+    if not handles_messages_beside_cells():
         pytest.skip("this ipykernel hears a page only when the cell has ended")
     kernel.execute("import asyncio\nawait asyncio.wait_for(pages.reported(), 20)\nprint('done')")
     page.hello()

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from hosts import eventually, plain_kernel, run_cell, wait_for_kernel
+from kernels import plain_kernel, run_cell, wait_for_kernel
 from nbsession.kernel.session_hooks import takes_context
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

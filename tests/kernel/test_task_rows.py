@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hosts import eventually, run_cell
+from kernels import run_cell
+from waiting import eventually
 
 if TYPE_CHECKING:
     from jupyter_client import BlockingKernelClient

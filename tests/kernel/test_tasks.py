@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cells import Notebook
-from hosts import plain_kernel, run_cell
+from kernels import plain_kernel, run_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosts import eventually
 from nbsession.core.clock import SystemClock
 from nbsession.core.errors import NoSuchTaskError
 from nbsession.core.run import Run
@@ -26,6 +25,7 @@ from nbsession.scheduler.schedule_text import schedule_text
 from nbsession.scheduler.stores.memory import MemoryStore
 from nbsession.scheduler.task_book import REMEMBERED
 from nbsession.scheduler.tasks import Tasks
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

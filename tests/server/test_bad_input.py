@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hosts import Host, eventually
+from hosts import Host
 from visitors import SHOW, visit, write_notebook
+from waiting import eventually
 
 pytestmark = pytest.mark.server
 

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from hosts import Host, eventually
 from server_probe import EXTENSION, MANAGER, Probe
 from visitors import write_notebook
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from hosts import Host
 
 pytestmark = pytest.mark.server
 

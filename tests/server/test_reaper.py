@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from hosts import Host, eventually
 from nbsession.server.reaper import PageReaper
 from visitors import SHOW, visit, write_notebook
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from hosts import Host
 
 GRACE, LOAD = 120.0, 600.0
 

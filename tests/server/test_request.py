@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from hosts import Host, eventually, run_cell
+from kernels import run_cell
 from nbsession.core.errors import LinkRefusedError
+from waiting import eventually
+
+if TYPE_CHECKING:
+    from hosts import Host
 
 pytestmark = pytest.mark.server
 

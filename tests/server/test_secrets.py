@@ -11,12 +11,14 @@ import pytest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
-from hosts import Host, eventually
 from visitors import SHOW, visit, write_notebook
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from hosts import Host
 
 pytestmark = pytest.mark.server
 

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from jupyter_server.auth import passwd
 
-from hosts import Host, eventually
+from hosts import Host
+from waiting import eventually
 
 pytestmark = pytest.mark.server
 

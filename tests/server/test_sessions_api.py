@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from described import described
-from hosts import LEAN, eventually
+from hosts import LEAN
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

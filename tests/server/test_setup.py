@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from hosts import LEAN, eventually
+from hosts import LEAN
 from linked_tasks import owner_of
 from setup_scripts import SEES_SESSIONS, SetupScript, workers
 from visitors import write_notebook
+from waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path

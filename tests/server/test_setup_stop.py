@@ -12,9 +12,10 @@ import httpx
 import psutil
 import pytest
 
-from hosts import LEAN, eventually
+from hosts import LEAN
 from setup_scripts import SEES_SESSIONS, SetupScript, workers
 from visitors import write_notebook
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,8 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from described import SPEC, described, validate
-from hosts import eventually
 from linked_tasks import FINAL, any_link, declaration, write_jobs
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

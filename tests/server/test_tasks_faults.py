@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from hosts import LEAN, eventually
+from hosts import LEAN
 from linked_tasks import FINAL, any_link, declaration, ended, history, wait_for_runs, write_jobs
 from nbsession.core.instant import from_iso
 from setup_scripts import workers
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

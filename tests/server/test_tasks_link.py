@@ -12,7 +12,6 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from hosts import eventually
 from linked_tasks import (
     any_link,
     declaration,
@@ -25,6 +24,7 @@ from linked_tasks import (
 from nbsession.core.errors import LinkError
 from nbsession.core.protocol import PROTOCOL, PROTOCOL_HEADER
 from nbsession.core.version import __version__
+from waiting import eventually
 
 if TYPE_CHECKING:
     from hosts import Host

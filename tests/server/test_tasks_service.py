@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from described import described
-from hosts import LEAN, eventually
+from hosts import LEAN
 from linked_tasks import any_link, declaration, history, wait_for_runs, write_jobs
 from nbsession.core.errors import StoreBusyError
 from nbsession.core.target import Home
@@ -20,6 +20,7 @@ from nbsession.scheduler.patience import patiently
 from nbsession.server.runnable import RunnableHomes
 from nbsession.server.task_database import configured_database
 from setup_scripts import workers
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,14 +10,16 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from hosts import Host, eventually
 from nbsession.server.websocket import composed_connection, send_at_once
 from server_probe import CONNECTION, MANAGER, Probe
 from visitors import write_notebook
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from hosts import Host
 
 OFF = "--NBSession.mend_websocket_delay=False"
 MENDED = ["nodelay", "PromptProbeConnection", True]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts import eventually
+from waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hosts import Host, eventually
+from hosts import Host
 from pages import PROBE, Visit, write_notebook
+from waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosts import Host, eventually
+from hosts import Host
 from pages import Visit, write_notebook
+from waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path

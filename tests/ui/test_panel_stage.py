@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosts import eventually
+from waiting import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page

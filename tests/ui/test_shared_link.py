@@ -18,8 +18,9 @@ from examples import (
     turn_to,
     wait_for_query,
 )
-from hosts import Host, eventually
+from hosts import Host
 from pages import Visit
+from waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

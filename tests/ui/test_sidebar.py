@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from hosts import Host, eventually
+from hosts import Host
 from pages import PAGE_MS, Visit
 from sidebars import Sidebar, faults, requests_of, running
+from waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Request, Route, expect
 
 import hosts
-from hosts import Host, eventually
+from hosts import Host
 from pages import PAGE_MS, Visit
 from sidebars import Sidebar, faults, running, start
+from waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

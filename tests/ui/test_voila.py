@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hosts import Host, eventually
+from hosts import Host
 from pages import PROBE, Visit, write_notebook
+from waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path

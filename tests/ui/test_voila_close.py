@@ -9,8 +9,9 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Error
 
-from hosts import Host, eventually
+from hosts import Host
 from pages import PROBE, Visit, write_notebook
+from waiting import eventually
 from wire import Wire
 
 if TYPE_CHECKING:
