@@ -71,7 +71,7 @@ class _Ours:
             target = Target("import", "reports", f"report{number}")
             name = f"task {number}"
             spec = TaskSpec(name, target, trigger, trigger.schedule(), home=home)
-            self._store.add(spec, now_us, asks=False, paused=False)
+            self._store.add(spec, now_us, asks=False)
         self._tasks: Iterator[TaskRecord] = itertools.cycle(self._store.load())
 
     def sample(self, at_once: int) -> table.Sample:

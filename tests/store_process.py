@@ -126,7 +126,7 @@ def open_fresh(store: SqliteStore) -> None:
     _say("ready")
     _wait()
     store.open()
-    task = store.add(a_spec(f"of engine {store._engine_id}"), NOW, asks=False, paused=False)
+    task = store.add(a_spec(f"of engine {store._engine_id}"), NOW, asks=False)
     _say("added", task.id)
     _wait()
     store.close()

@@ -69,6 +69,25 @@ def test_the_choice_of_servers(runtime: Path) -> None:
     assert str(told.value).count("/srv/\\x1b[31m") == 2
 
 
+def test_the_output_of_a_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = {
+        "id": 1,
+        "state": "failed",
+        "output": f"one\n{ESCAPE}two",
+        "error": f"ValueError: {ESCAPE}",
+        "reason": None,
+        "traceback": f"Traceback\n{ESCAPE}\n",
+    }
+    monkeypatch.setattr(tasks, "choose_server", lambda _: Answers(run=run))
+    options = Namespace(order="run", name="a", wait=False, json=False, server=None)
+    assert tasks._call(options) == 1
+    shown = capsys.readouterr()
+    assert "\x1b" not in shown.out + shown.err
+    assert shown.out.startswith("one\n\\x1b[31mtwo\na: run 1 failed")
+
+
 class Answers:
     """Stands for a running server that answers the same again."""
 
@@ -77,6 +96,9 @@ class Answers:
 
     def get(self, path: str) -> Any:
         return self.answers["runs" if "runs" in path else "task"]
+
+    def post(self, path: str, data: object) -> Any:
+        return self.answers["run"]
 
 
 def test_a_task_and_its_traceback(

@@ -38,3 +38,18 @@ def test_read_only() -> None:
 def test_printed_without_secrets() -> None:
     text = repr(Headers([("Cookie", "sid=1"), ("X-Auth-Token", "2"), ("Accept", "text/html")]))
     assert text == "Headers({'Cookie': '…', 'X-Auth-Token': '…', 'Accept': 'text/html'})"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Cf-Access-Jwt-Assertion",
+        "X-Amzn-Oidc-Data",
+        "X-CSRFToken",
+        "X-Forwarded-Client-Cert",
+        "X-Remote-Password",
+        "X-Session-Id",
+    ],
+)
+def test_what_proxies_vouch_for_is_not_printed(name: str) -> None:
+    assert repr(Headers([(name, "value")])) == f"Headers({{{name!r}: '…'}})"

@@ -88,7 +88,7 @@ def test_what_is_taught_is_right(number: float) -> None:
 @pytest.mark.parametrize("thing", [None, True, b"1s", ["1s"], object(), Fraction(1, 2)])
 @pytest.mark.parametrize("kind", [TypeError, ValueError])
 def test_other_types(thing: object, kind: type[Exception]) -> None:
-    with pytest.raises(kind, match=f"is a {type(thing).__name__}.*or use a timedelta"):
+    with pytest.raises(kind, match=f"is of type {type(thing).__name__}.*or use a timedelta"):
         parse_period(thing)
 
 

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import asyncio
+import re
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,9 +16,13 @@ from nbsession.core.schedule import make_trigger
 from nbsession.core.triggers import CronTrigger, OnceTrigger, PeriodTrigger, Trigger
 from nbsession.core.zone import find_zone
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 NOW = to_instant(datetime(2027, 1, 1, 12, tzinfo=UTC))
 HOUR = 3_600_000_000
 BERLIN = ZoneInfo("Europe/Berlin")
+FAR = datetime(9999, 6, 1)  # noqa: DTZ001 - local time
 NAIVE = datetime(2027, 1, 2, 9)  # noqa: DTZ001 - local time
 NOON_UTC = datetime(2027, 1, 1, 12, tzinfo=UTC)
 
@@ -128,6 +136,10 @@ def test_a_period_without_a_unit(schedule: dict[str, object], right: str) -> Non
         make(**schedule)
 
 
+def in_turn(now: datetime) -> Iterator[datetime]:
+    yield now
+
+
 @pytest.mark.parametrize(
     ("schedule", "right"),
     [
@@ -141,6 +153,11 @@ def test_a_period_without_a_unit(schedule: dict[str, object], right: str) -> Non
         ({"at": timedelta(hours=1)}, "use period"),
         ({"at": [NAIVE]}, r"iter\("),
         ({"at": False}, "give a datetime"),
+        ({"at": datetime}, "is a class: give a datetime"),
+        ({"at": asyncio.sleep}, "is async"),
+        ({"at": in_turn}, "give the iterator, by calling it"),
+        ({"at": lambda: None}, "cannot be called with the UTC time alone"),
+        ({"at": lambda now, then: then}, "missing a required argument: 'then'"),
         ({"cron": 5}, "give text"),
         ({"cron": ["* * * * *"]}, "give text"),
         ({"cron": b"* * * * *"}, "give text"),
@@ -154,3 +171,16 @@ def test_what_is_of_a_wrong_type(schedule: dict[str, object], right: str) -> Non
     for kind in (TypeError, ValueError):
         with pytest.raises(kind, match=right):
             make(**schedule)
+
+
+@pytest.mark.parametrize(
+    "at", [lambda now, then=None: now, lambda *now: now[0], min, partial(max, 5)]
+)
+def test_callables_that_take_the_time(at: Any) -> None:
+    assert make(at=at).schedule() == {"at": "callable"}
+
+
+@pytest.mark.parametrize("at", [FAR, FAR.replace(tzinfo=UTC), FAR.replace(year=1)])
+def test_a_moment_that_is_too_far_away_is_named(at: datetime) -> None:
+    with pytest.raises(ValueError, match=rf"at={re.escape(repr(at))}: .*the years 2 to 9998"):
+        make(at=at)

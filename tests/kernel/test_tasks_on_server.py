@@ -121,7 +121,7 @@ with warnings.catch_warnings(record=True) as caught:
     again = state.schedule_task('work', chores.work, cron='0 0 1 1 *', kwargs={'a': [1]})
     other = state.schedule_task('work', chores.work, period='1h')
 print(json.dumps([run.state, run.output, waited.state, paused, task.run_count, len(task.history(1)),
-    [w.category.__name__ for w in caught], repr(task) == repr(again) == repr(other)]))
+    [w.category.__name__ for w in caught], task == again == other == state.tasks['work']]))
 """
     assert page.see(code) == [
         *("succeeded", "worked\n", "succeeded", ["paused", None], 2, 1),
@@ -172,6 +172,19 @@ print(json.dumps([kinds, 'every 1h' in repr(kept), 'every 2h' in repr(replaced),
 """
     names = [["mine", False], ["once", False]]
     assert page.see(code) == [["TaskExistsWarning"], True, True, names]
+
+
+def test_a_cell_runs_again_though_another_kernel_took_its_name(page: Page, server: Host) -> None:
+    """Its own task goes on; one that would be new could not have the name."""
+    cell = "state.schedule_task('taken', lambda: None, period='1h')"
+    run_cell(page.client, f"first = {cell}")
+    other = server.start_kernel("notebooks/y.ipynb", path="y.ipynb")
+    server.run(other, f"{LOAD}state.schedule_task('taken', chores.work, period='2h')")
+    assert page.see(f"print(json.dumps(first == {cell}))") is True
+    with pytest.raises(AssertionError, match="a global task is named 'taken'"):
+        server.run(other, cell)
+    server.http.delete(f"api/kernels/{other}").raise_for_status()
+    run_cell(page.client, "state.cancel_task('taken')")  # its own; then the global one
 
 
 def test_names_of_any_kind(page: Page) -> None:

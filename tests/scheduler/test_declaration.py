@@ -143,7 +143,7 @@ def test_good_names(name: str) -> None:
         ({"callback": numbers}, "test_declaration:numbers runs nothing, as it is a generator"),
         ({"callback": functools.partial(later)}, "test_declaration:later runs nothing"),
         ({"period": 5}, "has no unit"),
-        ({"at": "10:00"}, "at='10:00' is a str"),
+        ({"at": "10:00"}, "at='10:00' is of type str"),
         ({"args": "abc"}, "args is a tuple or list"),
         ({"args": {1}}, "args is a tuple or list"),
         ({"kwargs": [1]}, "kwargs is a dict"),

@@ -67,6 +67,7 @@ async def test_a_task_in_json(board: EngineBoard) -> None:
         "last_run": None,
         "last_state": None,
         "last_error": None,
+        "ended_by": None,
         "run_count": 0,
         "error_count": 0,
         "editable": True,

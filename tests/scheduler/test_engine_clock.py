@@ -106,3 +106,16 @@ async def test_a_run_that_is_late_says_so(bench: Bench) -> None:
     await asyncio.sleep(0.1)
     assert [(run.state, run.reason) for run in bench.rows("late")] == [("succeeded", "late by 1h")]
     assert [(run.state, run.reason) for run in bench.rows("fair")] == [("succeeded", None)]
+
+
+@on_bench
+async def test_a_clock_that_was_years_ahead_for_a_moment(bench: Bench) -> None:
+    bench.add("cron", cron="* * * * *", tz="UTC")
+    await asyncio.sleep(70)
+    years = 4 * 365 * 24 * 3600
+    bench.clock.set_wall(years)
+    await asyncio.sleep(70)
+    bench.clock.set_wall(-years)
+    bench.times.clear()
+    await asyncio.sleep(120)
+    assert bench.times == [180, 240]

@@ -29,7 +29,7 @@ async def test_a_callable_is_asked_when_scheduled_and_after_each_due_time(bench:
     assert bench.times == [600, 1200, 1800]
     assert asked == [begun + timedelta(minutes=10 * number) for number in range(4)]
     assert asked[0].utcoffset() == timedelta(0)
-    assert (task.state, task.last_error) == ("finished", None)
+    assert (task.state, task.ended_by) == ("finished", None)
 
 
 @on_bench
@@ -77,7 +77,7 @@ async def test_an_exception_ends_the_task_and_is_its_last_error(bench: Bench) ->
     task = bench.add("code", at=at)
     await asyncio.sleep(20)
     assert bench.times == [5]
-    assert (task.state, task.last_error) == ("finished", "LookupError: no more")
+    assert (task.state, task.ended_by) == ("finished", "LookupError: no more")
 
 
 @on_bench
@@ -85,7 +85,7 @@ async def test_an_answer_that_is_no_time_ends_the_task(bench: Bench) -> None:
     task = bench.add("code", at=lambda _now: "10:00")
     await asyncio.sleep(1)
     assert task.state == "finished"
-    assert "'10:00'" in str(task.last_error)
+    assert "'10:00'" in str(task.ended_by)
 
 
 @on_bench
@@ -95,7 +95,7 @@ async def test_a_callable_that_stands_still_ends_its_task(bench: Bench) -> None:
     await asyncio.sleep(10)
     assert bench.times == [0]
     assert task.state == "finished"
-    assert "not after 2026-11-22T08:00:00Z" in str(task.last_error)
+    assert "not after 2026-11-22T08:00:00Z" in str(task.ended_by)
 
 
 @on_bench
@@ -177,7 +177,7 @@ async def test_a_callable_that_never_leaves_the_past_ends(bench: Bench) -> None:
     task = bench.add("past", at=lambda _: long_ago + timedelta(microseconds=next(steps)))
     await asyncio.sleep(5)
     assert task.state == "finished"
-    assert "10,000 times in a row" in (task.last_error or "")
+    assert "10,000 times in a row" in (task.ended_by or "")
 
 
 @on_bench
@@ -185,3 +185,40 @@ async def test_a_callable_that_says_now_is_no_hot_loop(bench: Bench) -> None:
     bench.add("now", at=lambda now: now)
     await asyncio.sleep(5)
     assert len(bench.times) <= 60
+
+
+@on_bench
+@pytest.mark.parametrize("error", [SystemExit("enough"), asyncio.CancelledError("enough")])
+async def test_code_that_wants_to_end_everything_ends_its_task(
+    bench: Bench, error: BaseException
+) -> None:
+    def at(_now: datetime) -> datetime:
+        raise error
+
+    task = bench.add("tick", at=at)
+    await asyncio.sleep(10)
+    assert task.state == "finished"
+    assert task.ended_by == f"{type(error).__name__}: enough"
+
+
+@on_bench
+async def test_one_more_run_is_the_next_one_that_is_not_too_late(bench: Bench) -> None:
+    bench.add("tick", at=lambda now: now + timedelta(hours=1), misfire="skip")
+    await asyncio.sleep(5)
+    bench.engine.cancel("tick", wait=True)
+    bench.clock.set_wall(5400)
+    await asyncio.sleep(3 * 3600)
+    assert len(bench.times) == 1
+
+
+@on_bench
+async def test_a_long_error_is_cut(bench: Bench) -> None:
+    def fail() -> None:
+        raise ValueError("x" * 10_000_000)
+
+    bench.add("fails", fail, at=bench.clock.now)
+    await asyncio.sleep(1)
+    run = bench.rows("fails")[0]
+    assert run.error is not None
+    assert len(run.error) < 2_100
+    assert run.error.startswith("ValueError: xxx")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engines import Bench, ByName, on_bench
+from fake_clock import run_fast
+from nbsession.core.current_run import current_run
 from nbsession.core.errors import NoSuchTaskError
 from nbsession.scheduler.abc import HistoryLimits
 from nbsession.scheduler.stores.sqlite import SqliteStore
@@ -19,6 +21,8 @@ from scheduling import a_spec
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    from fake_clock import FakeClock
 
 
 @asynccontextmanager
@@ -173,3 +177,48 @@ async def test_what_was_kept_goes_on_when_an_engine_begins(bench: Bench, tmp_pat
         await asyncio.sleep(10)
         assert bench.times == [0, 61, 70]
         assert one.states("report") == ["succeeded", *["missed"] * 5, "succeeded", "succeeded"]
+
+
+def test_a_task_waits_for_what_it_needs(tmp_path: Path) -> None:
+    """As for a folder on a disk that comes late, and goes."""
+
+    async def main(clock: FakeClock) -> None:
+        is_here = False
+        store = SqliteStore(tmp_path / "tasks.sqlite", clock, logging.getLogger("tasks"))
+        functions: dict[str, Callable[..., Any]] = {}
+        executor = ByName(clock, functions)
+        bench = Bench(clock, store, executor, can_run=lambda _spec: is_here)
+        functions["report"] = bench.tick
+        bench.engine.schedule(a_spec("report", period="10s"))
+        await asyncio.sleep(65)
+        assert bench.times == []
+        is_here = True
+        await asyncio.sleep(30)
+        assert bench.times[0] < 71
+        assert bench.times[-2:] == [80, 90]
+        ran = len(bench.times)
+        is_here = False
+        await asyncio.sleep(60)
+        assert bench.states("report").count("succeeded") == len(bench.times) == ran
+        is_here = True
+        await asyncio.sleep(30)
+        assert bench.times[-2:] == [170, 180]
+        await bench.engine.close()
+
+    run_fast(main)
+
+
+@on_bench
+async def test_progress_is_told_before_it_is_kept(bench: Bench, tmp_path: Path) -> None:
+    async def work() -> None:
+        run = current_run.get()
+        assert run is not None
+        run.progress(0.4, "loading")
+        await asyncio.sleep(0.5)
+
+    async with _pair(bench, tmp_path, work=work) as (one, _):
+        one.engine.schedule(a_spec("work", period="1h"))
+        await asyncio.sleep(0.1)
+        [row] = one.rows("work")
+        assert (row.state, row.progress, row.progress_text) == ("running", 0.4, "loading")
+        assert one.engine.run(row.id) == row

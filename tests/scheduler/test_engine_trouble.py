@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +13,7 @@ from engines import Bench, on_bench
 from fake_clock import run_fast
 from nbsession.core.errors import StoreBusyError, StoreError
 from nbsession.core.triggers import CronTrigger
+from nbsession.scheduler.ledger import Ledger
 from nbsession.scheduler.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -190,5 +193,95 @@ async def test_a_trigger_that_fails_ends_its_own_task_only(
 
     monkeypatch.setattr(CronTrigger, "next_after", fail)
     await asyncio.sleep(150)
-    assert (bad.state, bad.last_error) == ("finished", "LookupError('the zone has gone')")
+    assert (bad.state, bad.ended_by) == ("finished", "LookupError('the zone has gone')")
     assert good.run_count == 3
+
+
+@pytest.mark.parametrize("order", ["pause", "replace"])
+@on_bench
+async def test_an_answer_that_came_before_an_order(bench: Bench, order: str) -> None:
+    """The store was busy when the code answered; meanwhile its task was paused, or is another."""
+    store = _Failing(bench.clock)
+    own = Bench(bench.clock, store)
+    own.add("tick", at=lambda now: now + timedelta(seconds=5))
+    store.error = StoreBusyError("busy")
+    await asyncio.sleep(0.01)
+    store.error = None
+    if order == "pause":
+        own.engine.pause("tick")
+    else:
+        tomorrow = own.clock.now + timedelta(days=1)
+        assert own.declare("tick", at=tomorrow, replace=True)[1] == "replaced"
+    await asyncio.sleep(60)
+    assert own.times == []
+    await own.engine.close()
+
+
+@on_bench
+async def test_a_fault_in_the_store_loses_no_task(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = MemoryStore(clock=bench.clock)
+    own = Bench(bench.clock, store)
+    own.add("tick", period="10s")
+    await asyncio.sleep(5)
+    claim, faults = store.claim, [RuntimeError("a fault")]
+
+    def faulty(claims: Sequence[Claim]) -> list[Claimed]:
+        if faults:
+            raise faults.pop()
+        return claim(claims)
+
+    store.claim = faulty  # type: ignore[method-assign]
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    await asyncio.sleep(30)
+    assert own.times == [0, pytest.approx(10, abs=1.1), 20, 30]
+    await own.engine.close()
+
+
+@on_bench
+async def test_orders_that_write_others_are_tried_as_often_as_those_alone(bench: Bench) -> None:
+    loop, tries, told = asyncio.get_running_loop(), [], []
+    log = logging.getLogger("test-ledger")
+
+    def write() -> None:
+        tries.append(loop.time())
+        if len(tries) < 5:
+            raise StoreBusyError("busy")
+
+    ledger = Ledger(loop, log, lambda: told.append("recovered"))
+    ledger.write(ledger.write, write)
+    ledger.write(tries.append, "later")
+    assert len(tries) == 1
+    await asyncio.sleep(3)
+    assert told == ["recovered"]
+    assert len(tries) == 6
+    assert tries[-1] == "later"
+    assert len(set(tries)) == 6
+
+
+@on_bench
+async def test_an_order_with_a_fault_keeps_none_after_it_from_being_written(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    written: list[int] = []
+    ledger = Ledger(asyncio.get_running_loop(), logging.getLogger("test-ledger"), lambda: None)
+    ledger.write(lambda: 1 / 0)
+    ledger.write(written.append, 1)
+    assert written == [1]
+    assert "ZeroDivisionError" in caplog.text
+
+
+@on_bench
+async def test_a_close_that_fails_closes_the_store(bench: Bench) -> None:
+    own = Bench(bench.clock)
+    closed: list[str] = []
+    own.store.close = lambda: closed.append("store")  # type: ignore[method-assign]
+
+    async def fail() -> None:
+        raise RuntimeError("a fault")
+
+    own.engine._executor.close = fail  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="a fault"):
+        await own.engine.close()
+    assert closed == ["store"]

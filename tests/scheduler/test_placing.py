@@ -59,7 +59,7 @@ def test_nobody_else_may_read_it(tmp_path: Path, kind: str) -> None:
             path, FakeClock(), logging.getLogger("tasks"), kind_of_file_system=lambda _: kind
         )
         store.open()
-        store.add(a_spec(), NOW, asks=False, paused=False)
+        store.add(a_spec(), NOW, asks=False)
         files = list(path.parent.iterdir())
         assert len(files) > 2
         assert {_mode(file) for file in files} == {0o600}
@@ -77,7 +77,7 @@ def test_any_name_will_do(tmp_path: Path) -> None:
         store.open()
         assert len(store.load()) == tasks
         if not tasks:
-            store.add(a_spec(), NOW, asks=False, paused=False)
+            store.add(a_spec(), NOW, asks=False)
         store.close()
     assert path.stat().st_size > 0
 

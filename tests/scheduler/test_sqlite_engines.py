@@ -10,6 +10,7 @@ import pytest
 
 from nbsession.core.errors import TaskExistsError
 from nbsession.scheduler.abc import HistoryLimits
+from nbsession.scheduler.stores import sqlite_pruning
 from nbsession.scheduler.stores.process import is_gone, own_process, process_start
 from nbsession.scheduler.stores.sqlite import SqliteStore
 from scheduling import NOW, SECOND, a_claim, a_spec
@@ -52,7 +53,7 @@ def two(one: SqliteStore, make: Callable[..., SqliteStore]) -> SqliteStore:
 
 
 def _add(store: SqliteStore, name: str = "report", **policies: object) -> TaskRecord:
-    return store.add(a_spec(name, **policies), NOW, asks=False, paused=False)
+    return store.add(a_spec(name, **policies), NOW, asks=False)
 
 
 def _claim(store: SqliteStore, task: TaskRecord) -> Run:
@@ -115,7 +116,7 @@ def test_a_change_upon_a_change_that_was_not_heard_is_told(
 
 def test_looking_a_task_up_hides_no_change(one: SqliteStore, two: SqliteStore) -> None:
     task = _add(one)
-    found = two.find("report")
+    found = two.read(task.id)
     assert found is not None
     one.pause(task, paused=True, due_us=None, asks=False)
     assert two.read(task.id) is found
@@ -135,9 +136,7 @@ def test_two_declare_one_name(one: SqliteStore, two: SqliteStore) -> None:
     task = _add(one)
     with pytest.raises(TaskExistsError):
         _add(two)
-    found = two.find("report")
-    assert found is not None
-    assert found.id == task.id
+    assert [found.id for found in two.load()] == [task.id]
 
 
 def test_an_occurrence_is_claimed_by_one(one: SqliteStore, two: SqliteStore) -> None:
@@ -180,7 +179,7 @@ def test_a_claim_is_won_whatever_else_another_has_done(one: SqliteStore, two: Sq
 
 
 def test_an_answer_of_code_counts_once(one: SqliteStore, two: SqliteStore) -> None:
-    mine = one.add(a_spec(), None, asks=True, paused=False)
+    mine = one.add(a_spec(), None, asks=True)
     [theirs], _ = _hear(two)
     assert one.set_due(mine, NOW, None)
     assert not two.set_due(theirs, NOW + 5, None)
@@ -279,11 +278,11 @@ def test_a_lost_run_that_never_began_is_not_counted(
     _hear(one)
     assert (mine.open_runs, mine.error_count, mine.last_state) == (1, 0, "lost")
     _end(one, mine, going)
-    assert (mine.open_runs, mine.run_count, mine.last_state) == (0, 1, "lost")
+    assert (mine.open_runs, mine.run_count, mine.last_state) == (0, 1, "succeeded")
 
 
 def test_an_occurrence_never_has_two_rows(one: SqliteStore) -> None:
-    task = one.add(a_spec(), None, asks=True, paused=False)
+    task = one.add(a_spec(), None, asks=True)
     for runs in (1, 1):  # code that answers the same instant again
         assert one.set_due(task, NOW, None)
         [claimed] = one.claim([a_claim(task, asks=True)])
@@ -340,7 +339,7 @@ def test_rows_of_tasks_that_have_gone_are_swept(
     done, going = _claim(one, task), _claim(one, task)
     _end(one, task, done)
     one.remove(task)
-    two.prune()
+    assert two.prune() == ([], False)
     assert one.run(done.id) is None
     assert one.run(going.id) is not None
     clock.go_on(100_000)
@@ -352,6 +351,67 @@ def test_rows_of_tasks_that_have_gone_are_swept(
     two.prune()
     for table in ("runs", "specs", "removed"):
         assert two._rows(f"SELECT * FROM {table}") == []  # noqa: S608
+
+
+def test_a_prune_has_one_measure_for_all_that_have_gone(
+    one: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_pruning, "_AT_ONCE", 20)
+    tasks = [_add(one, f"task {number}", overlap="allow") for number in range(6)]
+    for task in tasks:
+        for _ in range(8):
+            _end(one, task, _claim(one, task))
+        one.remove(task)
+    left = 48
+    for _ in range(10):
+        gone, is_more = one.prune()
+        assert gone == []
+        [(rows,)] = one._rows("SELECT count(*) FROM runs")
+        assert left - 20 <= rows < max(left, 1)
+        left = rows
+        if not is_more:
+            break
+    assert left == 0
+
+
+def test_a_prune_says_whether_there_is_more(
+    make: Callable[..., SqliteStore], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_pruning, "_AT_ONCE", 20)
+    store = make(HistoryLimits(runs=5, seconds=60))
+    for number in range(25):
+        task = store.add(a_spec(f"task {number}"), clock.now_us(), asks=False)
+        for _ in range(10):
+            _end(store, task, _claim(store, task))
+        if number % 2:
+            store.pause(task, paused=False, due_us=None, asks=False)
+    assert store._rows("SELECT count(*) FROM runs") == [(250,)]
+    _prune_all(store, 20)
+    assert store._rows("SELECT count(*) FROM runs") == [(25 * 5,)]
+    clock.go_on(100)
+    assert len(_prune_all(store, 20)) == 12
+    assert store._rows("SELECT count(*) FROM runs") == [(0,)]
+    store = make(HistoryLimits(seconds=60))
+    for number in range(45):
+        store.add(a_spec(f"bare {number}"), None, asks=False)
+    assert _prune_all(store, 20) == []
+    clock.go_on(100)
+    assert len(_prune_all(store, 20)) == 45
+
+
+def _prune_all(store: SqliteStore, at_once: int) -> list[int]:
+    """Prune till there is no more, which takes more than one call."""
+    gone: list[int] = []
+    is_more = True
+    calls = 0
+    while is_more and calls < 30:
+        some, is_more = store.prune()
+        assert len(some) <= at_once
+        gone += some
+        calls += 1
+    assert 1 < calls < 30
+    assert store.prune() == ([], False)
+    return gone
 
 
 def test_a_process_that_has_ended_is_gone() -> None:

@@ -58,6 +58,7 @@ def test_a_database_of_version_1_is_taken_over(old: Path, tmp_path: Path) -> Non
         report, cleanup = sorted(store.load(), key=lambda task: task.id)
         assert report.spec == a_spec("report", overlap="queue")
         assert (report.due_us, report.run_count, report.error_count) == (NOW + 3 * SECOND, 1, 1)
+        assert (report.last_error, report.ended_by) == ("ValueError: no", None)
         assert cleanup.spec == setup_spec("cleanup")
         assert (cleanup.due_us, cleanup.paused) == (None, True)
         assert [run.state for run in store.history(report, 9)] == ["running", "failed", "missed"]
@@ -67,7 +68,7 @@ def test_a_database_of_version_1_is_taken_over(old: Path, tmp_path: Path) -> Non
             "ValueError: no",
             0.5,
         )
-        assert store.add(a_spec("new"), NOW, asks=False, paused=False).id > 17
+        assert store.add(a_spec("new"), NOW, asks=False).id > 17
     with _opened(tmp_path / "new.sqlite"):
         pass
     assert _shape(old) == _shape(tmp_path / "new.sqlite")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engines import Bench, ByName, on_bench
 from fake_clock import FakeClock
 from nbsession.core.errors import StoreError
 from nbsession.scheduler.stores import file_system
@@ -119,14 +121,13 @@ def test_no_wal_and_no_shared_memory_on_a_network(
     make: Callable[..., SqliteStore], database: Path
 ) -> None:
     store, other = make(), make()
-    task = store.add(a_spec(), NOW, asks=False, paused=False)
+    task = store.add(a_spec(), NOW, asks=False)
     assert store._rows("PRAGMA journal_mode") == other._rows("PRAGMA journal_mode")
     assert store._rows("PRAGMA journal_mode") != [("wal",)]
     assert other.changes() is not None
     run = store.claim([a_claim(task, NOW + SECOND)])[0].run
     assert run is not None
-    found = other.find("report")
-    assert found is not None
+    [found] = other.load()
     assert other.history(found, 5) == [run]
     names = {path.name for path in database.parent.iterdir()}
     assert not any(name.endswith(("-wal", "-shm")) for name in names)
@@ -136,12 +137,12 @@ def test_a_database_that_was_moved_to_a_network_has_no_wal_any_more(
     make: Callable[..., SqliteStore], database: Path
 ) -> None:
     local = make(kind="ext4")
-    local.add(a_spec(), NOW, asks=False, paused=False)
+    local.add(a_spec(), NOW, asks=False)
     assert local._rows("PRAGMA journal_mode") == [("wal",)]
     local.close()
     store = make()
     assert store._rows("PRAGMA journal_mode") != [("wal",)]
-    assert store.find("report") is not None
+    assert [task.spec.name for task in store.load()] == ["report"]
     store.close()
     with contextlib.closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
@@ -162,15 +163,105 @@ def test_the_next_machine_may_have_it_when_the_last_is_silent(
     make: Callable[..., SqliteStore], database: Path
 ) -> None:
     store = make()
-    task = store.add(a_spec(), NOW, asks=False, paused=False)
+    task = store.add(a_spec(), NOW, asks=False)
     _grow_old(database)
     other = make("there")
     with pytest.raises(StoreError, match="in use on"):
         store.beat()
-    with pytest.raises(StoreError, match="is closed"):
+    with pytest.raises(StoreError, match="in use on"):
         store.claim([a_claim(task)])
     assert _holder(database) == "there:there"
-    assert other.find("report") is not None
+    assert [task.spec.name for task in other.load()] == ["report"]
+
+
+def test_who_has_lost_it_goes_on_when_the_other_machine_is_done(
+    make: Callable[..., SqliteStore], database: Path
+) -> None:
+    store = make()
+    task = store.add(a_spec(), NOW, asks=False)
+    assert store.load() != []
+    _grow_old(database)
+    other = make("there")
+    with pytest.raises(StoreError, match="in use on"):
+        store.beat()
+    [theirs] = other.load()
+    other.pause(theirs, paused=True, due_us=None, asks=False)
+    added = other.add(a_spec("added"), NOW, asks=False)
+    other._clock.go_on(20)
+    other.beat()
+    assert len(other._rows("SELECT id FROM engines")) == 1  # it takes the first one for dead
+    other.close()
+    [task] = store._records.values()
+    run = store.start_by_hand(task, NOW)  # before any sign of life
+    assert run.state == "running"
+    assert _holder(database) == "here:here"
+    changed, removed = store.changes() or ([], [])
+    assert ({each.id for each in changed}, removed) == ({task.id, added.id}, [])
+    assert task.paused
+    assert store._rows("SELECT id FROM engines") == store._rows("SELECT engine_id FROM runs")
+    store.close()
+    with pytest.raises(StoreError, match="is closed"):
+        store.load()
+
+
+def test_who_has_lost_it_can_close(
+    make: Callable[..., SqliteStore], database: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, again = make(), make()
+    for name, each in (("report", store), ("again", again)):
+        each.start_by_hand(each.add(a_spec(name), NOW, asks=False), NOW)
+    _grow_old(database)
+    other = make("there")
+    for each in (store, again):
+        with pytest.raises(StoreError, match="in use on"):
+            each.beat()
+    store.close()
+    assert "in use on" in caplog.text
+    with pytest.raises(StoreError, match="is closed"):
+        store.beat()
+    other.close()
+    _grow_old(database)
+    again.close()
+    [task] = [task for task in make().load() if task.spec.name == "again"]
+    assert (task.open_runs, task.last_state) == (0, "lost")
+
+
+def test_who_was_refused_stays_closed(make: Callable[..., SqliteStore], database: Path) -> None:
+    other = make("there")
+    refused = SqliteStore(
+        database, FakeClock(), logging.getLogger("tasks"), kind_of_file_system=lambda _: "nfs4"
+    )
+    with pytest.raises(StoreError, match="in use on"):
+        refused.open()
+    other.close()
+    with pytest.raises(StoreError, match="is closed"):
+        refused.load()
+
+
+@on_bench
+async def test_an_engine_that_has_lost_it_goes_on(
+    bench: Bench, make: Callable[..., SqliteStore], database: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def slow() -> None:
+        bench.tick()
+        await asyncio.sleep(8)
+
+    store = SqliteStore(
+        database, bench.clock, logging.getLogger("tasks"), kind_of_file_system=lambda _: "nfs4"
+    )
+    engine = Bench(bench.clock, store, ByName(bench.clock, {"report": slow})).engine
+    engine.schedule(a_spec(period="20s"))
+    await asyncio.sleep(1)
+    _grow_old(database)
+    other = make("there")
+    await asyncio.sleep(20)  # the end of the run cannot be written
+    assert caplog.text.count("trying each second") == 1
+    other.close()
+    _grow_old(database)
+    await asyncio.sleep(20)
+    assert "kept again" in caplog.text
+    assert bench.times == [0, pytest.approx(22, abs=1.1), 40]
+    await engine.close()
 
 
 def test_a_sign_of_life_keeps_other_machines_out(

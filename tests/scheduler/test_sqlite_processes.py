@@ -40,7 +40,7 @@ def store(database: Path) -> Iterator[SqliteStore]:
 
 def test_two_processes_get_each_occurrence_once(database: Path, store: SqliteStore) -> None:
     for number in range(TASKS):
-        store.add(a_spec(f"task {number}", overlap="allow"), NOW, asks=False, paused=False)
+        store.add(a_spec(f"task {number}", overlap="allow"), NOW, asks=False)
     with store_processes("race", database, 2) as racers:
         for racer in racers:
             racer.wait_for("ready")
@@ -74,7 +74,7 @@ def test_many_begin_one_database_at_once(database: Path) -> None:
 
 
 def test_a_killed_process_loses_its_runs_once(database: Path, store: SqliteStore) -> None:
-    task = store.add(a_spec(), NOW, asks=False, paused=False)
+    task = store.add(a_spec(), NOW, asks=False)
     second = _open(database)
     with store_processes("hold_claim", database) as [other]:
         other.wait_for("claimed")
@@ -97,7 +97,7 @@ def test_a_killed_process_loses_its_runs_once(database: Path, store: SqliteStore
 
 def test_runs_of_a_killed_process_are_lost_when_the_next_opens(database: Path) -> None:
     store = _open(database)
-    task = store.add(a_spec(), NOW, asks=False, paused=False)
+    task = store.add(a_spec(), NOW, asks=False)
     store.close()
     with store_processes("hold_claim", database) as [other]:
         other.wait_for("claimed")
@@ -112,13 +112,13 @@ def test_runs_of_a_killed_process_are_lost_when_the_next_opens(database: Path) -
 def test_a_process_killed_in_the_middle_of_a_claim_has_claimed_nothing(
     database: Path, store: SqliteStore
 ) -> None:
-    task = store.add(a_spec(), NOW, asks=False, paused=False)
+    task = store.add(a_spec(), NOW, asks=False)
     with store_processes("hold_transaction", database) as [other]:
         other.wait_for("claiming")
         with pytest.raises(StoreBusyError, match="another server is writing"):
             store.claim([a_claim(task, NOW + SECOND)])
         assert (task.due_us, task.open_runs) == (NOW, 0)
-        assert store.find("report") is task  # reading goes on
+        assert store.read(task.id) is task  # reading goes on
         other.kill()
     assert store.beat() == []
     [claimed] = store.claim([a_claim(task, NOW + SECOND)])

@@ -49,12 +49,12 @@ def _opened(database: Path) -> Iterator[SqliteStore]:
 def _fill(database: Path, tasks: int = 1) -> None:
     with _opened(database) as store:
         for number in range(tasks):
-            store.add(a_spec(f"task {number}"), NOW, asks=False, paused=False)
+            store.add(a_spec(f"task {number}"), NOW, asks=False)
 
 
 def _add_many(store: SqliteStore) -> None:
     for number in range(1000):
-        store.add(a_spec(f"task {number}"), NOW, asks=False, paused=False)
+        store.add(a_spec(f"task {number}"), NOW, asks=False)
 
 
 def _ask(database: Path, statement: str) -> list[tuple[object, ...]]:
@@ -73,14 +73,14 @@ def test_a_file_that_is_no_database_is_set_aside(
         database.write_text(text, encoding="utf-8")
         with _opened(database) as store:
             assert store.load() == []
-            store.add(a_spec(), NOW, asks=False, paused=False)
+            store.add(a_spec(), NOW, asks=False)
         aside = _aside(database)[-1]
         assert aside.read_text(encoding="utf-8") == text
         assert "is damaged" in caplog.text
         assert str(aside) in caplog.text
         caplog.clear()
     with _opened(database) as store:
-        assert store.find("report") is not None
+        assert [task.spec.name for task in store.load()] == ["report"]
     assert len(_aside(database)) == 2
     assert not caplog.text
 
@@ -122,7 +122,7 @@ def test_a_file_that_another_server_uses_stays_where_it_is(
 ) -> None:
     monkeypatch.setattr(sqlite_use, "_ALONE_MS", 20)
     with _opened(database) as other:
-        task = other.add(a_spec(), NOW, asks=False, paused=False)
+        task = other.add(a_spec(), NOW, asks=False)
         if what == "newer":
             _ask(database, f"PRAGMA user_version = {NEWER}")
         else:
@@ -202,7 +202,7 @@ def test_a_database_that_cannot_be_written_to(database: Path) -> None:
 
 def test_a_full_database_fails_and_recovers(database: Path) -> None:
     with _opened(database) as store:
-        task = store.add(a_spec(), NOW, asks=False, paused=False)
+        task = store.add(a_spec(), NOW, asks=False)
         store._rows("PRAGMA max_page_count = 1")  # as few as there are
         with pytest.raises(StoreError, match="the disk is full: make room"):
             _add_many(store)
@@ -227,7 +227,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_fails_and_recovers(small_disk: Path) -> None:
     with _opened(small_disk / "tasks.sqlite") as store:
-        task = store.add(a_spec(), NOW, asks=False, paused=False)
+        task = store.add(a_spec(), NOW, asks=False)
         run = store.claim([a_claim(task, NOW + SECOND)])[0].run
         assert run is not None
         with contextlib.suppress(OSError), (small_disk / "ballast").open("wb") as ballast:
@@ -256,9 +256,9 @@ def test_a_store_that_another_one_locks_is_busy_and_then_not(database: Path) -> 
     with _opened(database) as store, contextlib.closing(sqlite3.connect(database)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreBusyError, match="try again in a moment"):
-            store.add(a_spec(), NOW, asks=False, paused=False)
+            store.add(a_spec(), NOW, asks=False)
         other.rollback()
-        assert store.add(a_spec(), NOW, asks=False, paused=False).due_us == NOW
+        assert store.add(a_spec(), NOW, asks=False).due_us == NOW
 
 
 def test_a_store_that_is_damaged_while_it_is_open_says_so(database: Path) -> None:
@@ -295,7 +295,7 @@ def test_a_closed_store_says_so(database: Path) -> None:
     store.close()
     store.close()
     with pytest.raises(StoreError, match="is closed"):
-        store.add(a_spec(), NOW, asks=False, paused=False)
+        store.add(a_spec(), NOW, asks=False)
 
 
 def test_a_task_that_cannot_be_read_is_left_where_it_is(
@@ -307,14 +307,14 @@ def test_a_task_that_cannot_be_read_is_left_where_it_is(
     with _opened(database) as store:
         [other] = store.load()
         assert other.spec.name == "task 1"
-        assert store.find("task 0") is None
+        assert store.read(int(str(task_id))) is None
     assert "cannot be read" in caplog.text
     assert len(_ask(database, "SELECT 1 FROM tasks")) == 2
 
 
 def test_odd_characters_are_kept(database: Path) -> None:
     with _opened(database) as store:
-        task = store.add(a_spec("café"), NOW, asks=False, paused=False)
+        task = store.add(a_spec("café"), NOW, asks=False)
         run = store.claim([a_claim(task)])[0].run
         assert run is not None
         run.state, run.ended_us, run.output = "failed", NOW, "a\0b\udc80ç"

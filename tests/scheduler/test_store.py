@@ -8,6 +8,7 @@ import pytest
 
 from nbsession.core.errors import TaskExistsError
 from nbsession.scheduler.abc import HistoryLimits
+from nbsession.scheduler.stores.memory import MemoryStore
 from scheduling import NOW, SECOND, a_claim, a_spec
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def _add(store: Store, spec: TaskSpec | None = None, due_us: int | None = NOW) -> TaskRecord:
-    return store.add(spec or a_spec(), due_us, asks=False, paused=False)
+    return store.add(spec or a_spec(), due_us, asks=False)
 
 
 def _claim(store: Store, task: TaskRecord, following: int | None = None) -> Run:
@@ -37,22 +38,17 @@ def _end(store: Store, task: TaskRecord, run: Run, state: str = "succeeded") -> 
 
 
 def test_an_added_task_is_found_by_name_and_id(store: Store) -> None:
-    task = store.add(a_spec(), NOW, asks=False, paused=False)
-    for found in (store.find("report"), store.read(task.id), *store.load()):
+    task = store.add(a_spec(), NOW, asks=False)
+    for found in (store.read(task.id), *store.load()):
         assert found is not None
         assert (found.id, found.spec, found.due_us) == (task.id, a_spec(), NOW)
         assert (found.paused, found.asks, found.ending) == (False, False, False)
         assert (found.open_runs, found.run_count, found.error_count) == (0, 0, 0)
-        assert (found.last_run_us, found.last_state, found.last_error) == (None, None, None)
+        assert (found.last_run_us, found.last_state, found.ended_by) == (None, None, None)
 
 
 def test_a_store_without_tasks_finds_none(store: Store) -> None:
-    assert (store.load(), store.find("report"), store.read(1), store.run(1)) == (
-        [],
-        None,
-        None,
-        None,
-    )
+    assert (store.load(), store.read(1), store.run(1)) == ([], None, None)
 
 
 def test_a_name_is_held_by_one_task(store: Store) -> None:
@@ -67,12 +63,18 @@ def test_a_replaced_task_keeps_its_id_its_history_and_its_pause(store: Store) ->
     run = _claim(store, task, NOW + SECOND)
     _end(store, task, run)
     store.pause(task, paused=True, due_us=None, asks=False)
-    replaced = store.replace(task, a_spec(period="1m"), None, asks=False)
-    found = store.find("report")
-    assert found is not None
-    assert found.id == replaced.id == task.id
+    assert store.replace(task, a_spec(period="1m"), None, asks=False)
+    [found] = store.load()
+    assert found.id == task.id
     assert found.spec == a_spec(period="1m")
     assert (found.paused, found.run_count, len(store.history(found, 5))) == (True, 1, 1)
+
+
+def test_a_task_that_has_gone_is_not_replaced(store: Store) -> None:
+    task = _add(store)
+    store.remove(task)
+    assert not store.replace(task, a_spec(period="1m"), NOW, asks=False)
+    assert (store.load(), task.spec) == ([], a_spec())
 
 
 def test_pausing_and_resuming_set_the_next_occurrence(store: Store) -> None:
@@ -88,7 +90,7 @@ def test_pausing_and_resuming_set_the_next_occurrence(store: Store) -> None:
 
 
 def test_a_trigger_that_is_code_answers_later(store: Store) -> None:
-    task = store.add(a_spec(), None, asks=True, paused=False)
+    task = store.add(a_spec(), None, asks=True)
     assert store.set_due(task, NOW + 5, None)
     found = store.read(task.id)
     assert found is not None
@@ -96,16 +98,16 @@ def test_a_trigger_that_is_code_answers_later(store: Store) -> None:
 
 
 def test_the_code_of_a_trigger_ends_its_task_with_an_error(store: Store) -> None:
-    task = store.add(a_spec(), None, asks=True, paused=False)
+    task = store.add(a_spec(), None, asks=True)
     assert store.set_due(task, None, "ValueError: no")
     found = store.read(task.id)
     assert found is not None
-    assert (found.due_us, found.asks, found.last_error) == (None, False, "ValueError: no")
+    assert (found.due_us, found.asks, found.ended_by) == (None, False, "ValueError: no")
     assert found.state == "finished"
 
 
 def test_setting_the_occurrence_of_a_task_that_has_gone_fails(store: Store) -> None:
-    task = store.add(a_spec(), None, asks=True, paused=False)
+    task = store.add(a_spec(), None, asks=True)
     store.remove(task)
     assert not store.set_due(task, NOW, None)
 
@@ -114,20 +116,27 @@ def test_an_ending_task_gives_up_its_name_at_once(store: Store) -> None:
     task = _add(store)
     store.end(task)
     assert task.ending
-    assert store.find("report") is None
     other = _add(store)
     assert other.id != task.id
-    found = store.find("report")
-    assert found is not None
-    assert found.id == other.id
     assert {each.id: each.ending for each in store.load()} == {task.id: True, other.id: False}
 
 
 def test_a_removed_task_is_gone_and_its_name_free(store: Store) -> None:
     task = _add(store)
     store.remove(task)
-    assert (store.find("report"), store.read(task.id), store.load()) == (None, None, [])
+    assert (store.read(task.id), store.load()) == (None, [])
     assert _add(store).id != task.id
+
+
+def test_a_task_is_removed_by_its_name(store: Store) -> None:
+    ending, other = _add(store), _add(store, a_spec("other"))
+    store.end(ending)
+    assert not store.remove_named("report")
+    task = _add(store)
+    assert store.remove_named("report")
+    assert not store.remove_named("report")
+    assert {each.id for each in store.load()} == {ending.id, other.id}
+    assert store.read(task.id) is None
 
 
 def test_removing_an_ending_task_leaves_the_one_that_has_its_name(store: Store) -> None:
@@ -135,9 +144,9 @@ def test_removing_an_ending_task_leaves_the_one_that_has_its_name(store: Store) 
     store.end(task)
     other = _add(store)
     store.remove(task)
-    found = store.find("report")
-    assert found is not None
-    assert found.id == other.id
+    assert [each.id for each in store.load()] == [other.id]
+    with pytest.raises(TaskExistsError, match="report"):
+        _add(store)
 
 
 def test_a_claim_starts_a_run_and_sets_the_next_occurrence(store: Store) -> None:
@@ -198,6 +207,29 @@ def test_a_run_stands_in_for_what_was_missed(store: Store) -> None:
     assert states == [("running", NOW + 3 * SECOND), *missed]
 
 
+def test_what_runs_have_become_counts_more_than_gaps_between(store: Store) -> None:
+    task = _add(store)
+    going = _claim(store, task, NOW + SECOND)
+    _claim(store, task, NOW + 2 * SECOND)
+    going.error = "ValueError: no"
+    _end(store, task, going, "failed")
+    for number in (3, 4):
+        [claimed] = store.claim(
+            [a_claim(task, NOW + number * SECOND, verdict="missed", missed=[task.due_us or 0])]
+        )
+        assert claimed.won
+        found = store.read(task.id)
+        assert found is not None
+        for each in (task, found):
+            assert (each.last_state, each.last_error) == ("failed", "ValueError: no")
+    last = _claim(store, task, NOW + 5 * SECOND)
+    _end(store, task, last)
+    found = store.read(task.id)
+    assert found is not None
+    for each in (task, found):  # when it had an error does not change
+        assert (each.last_state, each.last_error) == ("succeeded", "ValueError: no")
+
+
 def test_an_occurrence_is_skipped_while_a_run_goes(store: Store) -> None:
     task = _add(store)
     going = _claim(store, task, NOW + SECOND)
@@ -207,6 +239,7 @@ def test_an_occurrence_is_skipped_while_a_run_goes(store: Store) -> None:
     assert skipped.ended_us is not None
     assert (task.open_runs, task.last_state) == (1, "skipped")
     _end(store, task, going)
+    assert task.last_state == "succeeded"
     assert _claim(store, task).state == "running"
 
 
@@ -261,6 +294,16 @@ def test_a_finished_run_keeps_all_that_became_of_it(store: Store) -> None:
     _end(store, task, run, "failed")
     assert store.run(run.id) == run
     assert store.history(task, 1) == [run]
+
+
+def test_a_run_may_end_after_its_row_has_gone(store: Store) -> None:
+    task = _add(store)
+    run = _claim(store, task)
+    run.state, run.ended_us = "succeeded", NOW
+    store.remove(task)
+    store.prune()
+    store.finish([(task, run)])
+    assert store.load() == []
 
 
 def test_progress_of_an_open_run_is_kept(store: Store) -> None:
@@ -334,10 +377,10 @@ def test_rows_grow_old(make_store: Callable[..., Store], clock: FakeClock) -> No
     task = _add(store, due_us=clock.now_us())
     run = _claim(store, task, clock.now_us() + SECOND)
     _end(store, task, run)
-    assert store.prune() == []
+    assert store.prune() == ([], False)
     assert store.run(run.id) is not None
     clock.go_on(70)
-    assert store.prune() == []
+    assert store.prune() == ([], False)
     assert store.run(run.id) is None
     assert store.read(task.id) is not None
 
@@ -348,12 +391,14 @@ def test_a_finished_task_goes_when_it_is_old(
     store = make_store(HistoryLimits(seconds=60))
     done = _add(store, due_us=clock.now_us())
     _end(store, done, _claim(store, done))
-    bare = store.add(a_spec("bare"), None, asks=False, paused=False)
-    paused = store.add(a_spec("paused"), None, asks=False, paused=True)
-    asking = store.add(a_spec("asking"), None, asks=True, paused=False)
-    assert store.prune() == []
+    bare = store.add(a_spec("bare"), None, asks=False)
+    paused = _add(store, a_spec("paused"))
+    store.pause(paused, paused=True, due_us=None, asks=False)
+    asking = store.add(a_spec("asking"), None, asks=True)
+    assert store.prune() == ([], False)
     clock.go_on(70)
-    assert sorted(store.prune()) == [done.id, bare.id]
+    gone, is_more = store.prune()
+    assert (sorted(gone), is_more) == ([done.id, bare.id], False)
     assert {task.id for task in store.load()} == {paused.id, asking.id}
 
 
@@ -362,7 +407,7 @@ def test_an_ending_task_that_has_nothing_to_do_is_pruned(store: Store) -> None:
     _claim(store, going)
     store.end(task)
     store.end(going)
-    assert store.prune() == [task.id]
+    assert store.prune() == ([task.id], False)
 
 
 def test_nobody_else_has_changed_anything(store: Store) -> None:
@@ -370,3 +415,20 @@ def test_nobody_else_has_changed_anything(store: Store) -> None:
     _end(store, task, _claim(store, task, NOW + SECOND))
     assert not store.changes()
     assert store.beat() == []
+
+
+def test_a_store_of_this_process_loses_and_counts_what_runs_as_it_closes(
+    clock: FakeClock,
+) -> None:
+    store = MemoryStore(clock=clock)
+    task, gone = _add(store, a_spec(overlap="queue")), _add(store, a_spec("gone"))
+    going, queued = _claim(store, task, NOW + SECOND), _claim(store, task, NOW + 2 * SECOND)
+    left = _claim(store, gone)
+    store.remove(gone)
+    store.close()
+    assert [(run.state, run.ended_us) for run in (going, queued, left)] == (
+        [("lost", clock.now_us())] * 3
+    )
+    assert (task.open_runs, task.run_count, task.error_count) == (0, 1, 1)
+    assert (task.last_state, task.state) == ("lost", "scheduled")
+    assert _claim(store, task, NOW + 3 * SECOND).state == "running"

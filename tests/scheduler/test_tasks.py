@@ -30,6 +30,8 @@ from waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nbsession.scheduler.board import TaskBoard
+
 HOUR_US = 3_600_000_000
 
 
@@ -77,6 +79,18 @@ def desk() -> Iterator[Desk]:
         desk = Desk(loop)
         yield desk
         asyncio.run_coroutine_threadsafe(desk.engine.close(), loop).result(10)
+
+
+class Asked:
+    """A board that notes what is asked of another one."""
+
+    def __init__(self, board: TaskBoard) -> None:
+        self._board = board
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls.append(name)
+        return getattr(self._board, name)
 
 
 def fail() -> None:
@@ -254,6 +268,31 @@ def test_the_mapping(desk: Desk) -> None:
         desk.tasks["c"]
     with pytest.raises(TypeError):
         desk.tasks["c"] = None  # type: ignore[index]
+
+
+def test_handles_of_one_task_are_equal(desk: Desk) -> None:
+    desk.make("a", fail)
+    desk.make("b", fail)
+    task = desk.tasks["a"]
+    assert task == desk.tasks["a"]
+    assert task != desk.tasks["b"]
+    assert task != "a"
+    assert desk.tasks == desk.tasks
+    assert {task, desk.tasks["a"]} == {task}
+    task.cancel()
+    desk.make("a", fail)
+    assert task != desk.tasks["a"]
+
+
+def test_looking_at_all_of_them_asks_once(desk: Desk) -> None:
+    for name in ("b", "a"):
+        desk.make(name, fail)
+    tasks = desk.tasks.items()
+    desk.call(lambda: desk.engine.cancel("b"))  # which disturbs nobody who goes through them
+    assert [(name, task.name) for name, task in tasks] == [("a", "a"), ("b", "b")]
+    asked = Asked(desk.board)
+    assert [task.name for task in Tasks([asked]).values()] == ["a"]
+    assert asked.calls == ["list"]
 
 
 def test_the_table(desk: Desk) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import venv
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from nbsession.core.target import Home
@@ -67,6 +69,11 @@ def soon(now):
 
 def never(now):
     raise ValueError("no more")
+
+
+def stuck(now):
+    Path("asked").touch()
+    time.sleep(60)
 """
 
 
@@ -133,6 +140,41 @@ def test_what_cannot_start_fails_clearly(workers, tmp_path):
     assert pid_of(workers)
 
 
+@pytest.mark.parametrize("part", ["WorkerOutput", "socket.socketpair", "launch_worker"])
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), RuntimeError("no thread")])
+def test_a_server_that_has_nothing_left_to_start_with(workers, monkeypatch, part, error):
+    def fail(*_args, **_options):
+        raise error
+
+    before = psutil.Process().num_fds()
+    with monkeypatch.context() as patched:
+        patched.setattr(f"nbsession.scheduler.executors.worker_process.{part}", fail)
+        row = workers.run("jobs:which")
+    assert row["state"] == "failed"
+    assert f"no worker can be started with {sys.executable}: {error}" in row["error"]
+    assert psutil.Process().num_fds() == before
+    wait_for(lambda: workers.run("jobs:which")["state"] == "succeeded")
+
+
+def test_a_folder_that_cannot_even_be_looked_for(workers):
+    home = Home(sys.executable, f"/{'x' * 300}")
+    assert "is not there" in workers.run("jobs:which", home=home)["error"]
+
+
+def test_a_look_that_fails_is_not_the_last_one(workers, monkeypatch):
+    pid_of(workers)
+    (slot,) = workers.executor._slots.values()
+    looks = []
+
+    def look():
+        looks.append(1)
+        raise RuntimeError
+
+    monkeypatch.setattr("nbsession.scheduler.executors.worker.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(slot, "look", look)
+    wait_for(lambda: len(looks) > 2)
+
+
 def test_an_environment_without_nbsession(workers, tmp_path):
     venv.create(tmp_path / "venv", with_pip=False)
     row = workers.run("jobs:which", home=workers.home(str(tmp_path / "venv/bin/python")))
@@ -164,6 +206,17 @@ def test_the_code_of_a_trigger_is_asked_in_the_worker(workers):
     workers.board.schedule(spec, replace=False)
     wait_for(lambda: workers.board.show("never")["last_error"])
     assert "ValueError: no more" in workers.board.show("never")["last_error"]
+
+
+def test_a_question_to_a_worker_that_has_retired_and_died_is_asked_again(workers):
+    old = pid_of(workers)
+    workers.board.schedule(_code_spec(workers, "jobs:stuck"), replace=False)
+    wait_for((workers.folder / "asked").exists)
+    workers.write("jobs.py", JOBS.replace("    time.sleep(60)", "    return now + timedelta(1)"))
+    new = wait_for(lambda: (pid := pid_of(workers)) != old and pid)
+    os.kill(old, 9)
+    assert wait_for(lambda: workers.board.show("stuck")["next_run"])
+    assert workers.pids() == [new]
 
 
 def _code_spec(workers: Workers, at: str) -> dict:

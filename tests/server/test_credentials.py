@@ -20,6 +20,15 @@ from nbsession.server.credentials import CredentialFilter
         (("X-Original-URI", "/voila?token=x&a=1"), [("X-Original-URI", "/voila?a=1")]),
         (("X-Forwarded-Uri", "/voila?a=1&TOKEN=x"), [("X-Forwarded-Uri", "/voila?a=1")]),
         (("X-Original-URL", "http://[broken?token=x"), []),
+        (
+            ("X-Envoy-Original-Path", "/voila?a=1&token=x"),
+            [("X-Envoy-Original-Path", "/voila?a=1")],
+        ),
+        (("X-Waws-Unencoded-Url", "/x?%74oken=x"), [("X-Waws-Unencoded-Url", "/x")]),
+        (("Link", "</a?a=1>, </b?token=x>"), []),
+        (("Referer", "http://h/lab?a=1;token=x"), []),
+        (("X-Mood", "why? token=none"), [("X-Mood", "why? token=none")]),
+        (("X-Mood", "#a?b=1"), [("X-Mood", "#a?b=1")]),
     ],
 )
 def test_headers(header: tuple[str, str], kept: list[tuple[str, str]]) -> None:

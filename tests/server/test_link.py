@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.server
 
+SESSIONS = "nbsession/api/sessions"
+
 
 def _address(server: Host, kernel: str) -> LinkAddress:
     address = take_link(server.environment_of(kernel))
@@ -49,7 +51,7 @@ def test_a_token_is_good_for_its_own_kernel_only(two: tuple[LinkAddress, LinkAdd
             Link(wrong).get("session")
 
 
-def test_statuses(two: tuple[LinkAddress, LinkAddress]) -> None:
+def test_statuses(server: Host, two: tuple[LinkAddress, LinkAddress]) -> None:
     a, b = two
     transport = httpx.HTTPTransport(uds=a.url.removeprefix("unix:"))
     client = httpx.Client(base_url="http://link", transport=transport)
@@ -58,7 +60,10 @@ def test_statuses(two: tuple[LinkAddress, LinkAddress]) -> None:
         headers = {"Authorization": f"Bearer {token}", PROTOCOL_HEADER: "1", **headers}
         return client.get(f"/kernels/{address.kernel_id}/session", headers=headers).status_code
 
+    assert status(b, b.token, **{PROTOCOL_HEADER: "0"}) == 426
     assert status(a, a.token) == 200
+    linked = {s["kernel_id"]: s["linked"] for s in server.http.get(SESSIONS).json()["sessions"]}
+    assert (linked[a.kernel_id], linked[b.kernel_id]) == (True, False)
     assert status(b, a.token) == 403
     assert status(a, a.token, **{PROTOCOL_HEADER: "0"}) == 426
     assert client.get("/").status_code == 404

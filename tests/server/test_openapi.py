@@ -42,9 +42,10 @@ def test_describes_every_handler() -> None:
     ("body", "status", "says"),
     [
         (b'{"query": "a=1"}', 200, '"bound"'),
-        (b"", 400, "The body must be an object like"),
-        (b"[]", 400, "The body must be an object like"),
-        (b'{"query": 1}', 400, "The body must be an object like"),
+        (b"", 400, "the body must be an object like"),
+        (b"[]", 400, "the body must be a JSON object"),
+        (b'{"query": 1}', 400, "the body must be an object like"),
+        (b'{"query": "\xff"}', 400, "the body is not UTF-8"),
         (b"not json", 400, "Invalid JSON"),
         (b"x" * 70_000, 413, "65,536 bytes at most"),
     ],
@@ -59,6 +60,7 @@ def test_answers(server: Host, kernel: str, body: bytes, status: int, says: str)
 def test_unknown_kernel(server: Host) -> None:
     answer = server.http.put("nbsession/api/sessions/none/page", content=json.dumps({"query": ""}))
     assert answer.status_code == 404
+    assert described(answer)["kind"] == "no_such_session"
     assert "none" in answer.json()["message"]
 
 

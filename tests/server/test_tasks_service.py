@@ -125,6 +125,7 @@ def test_where_tasks_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (Home(sys.executable, "HERE", "HERE/mine.py"), None, True),
         (Home(sys.executable, "HERE", "HERE/other.py"), None, False),
         (Home(sys.executable, "HERE/gone"), None, False),
+        (Home(sys.executable, f"/{'x' * 300}"), None, False),
         (Home("/not/there", "HERE"), None, False),
         (Home("/not/there", "HERE"), sys.executable, True),
     ],

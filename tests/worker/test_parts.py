@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 
 import pytest
 
 from nbsession.scheduler.executors.worker_backoff import WorkerBackoff
-from nbsession.scheduler.executors.worker_messages import Lines, to_line
+from nbsession.scheduler.executors.worker_messages import MAX_LINE_BYTES, Lines, to_line
 from nbsession.scheduler.executors.worker_sources import WorkerSources, stamp_of
+from nbsession.worker.channel import Channel
 from nbsession.worker.output import HEAD_CHARACTERS, TAIL_CHARACTERS, RunOutput
 from nbsession.worker.pool import ThreadPool
 from nbsession.worker.server_log import MAX_LINES_PER_SECOND, ServerLog
+from nbsession.worker.state import WorkerState
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
@@ -91,6 +94,20 @@ def test_a_flood_of_lines_is_cut_and_counted():
             sent.append(message)
 
     log = ServerLog(Line())
+    state = WorkerState(log, None, None, {"setup": None, "folder": "/"})
     for number in range(10 * MAX_LINES_PER_SECOND):
         log.write("info", str(number))
+        state.log(number)
     assert len(sent) <= 3 * MAX_LINES_PER_SECOND
+    with pytest.raises(ValueError, match="no log level 'loud'; use one of debug, info"):
+        state.log("x", "loud")
+
+
+def test_a_question_that_is_too_long_is_not_waited_for():
+    ours, theirs = socket.socketpair()
+    with theirs:
+        channel = Channel(ours.detach())
+        with pytest.raises(ValueError, match="too much for the server"):
+            channel.ask("show", "x" * MAX_LINE_BYTES)
+        assert not channel._waiting
+        channel._abandon()

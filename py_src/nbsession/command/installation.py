@@ -43,7 +43,7 @@ def _server_extension() -> Check:
             folder / "jupyter_server_config.json",
         ]
         for path in files:
-            extensions = _read(path).get("ServerApp", {}).get("jpserver_extensions", {})
+            extensions = _section(_section(_read(path), "ServerApp"), "jpserver_extensions")
             if "nbsession" in extensions:
                 switched = (bool(extensions["nbsession"]), path)
     if switched is None:
@@ -71,7 +71,7 @@ def _voila() -> Check:
         return Check(part, "idle", "not installed here")
     for place in jupyter_config_path():
         path = Path(place) / "voila.json"
-        manager = _read(path).get("VoilaConfiguration", {}).get("multi_kernel_manager_class")
+        manager = _section(_read(path), "VoilaConfiguration").get("multi_kernel_manager_class")
         if manager == _MANAGER:
             return Check(part, "good", f"uses nbsession's kernel manager, by {path}")
         if manager is not None:
@@ -81,12 +81,18 @@ def _voila() -> Check:
 
 
 def _kernels() -> Iterator[Check]:
+    seen: set[str] = set()
     for place in jupyter_path("kernels"):
         for path in sorted(Path(place).glob("*/kernel.json")):
+            name = path.parent.name.lower()
+            if name in seen:  # Jupyter takes the first one
+                continue
+            seen.add(name)
             spec = _read(path)
-            argv = spec.get("argv") or [""]
+            argv = spec.get("argv")
             if spec.get("language") == "python":
-                yield _kernel(f"kernel {path.parent.name}", argv[0])
+                python = argv[0] if isinstance(argv, list) and argv else ""
+                yield _kernel(f"kernel {path.parent.name}", str(python))
 
 
 def _kernel(part: str, python: str) -> Check:
@@ -101,7 +107,7 @@ def _kernel(part: str, python: str) -> Check:
             timeout=_ASK_SECONDS,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         return Check(
             part, "bad", f"{python} does not start: {error}", "remove or mend the kernelspec"
         )
@@ -121,3 +127,8 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def _section(data: dict[str, Any], name: str) -> dict[str, Any]:
+    section = data.get(name)
+    return section if isinstance(section, dict) else {}

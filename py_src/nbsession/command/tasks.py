@@ -141,11 +141,11 @@ def _run(server: RunningServer, options: argparse.Namespace) -> int:
         print(json.dumps(run, indent=2))
     else:
         if run.get("output"):
-            print(run["output"], end="")
+            print(printable_lines(run["output"]))
         if run.get("traceback"):
             print(printable_lines(run["traceback"]), file=sys.stderr)
         why = f": {run['error'] or run['reason']}" if run["error"] or run["reason"] else ""
-        print(f"{options.name}: run {run['id']} {run['state']}{why}")
+        print(f"{options.name}: run {run['id']} {run['state']}{printable_lines(why)}")
     return 0 if run["state"] in (*_OPEN, "succeeded") else 1
 
 

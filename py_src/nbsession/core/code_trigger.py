@@ -42,10 +42,6 @@ class CodeTrigger(Value):
         """Return what was asked for: ``{"at": "iterator", "tz": "Europe/Berlin"}``."""
         return {"at": self.kind} if self.zone is None else {"at": self.kind, "tz": self.zone.name}
 
-    def describe(self) -> str:
-        """Return what was asked for, in words."""
-        return "when its callable says" if self.kind == "callable" else "when its iterator says"
-
     def to_json(self) -> dict[str, str | None]:
         """Return what `trigger_from_json` reads."""
         zone = None if self.zone is None else self.zone.name

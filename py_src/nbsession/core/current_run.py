@@ -62,10 +62,17 @@ class CurrentRun:
         ------
         ValueError
             If the fraction is not between 0 and 1.
+        TypeError
+            If it is no number.
         """
-        number = float(fraction)
+        message = f"progress takes a fraction from 0 to 1, got {fraction!r}"
+        if isinstance(fraction, bool | str | bytes):
+            raise TypeError(message)
+        try:
+            number = float(fraction)
+        except TypeError:
+            raise TypeError(message) from None
         if math.isnan(number) or not 0 <= number <= 1:
-            message = f"progress takes a fraction from 0 to 1, got {fraction!r}"
             raise ValueError(message)
         self._report(number, str(text)[:MAX_TEXT_CHARACTERS])
 

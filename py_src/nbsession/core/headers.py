@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-_REVEALING = ("auth", "cookie", "token", "secret", "xsrf", "key")
+_REVEALING = (
+    *("auth", "cookie", "token", "secret", "xsrf", "csrf", "key", "jwt", "assertion", "oidc"),
+    *("session", "passw", "credential", "signature", "cert"),
+)
+"""Parts of names of headers whose values `repr` leaves out: notebooks keep their outputs."""
 
 
 class Headers(Mapping[str, str]):

@@ -66,6 +66,16 @@ def to_iso(instant_us: int) -> str:
     return f"{from_instant(instant_us).replace(tzinfo=None).isoformat()}Z"
 
 
+def iso_text(moment: datetime) -> str:
+    """Return an aware UTC datetime as `to_iso` writes instants."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def iso_or_none(instant_us: int | None) -> str | None:
+    """Return `to_iso` of an instant, None of None."""
+    return None if instant_us is None else to_iso(instant_us)
+
+
 def from_iso(text: str) -> int:
     """Return the instant of an ISO 8601 text that names its offset from UTC.
 
@@ -75,3 +85,8 @@ def from_iso(text: str) -> int:
         If it is no such text.
     """
     return to_instant(datetime.fromisoformat(text))
+
+
+def instant_or_none(text: str | None) -> int | None:
+    """Return `from_iso` of a text, None of None."""
+    return None if text is None else from_iso(text)

@@ -66,7 +66,7 @@ def parse_period(period: object) -> int:
     if isinstance(period, int | float) and not isinstance(period, bool):
         raise TypeError(f"period={period!r} has no unit: {_right_for(period)}, or use a timedelta")
     raise ScheduleError(
-        f"period={period!r} is a {type(period).__name__}: {_RIGHT}, or use a timedelta"
+        f"period={period!r} is of type {type(period).__name__}: {_RIGHT}, or use a timedelta"
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from contextlib import suppress
 
 
 def is_alive(pid: int) -> bool:
@@ -17,3 +19,9 @@ def is_alive(pid: int) -> bool:
     except OSError:  # it is there, and another user's
         return True
     return True
+
+
+def kill_group(process_id: int) -> None:
+    """Kill a process that leads its group, and everything that it has started there."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process_id, signal.SIGKILL)

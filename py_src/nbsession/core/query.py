@@ -54,10 +54,7 @@ def parse_query(query: str) -> dict[str, list[bytes]]:
         Every value of every key, in order, blank ones included. Values are the bytes the browser
         sent, since nothing says that they are UTF-8; keys are text.
     """
-    arguments: dict[str, list[bytes]] = {}
-    for key, value in parse_qsl(normalize(query), keep_blank_values=True, encoding="latin-1"):
-        arguments.setdefault(text_of(key.encode("latin-1")), []).append(value.encode("latin-1"))
-    return arguments
+    return _parse(normalize(query))
 
 
 def drop_parameters(query: str, is_dropped: Callable[[str], bool]) -> str:
@@ -84,13 +81,8 @@ def query_texts(query: str) -> dict[str, list[str]]:
     query
         The query without its ``?``; what is not percent-encoded in it counts as UTF-8.
     """
-    texts: dict[str, list[str]] = {}
-    encoded = quote(query, safe=_ASCII)
-    for key, value in parse_qsl(encoded, keep_blank_values=True, encoding="latin-1"):
-        texts.setdefault(text_of(key.encode("latin-1")), []).append(
-            text_of(value.encode("latin-1"))
-        )
-    return texts
+    parsed = _parse(quote(query, safe=_ASCII))
+    return {key: [text_of(value) for value in values] for key, values in parsed.items()}
 
 
 def update_parameters(query: str, changes: Mapping[str, Sequence[str]]) -> str:
@@ -124,3 +116,10 @@ def _key_of(part: str) -> str | None:
 
 def _encoded(key: str, values: Sequence[str]) -> list[str]:
     return [f"{quote_plus(key)}={quote_plus(value)}" for value in values]
+
+
+def _parse(query: str) -> dict[str, list[bytes]]:
+    parsed: dict[str, list[bytes]] = {}
+    for key, value in parse_qsl(query, keep_blank_values=True, encoding="latin-1"):
+        parsed.setdefault(text_of(key.encode("latin-1")), []).append(value.encode("latin-1"))
+    return parsed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from .instant import from_instant
+from .instant import from_instant, instant_or_none, iso_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,9 +98,9 @@ class Run:
             "task": self.task,
             "state": self.state,
             "reason": self.reason,
-            "due": _iso(self.due),
-            "started_at": _iso(self.started_at),
-            "ended_at": _iso(self.ended_at),
+            "due": iso_or_none(self.due_us),
+            "started_at": iso_or_none(self.started_us),
+            "ended_at": iso_or_none(self.ended_us),
             "tries": self.tries,
             "error": self.error,
             "progress": self.progress,
@@ -118,9 +118,9 @@ class Run:
             task=data["task"],
             state=data["state"],
             reason=data["reason"],
-            due_us=_instant(data["due"]),
-            started_us=_instant(data["started_at"]),
-            ended_us=_instant(data["ended_at"]),
+            due_us=instant_or_none(data["due"]),
+            started_us=instant_or_none(data["started_at"]),
+            ended_us=instant_or_none(data["ended_at"]),
             tries=data["tries"],
             error=data["error"],
             traceback=data.get("traceback"),
@@ -128,15 +128,3 @@ class Run:
             progress=data["progress"],
             progress_text=data["progress_text"],
         )
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
-
-
-def _instant(text: str | None) -> int | None:
-    from datetime import datetime
-
-    from .instant import to_instant
-
-    return None if text is None else to_instant(datetime.fromisoformat(text))

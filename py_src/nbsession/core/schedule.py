@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -101,7 +101,7 @@ def _expression(cron: object, tz: str | tzinfo | None) -> CronExpression:
 
     if not isinstance(cron, str):
         raise ScheduleError(
-            f"cron={cron!r} is a {type(cron).__name__}: give text such as '0 9 * * mon-fri'"
+            f"cron={cron!r} is of type {type(cron).__name__}: give text such as '0 9 * * mon-fri'"
         )
     return cron_expression(cron, find_zone(tz))
 
@@ -109,11 +109,13 @@ def _expression(cron: object, tz: str | tzinfo | None) -> CronExpression:
 def _moment(at: datetime | None, tz: str | tzinfo | None) -> int | None:
     if at is None:
         return None
-    if at.utcoffset() is not None:
-        return to_instant(at)
     from nbsession.core.zone import find_zone
 
-    return checked(find_zone(tz).resolve(at))
+    zone = None if at.utcoffset() is not None else find_zone(tz)
+    try:
+        return to_instant(at) if zone is None else checked(zone.resolve(at))
+    except ValueError as error:
+        raise ValueError(f"at={at!r}: {error}") from None
 
 
 def _code_trigger(at: object, tz: str | tzinfo | None) -> CodeTrigger:
@@ -122,10 +124,33 @@ def _code_trigger(at: object, tz: str | tzinfo | None) -> CodeTrigger:
 
         return CodeTrigger("iterator", find_zone(tz))
     if callable(at):
+        _check_can_say_when(at)
         if tz is not None:
             raise _needless(tz, "a callable returns UTC, or a datetime with a time zone of its own")
         return CodeTrigger("callable")
     raise ScheduleError(_at_message(at))
+
+
+def _check_can_say_when(at: Callable[..., object]) -> None:
+    import inspect
+
+    from nbsession.core.callable_reference import is_async, is_generator
+
+    if isinstance(at, type):
+        raise ScheduleError(f"at={at!r} is a class: {_RIGHT_AT}")
+    if is_async(at):
+        raise ScheduleError(f"at={at!r} is async, and is not awaited: {_RIGHT_AT}")
+    if is_generator(at):
+        raise ScheduleError(f"at={at!r} is a generator function: give the iterator, by calling it")
+    try:
+        signature = inspect.signature(at)
+    except (TypeError, ValueError):  # some that are not written in Python have none
+        return
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        message = f"at={at!r} cannot be called with the UTC time alone ({error}): {_RIGHT_AT}"
+        raise ScheduleError(message) from None
 
 
 def _needless(tz: object, right: str) -> ValueError:
@@ -136,7 +161,7 @@ def _needless(tz: object, right: str) -> ValueError:
 
 
 def _at_message(at: object) -> str:
-    wrong = f"at={at!r} is a {type(at).__name__}"
+    wrong = f"at={at!r} is of type {type(at).__name__}"
     if isinstance(at, str | time):
         return (
             f"{wrong}: for every day at a time use cron='0 10 * * *', for once a datetime, as in "

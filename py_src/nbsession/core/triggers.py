@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from nbsession.core.code_trigger import CodeTrigger
 from nbsession.core.instant import LATEST_US, from_iso, to_iso
@@ -13,27 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nbsession.core.cron import CronExpression
-
-COUNT_LIMIT = 1_000
-"""So many missed matches of a cron expression are counted, no more: each costs microseconds."""
-
-
-class Overdue(NamedTuple):
-    """What has come due by now.
-
-    Attributes
-    ----------
-    last_us
-        The last occurrence that is not after now, an instant.
-    occurrences
-        How many there are, the first and the last included.
-    is_exact
-        False if there are more; that far they were counted.
-    """
-
-    last_us: int
-    occurrences: int
-    is_exact: bool = True
 
 
 class OnceTrigger(Value):
@@ -61,17 +40,9 @@ class OnceTrigger(Value):
         """Return the first occurrence after an instant, None if there is none."""
         return self.at_us if self.at_us > instant_us else None
 
-    def overdue(self, due_us: int, now_us: int) -> Overdue:  # noqa: ARG002 - as with every trigger
-        """Return what has come due from an occurrence `due_us` to now, which is not before it."""
-        return Overdue(due_us, 1)
-
     def schedule(self) -> dict[str, str]:
         """Return what was asked for: two schedules are the same if these are equal."""
         return {} if self.is_now else {"at": to_iso(self.at_us)}
-
-    def describe(self) -> str:
-        """Return what was asked for, in words."""
-        return "once, now" if self.is_now else f"once at {to_iso(self.at_us)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return what `trigger_from_json` reads."""
@@ -110,20 +81,10 @@ class PeriodTrigger(Value):
         following = instant_us + period_us - (instant_us - start_us) % period_us
         return following if following < LATEST_US else None
 
-    def overdue(self, due_us: int, now_us: int) -> Overdue:
-        """Return what has come due from an occurrence `due_us` to now, which is not before it."""
-        more = (now_us - due_us) // self.period_us
-        return Overdue(due_us + more * self.period_us, more + 1)
-
     def schedule(self) -> dict[str, str]:
         """Return what was asked for: two schedules are the same if these are equal."""
         period = {"period": format_period(self.period_us)}
         return period if self.is_from_now else {"at": to_iso(self.start_us), **period}
-
-    def describe(self) -> str:
-        """Return what was asked for, in words."""
-        every = f"every {format_period(self.period_us)}"
-        return every if self.is_from_now else f"{every} from {to_iso(self.start_us)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return what `trigger_from_json` reads."""
@@ -163,18 +124,16 @@ class CronTrigger(Value):
             instant_us = self.start_us - 1
         return self.expression.next_after(instant_us)
 
-    def overdue(self, due_us: int, now_us: int) -> Overdue:
-        """Return what has come due from an occurrence `due_us` to now, which is not before it."""
-        last = due_us
-        for count in range(1, COUNT_LIMIT + 1):
-            following = self.next_after(last)
-            if following is None or following > now_us:
-                return Overdue(last, count)
-            last = following
-        return Overdue(self._last_match(last, now_us), COUNT_LIMIT, is_exact=False)
+    def last_until(self, match_us: int, now_us: int) -> int:
+        """Return the last match that is not after now, by halving the time from a known one.
 
-    def _last_match(self, match_us: int, now_us: int) -> int:
-        """Return the last match that is not after now, by halving the time from a known one."""
+        Parameters
+        ----------
+        match_us
+            An occurrence that is not after now.
+        now_us
+            An instant.
+        """
         end_us = now_us
         while (following := self.next_after(match_us)) is not None and following <= end_us:
             match_us = following
@@ -191,11 +150,6 @@ class CronTrigger(Value):
         schedule = {"cron": self.expression.text, "tz": self.expression.zone.name}
         return schedule if self.start_us is None else {"at": to_iso(self.start_us), **schedule}
 
-    def describe(self) -> str:
-        """Return what was asked for, in words."""
-        text = f"{self.expression.text} ({self.expression.zone.name})"
-        return text if self.start_us is None else f"{text} from {to_iso(self.start_us)}"
-
     def to_json(self) -> dict[str, Any]:
         """Return what `trigger_from_json` reads."""
         return {
@@ -207,7 +161,7 @@ class CronTrigger(Value):
 
 
 TimeTrigger = OnceTrigger | PeriodTrigger | CronTrigger
-"""A trigger that can be computed: it has `first`, `next_after` and `overdue`."""
+"""A trigger that can be computed: it has `first` and `next_after`."""
 
 Trigger = TimeTrigger | CodeTrigger
 

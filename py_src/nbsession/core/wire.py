@@ -121,6 +121,5 @@ class SetTitle(TypedDict):
     title: str
 
 
-PageMessage = Hello | Goodbye | LocationMessage | DocumentMessage | Focus
 KernelMessage = Ping | Navigate | SetTitle
 Command = Navigate | SetTitle

@@ -144,8 +144,8 @@ def find_zone(tz: object = None) -> Zone:
         return _named_zone(tz)
     if not isinstance(tz, tzinfo):
         raise ScheduleError(
-            f"tz={tz!r} is a {type(tz).__name__}: give a name such as 'Europe/Berlin', a ZoneInfo, "
-            "or None for local time"
+            f"tz={tz!r} is of type {type(tz).__name__}: give a name such as 'Europe/Berlin', a "
+            "ZoneInfo, or None for local time"
         )
     # `zone` is what pytz calls it.
     name = getattr(tz, "key", None) or getattr(tz, "zone", None)

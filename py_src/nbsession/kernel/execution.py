@@ -8,6 +8,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
+from nbsession.core.callable_reference import is_async
+
 from .busy import Busy
 from .callback_future import CallbackFuture
 from .callbacks import Callback, check_callable
@@ -81,7 +83,7 @@ class Executor:
 
     def _is_now(self, callback: Callback, schedule: object) -> bool:
         if schedule == "auto":
-            return self._is_main() and not _is_async(callback)
+            return self._is_main() and not is_async(callback)
         return schedule is False
 
     def _run(self, call: _Call, context: Context) -> None:
@@ -147,8 +149,3 @@ class _Call:
         future.end(result, error)
         if error is not None:
             self._executor.show_unless_asked(future)
-
-
-def _is_async(callback: Callback) -> bool:
-    call = getattr(callback, "__call__", None)  # noqa: B004 - an object's, which may be async
-    return inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(call)

@@ -85,9 +85,9 @@ class KernelTasks:
             return self._calls.call(lambda: self._schedule(spec, replace=replace))
         except LoopBlockedError as error:
             promised = self.board.promised
-            promised[spec.name] = _promised(spec, self._kernel_id)
+            known = promised[spec.name] = _promised(spec, self._kernel_id)
             error.future.add_done_callback(partial(_tell_late, promised, spec.name))
-            return promised[spec.name], "made"
+            return known, "made"  # the loop may have taken it out of those promised by now
 
     def _schedule(self, spec: TaskSpec, *, replace: bool) -> tuple[TaskJSON, str]:
         known = self._engine.find(spec.name)
@@ -116,7 +116,8 @@ class KernelTasks:
     def _move(self) -> None:
         """Go on with the process's next loop: what ran on the one before has ended with it."""
         self._moves = self._main_loop.follow()
-        self._store.close()
+        if self.board.is_open:
+            self._engine.abandon()
         self._engine = self._new_engine()
         self.board.move(self._engine)
         self._open()
@@ -191,6 +192,7 @@ def _promised(spec: TaskSpec, kernel_id: str | None) -> TaskJSON:
         "last_run": None,
         "last_state": None,
         "last_error": None,
+        "ended_by": None,
         "run_count": 0,
         "error_count": 0,
         "editable": True,

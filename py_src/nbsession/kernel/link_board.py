@@ -41,6 +41,13 @@ class LinkBoard:
     def __init__(self, link: Link) -> None:
         self._link = link
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the tasks of one server."""
+        return isinstance(other, LinkBoard) and self._link is other._link
+
+    def __hash__(self) -> int:
+        return hash(self._link)
+
     def list(self) -> list[TaskJSON]:
         """Return every global task, in the order of names."""
         with _errors_of(""):

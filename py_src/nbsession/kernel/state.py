@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nbsession.core.cookies import Cookies
 from nbsession.core.errors import LinkError
 from nbsession.core.headers import Headers
+from nbsession.core.log_level import MAX_LOG_CHARACTERS, checked_level
 from nbsession.core.query import parse_query
 
 from .callback_state import CallbackState
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
     from nbsession.core.request import Request
     from nbsession.core.user import User
-
-MAX_LOG_CHARACTERS = 8192
-LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 _log = logging.getLogger("nbsession")
 
@@ -117,9 +115,7 @@ class State(PageState, CallbackState, TaskState):
         ValueError
             If `level` is none of these.
         """
-        if level not in LOG_LEVELS:
-            problem = f"no log level {level!r}; use one of {', '.join(LOG_LEVELS)}"
-            raise ValueError(problem)
+        checked_level(level)
         link = self._session.link
         if link is not None and link.usable:
             try:

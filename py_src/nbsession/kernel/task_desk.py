@@ -89,7 +89,9 @@ class KernelTaskDesk:
         """
         server = self._link_board()
         if spec.home is None or server is None:
-            self._check_is_free(spec.name, server)
+            mine = self._own_task(spec.name)
+            if mine is None or mine.state == FINISHED:  # else it has the name already
+                self._check_is_free(spec.name, server)
             own = self._own()
             known, outcome = own.schedule(spec, replace=replace)
             return Task(own.board, known), outcome

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Iterator
+from contextlib import suppress
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ class CallbackExecutor:
     def __init__(self, runner: CallbackRunner, clock: Clock) -> None:
         self._runner = runner
         self._clock = clock
+        self._loop = runner.main_loop.loop  # the engine's; outside a kernel another may take over
         self._calls: dict[int, _Call] = {}
 
     def start(self, run: Run, task: TaskRecord, attempt: int, listener: RunListener) -> None:
@@ -110,26 +112,23 @@ class CallbackExecutor:
 
     def call_soon(self, call: _Call, result: Any, error: BaseException | None) -> None:
         """Have a call that was made in a thread ended on the loop."""
-        self._runner.main_loop.call_soon(call.end, result, error, context=_NOBODYS)
+        self._loop.call_soon_threadsafe(call.end, result, error, context=_NOBODYS.copy())
 
     def report(self, listener: RunListener, run_id: int, fraction: float, text: str) -> None:
         """Tell a listener how far a run has come; from any thread."""
-        main_loop = self._runner.main_loop
-        if main_loop.is_here():
+        if self._loop.is_closed():
+            return
+        if self._runner.main_loop.is_here():
             listener.progressed(run_id, fraction, text)
-        else:
-            main_loop.call_soon(listener.progressed, run_id, fraction, text, context=_NOBODYS)
+            return
+        with suppress(RuntimeError):  # it has closed meanwhile
+            self._loop.call_soon_threadsafe(
+                listener.progressed, run_id, fraction, text, context=_NOBODYS.copy()
+            )
 
     def drop(self, run_id: int) -> None:
         """Forget a call that has ended."""
         self._calls.pop(run_id, None)
-
-
-def _frames_of_ours(error: BaseException) -> int:
-    count, frame, first = 0, error.__traceback__, user_traceback(error)
-    while frame is not None and frame is not first:
-        count, frame = count + 1, frame.tb_next
-    return count
 
 
 def _ask(code: Any, now_us: int) -> object:
@@ -188,7 +187,8 @@ class _Call:
         self._reason = reason
         awaiting = self._awaiting
         if awaiting is not None:
-            awaiting.get_loop().call_soon_threadsafe(awaiting.cancel, context=_NOBODYS)
+            with suppress(RuntimeError):  # a thread's own loop, which has just closed
+                awaiting.get_loop().call_soon_threadsafe(awaiting.cancel, context=_NOBODYS)
 
     def end_in_thread(self, result: Any, error: BaseException | None) -> None:
         """Tell the loop how it has ended, from its thread."""
@@ -213,7 +213,7 @@ class _Call:
             return Outcome("succeeded", *times)
         if isinstance(error, asyncio.CancelledError):
             return Outcome("failed", *times, reason=self._reason or "cancelled")
-        return failed(error, times[1], times[0], skip=_frames_of_ours(error))
+        return failed(error, times[1], times[0], frames=user_traceback(error))
 
     def _report(self, fraction: float, text: str) -> None:
         self._executor.report(self._listener, self._run_id, fraction, text)

@@ -130,7 +130,9 @@ ALREADY_QUEUED = "another run is queued already"
 
 
 class Store(Protocol):
-    """Keeps tasks and their runs. Every method is called on the engine's loop, and is quick.
+    """Keeps tasks and their runs. Every method is called on the engine's loop.
+
+    All are quick, but `open` may take some seconds if others open the same at that time.
 
     Each is one transaction: done whole or not at all, also when the process is killed. What a
     method changes of a task it also changes in the record that it was given, its counts included.
@@ -163,19 +165,14 @@ class Store(Protocol):
     def beat(self) -> list[Run]:
         """Note that this engine lives; return the runs of others that it has marked lost."""
 
-    def find(self, name: str) -> TaskRecord | None:
-        """Return the task that holds a name."""
-
     def read(self, task_id: int) -> TaskRecord | None:
         """Return a task as it is now; None if it has gone."""
 
-    def add(self, spec: TaskSpec, due_us: int | None, *, asks: bool, paused: bool) -> TaskRecord:
+    def add(self, spec: TaskSpec, due_us: int | None, *, asks: bool) -> TaskRecord:
         """Add a task. Raises `TaskExistsError` if another one holds the name."""
 
-    def replace(
-        self, task: TaskRecord, spec: TaskSpec, due_us: int | None, *, asks: bool
-    ) -> TaskRecord:
-        """Declare a task anew; its id, history, counts and pause flag stay."""
+    def replace(self, task: TaskRecord, spec: TaskSpec, due_us: int | None, *, asks: bool) -> bool:
+        """Declare a task anew; its id, history, counts and pause stay. False if it has gone."""
 
     def pause(self, task: TaskRecord, *, paused: bool, due_us: int | None, asks: bool) -> None:
         """Pause or resume a task, and set its next occurrence."""
@@ -185,6 +182,9 @@ class Store(Protocol):
 
     def remove(self, task: TaskRecord) -> None:
         """Remove a task; its rows stay until they are pruned."""
+
+    def remove_named(self, name: str) -> bool:
+        """Remove the task that holds a name, also one that cannot be read; False if none does."""
 
     def set_due(self, task: TaskRecord, due_us: int | None, error: str | None) -> bool:
         """Set the occurrence that a trigger's code has answered, or a moved grid.
@@ -216,10 +216,11 @@ class Store(Protocol):
     def run(self, run_id: int) -> Run | None:
         """Return a row."""
 
-    def prune(self) -> list[int]:
-        """Forget rows and finished tasks beyond the history's limits; return those tasks' ids.
+    def prune(self) -> tuple[list[int], bool]:
+        """Forget rows and finished tasks beyond the history's limits.
 
-        And tasks that are `ending`, without a next occurrence, and without an open run.
+        And tasks that are `ending`, without a next occurrence, and without an open run. Return the
+        ids of those tasks, and whether there may be more to forget than is quick.
         """
 
 

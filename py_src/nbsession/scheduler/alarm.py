@@ -36,8 +36,7 @@ class Alarm:
         Whose timer wakes it.
     wake
         Called on the loop, in an empty context, with the loop's time in seconds and the clock's, an
-        instant. Returns 0, or after how many seconds it wants to be
-        called again, and not before.
+        instant. Returns 0, or after how many seconds it wants to be called again, and not before.
     always
         Whether it wakes every second also while nothing is set.
     """
@@ -69,7 +68,7 @@ class Alarm:
             return
         heapq.heappush(self._entries, (due_us, task.id, task))
         if due_us < self._armed_us and not self._awake:
-            self._arm()
+            self._arm_first(self._loop.time(), self._clock.now_us())
 
     def unset(self) -> None:
         """Note that an entry has become void, so that many of them do not stay."""
@@ -99,7 +98,7 @@ class Alarm:
     def ring(self) -> None:
         """Wake at the loop's next turn."""
         if not self._awake:
-            self._arm(self._loop.time())
+            self._set_timer(self._loop.time(), self._clock.now_us())
 
     def close(self) -> None:
         """Wake no more."""
@@ -107,12 +106,6 @@ class Alarm:
         self._entries.clear()
         if self._handle is not None:
             self._handle.cancel()
-
-    def _arm(self, when: float | None = None) -> None:
-        if when is None:
-            self._arm_first(self._loop.time(), self._clock.now_us())
-        else:
-            self._set_timer(when, self._clock.now_us())
 
     def _arm_first(self, now: float, now_us: int) -> None:
         entries = self._entries
@@ -133,8 +126,6 @@ class Alarm:
             self._handle = self._loop.call_at(when, self._fire, context=self._context)
 
     def _fire(self) -> None:
-        if self._awake:  # a callback runs a loop within the loop
-            return
         self._handle, self._awake = None, True
         now, now_us = self._loop.time(), self._clock.now_us()
         pause = 0.0
@@ -143,6 +134,6 @@ class Alarm:
         finally:
             self._awake = False
             if pause:
-                self._arm(self._loop.time() + pause)
+                self._set_timer(self._loop.time() + pause, self._clock.now_us())
             else:
                 self._arm_first(now, now_us)

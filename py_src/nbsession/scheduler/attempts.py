@@ -85,16 +85,23 @@ class Attempts:
         self._finished = finished
         self._changed = changed
         self._open: dict[int, Attempt] = {}
+        self._of: dict[int, dict[int, Attempt]] = {}  # the same by task
         self._closed = False
         self.waiting: deque[Attempt] = deque()
 
     def of(self, task: TaskRecord) -> list[Run]:
         """Return a task's runs that are open here."""
-        return [attempt.run for attempt in self._open.values() if attempt.task is task]
+        return [attempt.run for attempt in self._of.get(task.id, {}).values()]
+
+    def live(self, run_id: int) -> Run | None:
+        """Return a run that is open here, with progress that its row may not have yet."""
+        attempt = self._open.get(run_id)
+        return None if attempt is None else attempt.run
 
     def add(self, run: Run, task: TaskRecord) -> None:
         """Take up a run that its store says is running; it begins with `begin_until`."""
         attempt = self._open[run.id] = Attempt(run, task)
+        self._of.setdefault(task.id, {})[run.id] = attempt
         timeout_us = task.spec.policies.timeout_us
         if timeout_us is not None:
             attempt.deadline = self._loop.call_later(
@@ -121,8 +128,8 @@ class Attempts:
     def cancel(self, task: TaskRecord) -> None:
         """End a task's runs, but not the one whose code is asking for it."""
         asking = current_run.get()
-        for attempt in list(self._open.values()):
-            if attempt.task is task and (asking is None or asking.id != attempt.run.id):
+        for attempt in list(self._of.get(task.id, {}).values()):
+            if asking is None or asking.id != attempt.run.id:
                 self._end(attempt, "cancelled")
 
     def close(self) -> None:
@@ -131,6 +138,12 @@ class Attempts:
         self.waiting.clear()
         for attempt in self._open.values():
             _cancel_timers(attempt)
+
+    def abandon(self) -> None:
+        """Begin nothing any more, and hear of no end: the loop has gone."""
+        self.close()
+        self._open.clear()
+        self._of.clear()
 
     def progressed(self, run_id: int, fraction: float, text: str) -> None:
         """Note how far a task says it has come."""
@@ -197,6 +210,10 @@ class Attempts:
         run = attempt.run
         run.ended_us = self._clock.now_us() if ended_us is None else ended_us
         del self._open[run.id]
+        siblings = self._of[attempt.task.id]
+        del siblings[run.id]
+        if not siblings:
+            del self._of[attempt.task.id]
         _cancel_timers(attempt)
         self._finished(attempt.task, run)
 

@@ -93,8 +93,8 @@ def declare(  # noqa: PLR0913 - they are the user's
         misfire_grace_us=_microseconds("misfire_grace", misfire_grace, may_be_zero=True),
         timeout_us=None if timeout is None else _microseconds("timeout", timeout),
         retries=_retries(retries),
-        threaded=_flag("threaded", threaded),
-        process=_flag("process", process),
+        threaded=checked_flag("threaded", threaded),
+        process=checked_flag("process", process),
     )
     trigger = make_trigger(at, period, cron, tz, now_us)
     is_code = isinstance(trigger, CodeTrigger)
@@ -175,7 +175,8 @@ def _choice(what: str, value: Any, choices: tuple[str, ...]) -> Any:
     return value
 
 
-def _flag(what: str, value: object) -> bool:
+def checked_flag(what: str, value: object) -> bool:
+    """Return an option that is True or False; a TypeError if it is anything else."""
     if not isinstance(value, bool):
         message = f"{what} is True or False, got {value!r}"
         raise TypeError(message)

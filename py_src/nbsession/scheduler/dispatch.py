@@ -80,6 +80,7 @@ class Dispatch:
         self._kept = store.limits.runs
         self._ended: list[tuple[TaskRecord, Run]] = []
         self._queued: dict[int, tuple[TaskRecord, Run]] = {}
+        self._lacking: dict[int, TaskRecord] = {}
         self._working = False
         self._took_seconds = 0.0  # since the loop had time for other things
         self.alarm = Alarm(clock, loop, room.wake, always=store.shared)
@@ -98,12 +99,18 @@ class Dispatch:
             Its last occurrence, an instant; None if it has had none.
         """
         self.questions.withdraw(task)
+        self._lacking.pop(task.id, None)
         if not self._can_run(task.spec):
-            return
-        if task.asks:
+            self._lacking[task.id] = task
+        elif task.asks:
             self.questions.ask(task, after_us)
         else:
             self.alarm.set(task)
+
+    def look_for_lacking(self) -> None:
+        """Plan the tasks for which this room has everything now: a disk may have come late."""
+        for task in [task for task in self._lacking.values() if self._can_run(task.spec)]:
+            self.plan(task)
 
     def work(self, began: float, now_us: int) -> float:
         """Do what is due.
@@ -173,6 +180,7 @@ class Dispatch:
     def cancel(self, task: TaskRecord) -> None:
         """End the runs of a task that has gone; those that can be ended."""
         self.questions.withdraw(task)
+        self._lacking.pop(task.id, None)
         self.alarm.unset()
         self.attempts.cancel(task)
         _, run = self._queued.pop(task.id, (None, None))
@@ -194,9 +202,6 @@ class Dispatch:
             run.reason = claim.late
         if run is None:
             self._news.task(task.spec.name)
-        elif run.state == "running":
-            self.attempts.add(run, task)
-            self._news.run(run)
         else:
             self.begin(task, run)
         if task.ending:
@@ -208,15 +213,21 @@ class Dispatch:
     def _claim(self, tasks: list[TaskRecord], now_us: int) -> bool:
         claims = []
         for task in tasks:
+            if not self._can_run(task.spec):
+                self._lacking[task.id] = task  # another server may have what it needs
+                continue
             try:
                 claims.append(claim_due(task, now_us, self._kept))
             except Exception as error:  # noqa: BLE001 - as of a time zone that has gone
                 self.ledger.write(self._store.set_due, task, None, repr(error))
+                self._news.task(task.spec.name)
         try:
-            claimed = self._store.claim(claims)
-        except StoreError as error:
-            for task in tasks:
-                self.alarm.set(task)
+            claimed = self._store.claim(claims) if claims else []
+        except Exception as error:
+            for claim in claims:
+                self.alarm.set(claim.task)
+            if not isinstance(error, StoreError):
+                raise
             self.ledger.failed(error)
             return False
         self.ledger.went_well()

@@ -83,7 +83,14 @@ class Engine:
 
     async def close(self) -> None:
         """End everything that runs here; what was declared stays where it is kept."""
-        await self._room.close()
+        try:
+            await self._room.close()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """End without the loop, which is closed: what ran is lost, and its ends are not heard."""
+        self._room.dispatch.attempts.abandon()
         self._store.close()
 
     # -- what can be asked -------------------------------------------------------------------------
@@ -105,27 +112,30 @@ class Engine:
         NoSuchTaskError
             If there is none.
         """
-        task = self.find(name)
-        if task_id is not None:
-            task = self._room.book.recall(task_id)
+        self._room.upkeep.hear_others()
+        book = self._room.book
+        task = book.find(name) if task_id is None else book.recall(task_id)
         if task is None:
             raise NoSuchTaskError(name)
         return task
 
     def open_run(self, task: TaskRecord) -> Run | None:
         """Return the newest run of a task that is open here."""
+        if not task.open_runs:
+            return None
         return max(self._room.dispatch.attempts.of(task), key=lambda run: run.id, default=None)
 
     def history(self, name: str, limit: int, task_id: int | None = None) -> list[Run]:
         """Return copies of a task's newest runs, the newest first; see `get`."""
+        attempts = self._room.dispatch.attempts
         self._room.dispatch.flush()
-        task = self.get(name, task_id)
-        return [copy_with(run) for run in self._store.history(task, limit)]
+        rows = self._store.history(self.get(name, task_id), limit)
+        return [copy_with(attempts.live(run.id) or run) for run in rows]
 
     def run(self, run_id: int) -> Run | None:
         """Return a copy of a run."""
         self._room.dispatch.flush()
-        run = self._store.run(run_id)
+        run = self._room.dispatch.attempts.live(run_id) or self._store.run(run_id)
         return None if run is None else copy_with(run)
 
     def finished(self, run_id: int) -> asyncio.Future[Run | None]:
@@ -181,10 +191,13 @@ class Engine:
         name
             Of the task.
         wait
-            Whether it runs once more, when it is due next; if not, its runs are cancelled.
+            Whether it runs once more, when it is due next; if not, its runs are cancelled. A task
+            that cannot be read here goes at once.
         """
-        task = self.get(name)
-        if wait:
+        task = self.find(name)
+        if task is None:
+            self._intake.remove_unread(name)
+        elif wait:
             self._store.end(task)
             self._room.book.free_name(task)
             self._room.news.task(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nbsession.core.instant import to_iso
+from nbsession.core.instant import iso_or_none
 from nbsession.core.task_spec import TaskSpec
 
 from .patience import patiently
@@ -132,10 +132,11 @@ class EngineBoard:
             "home": None if spec.home is None else spec.home.to_json(),
             "owner": spec.owner,
             "policies": spec.policies.to_json(),
-            "next_run": _iso(task.due_us),
-            "last_run": _iso(task.last_run_us),
+            "next_run": iso_or_none(task.due_us),
+            "last_run": iso_or_none(task.last_run_us),
             "last_state": task.last_state,
-            "last_error": task.last_error,
+            "last_error": task.ended_by or task.last_error,
+            "ended_by": task.ended_by,
             "run_count": task.run_count,
             "error_count": task.error_count,
             "editable": self._engine.can_run(spec),
@@ -149,7 +150,3 @@ class EngineBoard:
         if self._is_here():
             return ask()
         return asyncio.run_coroutine_threadsafe(patiently(ask), self._loop).result()
-
-
-def _iso(instant_us: int | None) -> str | None:
-    return None if instant_us is None else to_iso(instant_us)

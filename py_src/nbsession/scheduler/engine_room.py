@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .dispatch import Dispatch
 from .news import News
 from .occurrences import decide, due_after
+from .questions import Answer
 from .run_waiters import RunWaiters
 from .task_book import TaskBook
 from .upkeep import Upkeep
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from nbsession.core.task_spec import TaskSpec
 
     from .abc import Executor, Store
-    from .questions import Answer
     from .task_record import TaskRecord
 
 
@@ -137,8 +137,11 @@ class EngineRoom:
     def answered(self, task: TaskRecord, answer: Answer) -> None:
         """Take the next occurrence of a task as its code has answered."""
         if task.asks and task in self.book:
-            order = self._claim_late if answer.late_us else self._set_due
-            self.dispatch.ledger.write(order, task, answer)
+            self.dispatch.ledger.write(self._take_answer, task, task.spec, answer)
+
+    def has(self, task: TaskRecord, spec: TaskSpec) -> bool:
+        """Return whether a task is there and has not been replaced since it had this spec."""
+        return task in self.book and task.spec is spec
 
     def _reread(self, task: TaskRecord) -> None:
         found = self._store.read(task.id)
@@ -147,6 +150,14 @@ class EngineRoom:
         else:
             self.dispatch.plan(self.book.take_over(found))
             self.news.task(found.spec.name)
+
+    def _take_answer(self, task: TaskRecord, spec: TaskSpec, answer: Answer) -> None:
+        if task.paused or not self.has(task, spec):  # while the store could not be written
+            return
+        if answer.late_us:
+            self._claim_late(task, answer)
+        else:
+            self._set_due(task, answer)
 
     def _set_due(self, task: TaskRecord, answer: Answer) -> None:
         if not self._store.set_due(task, answer.due_us, answer.error):
@@ -166,4 +177,5 @@ class EngineRoom:
         self.dispatch.settle(claim, self._store.claim([claim])[0])
         self.dispatch.alarm.ring()  # this is no alarm's doing: what was claimed waits to begin
         if answer.error is not None:
-            self.dispatch.ledger.write(self._set_due, task, answer)
+            last = Answer(answer.due_us, (), answer.error)
+            self.dispatch.ledger.write(self._take_answer, task, task.spec, last)

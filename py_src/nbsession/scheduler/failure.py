@@ -1,12 +1,16 @@
-"""What is kept of an exception that a task has raised."""
+"""What is kept of an exception that a task has raised, as text for people."""
 
 from __future__ import annotations
 
-import traceback
+from typing import TYPE_CHECKING
 
 from .abc import Outcome
 
-MAX_TRACEBACK_CHARACTERS = 20_000
+if TYPE_CHECKING:
+    from types import TracebackType
+
+MAX_ERROR_CHARACTERS = 2_000
+MAX_TRACEBACK_CHARACTERS = 32_768
 
 
 def failed(
@@ -14,7 +18,7 @@ def failed(
     ended_us: int,
     started_us: int | None = None,
     reason: str | None = None,
-    skip: int = 0,
+    frames: TracebackType | None = None,
 ) -> Outcome:
     """Return the outcome of a try that has raised.
 
@@ -26,18 +30,43 @@ def failed(
         Instants.
     reason
         Why, if the exception does not say it.
-    skip
-        How many frames of the traceback are ours, and are left out.
+    frames
+        Those of the traceback that are kept; None for all.
     """
-    frames = error.__traceback__
-    for _ in range(skip):
-        frames = frames and frames.tb_next
-    text = "".join(traceback.format_exception(type(error), error, frames))
     return Outcome(
         state="failed",
         started_us=started_us,
         ended_us=ended_us,
         reason=reason,
-        error="".join(traceback.format_exception_only(error)).strip(),
-        traceback=text[-MAX_TRACEBACK_CHARACTERS:],
+        error=error_text(error),
+        traceback=traceback_text(error, error.__traceback__ if frames is None else frames),
     )
+
+
+def error_text(error: BaseException) -> str:
+    """Return an error's type and message, on one line for each of the message's."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - the user's class; its name has to do
+        message = "<its text cannot be shown>"
+    text = f"{type(error).__qualname__}: {message}" if message else type(error).__qualname__
+    return clean(text, MAX_ERROR_CHARACTERS)
+
+
+def traceback_text(error: BaseException, frames: TracebackType | None) -> str:
+    """Return an error's traceback, of these frames."""
+    import traceback
+
+    try:
+        lines = traceback.format_exception(type(error), error, frames)
+    except Exception:  # noqa: BLE001 - the user's class; the run has to end all the same
+        lines = [f"{type(error).__qualname__}, whose traceback cannot be shown"]
+    return clean("".join(lines), MAX_TRACEBACK_CHARACTERS)
+
+
+def clean(text: str, limit: int) -> str:
+    """Return text that any database takes, its middle left out if it is longer than `limit`."""
+    if len(text) > limit:
+        half = limit // 2
+        text = f"{text[:half]}\n[… {len(text) - 2 * half:,} characters left out …]\n{text[-half:]}"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

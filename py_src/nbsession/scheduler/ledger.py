@@ -72,12 +72,13 @@ class Ledger:
         """Try a last time what is not written yet."""
         if self._handle is not None:
             self._handle.cancel()
+        self.is_clear = True
         self._write_all()
         if self._handle is not None:
             self._handle.cancel()
 
     def _write_all(self) -> None:
-        while self._orders:
+        while self._orders and self.is_clear:  # an order may write others, which may fail
             order, args = self._orders.popleft()
             try:
                 order(*args)
@@ -85,7 +86,9 @@ class Ledger:
                 self._orders.appendleft((order, args))
                 self._plan(error)
                 return
-            if self._wait_seconds:
+            except Exception:  # noqa: BLE001 - a fault here; what was ordered after it is to be written
+                self._log.exception("Something about the tasks could not be kept, and is given up")
+            if self._wait_seconds and self.is_clear:
                 self.went_well()
 
     def _plan(self, error: StoreError) -> None:

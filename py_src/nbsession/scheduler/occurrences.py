@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nbsession.core.code_trigger import CodeTrigger
 from nbsession.core.instant import LATEST_US, SECOND_US
 from nbsession.core.period import format_period
-from nbsession.core.triggers import OnceTrigger, PeriodTrigger
+from nbsession.core.triggers import CronTrigger, OnceTrigger, PeriodTrigger
 
 from .abc import Claim
 
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nbsession.core.task_spec import TaskSpec
-    from nbsession.core.triggers import TimeTrigger
 
     from .task_record import TaskRecord
 
 STOOD_IN = "missed; one later run stands in for it"
 TOO_LATE = "later than its misfire grace"
+
+_SET_BACK_US = 3 * 3600 * SECOND_US
+"""By less a cron task just waits, as Vixie's cron has it."""
 
 
 def first_due(spec: TaskSpec, now_us: int) -> tuple[int | None, bool]:
@@ -66,11 +68,11 @@ def claim_due(task: TaskRecord, now_us: int, kept: int) -> Claim:
         if following >= LATEST_US:
             following = None
     elif isinstance(trigger, CodeTrigger):
-        following, asks = None, not task.ending
+        following, asks = None, True
     else:
         following = trigger.next_after(due_us)
-        if following is not None and following <= now_us:
-            last_us = trigger.overdue(due_us, now_us).last_us
+        if isinstance(trigger, CronTrigger) and following is not None and following <= now_us:
+            last_us = trigger.last_until(following, now_us)
             missed = _newest_before(trigger, due_us, last_us, kept)
             following = trigger.next_after(last_us)
     return decide(task, last_us, missed, now_us, following, asks=asks)
@@ -98,17 +100,23 @@ def decide(  # noqa: PLR0913 - the fields of a claim
     return Claim(task, "run", following, asks, last_us, missed, STOOD_IN, now_us, late)
 
 
-def moved_due(spec: TaskSpec, due_us: int | None, now_us: int) -> int | None:
+def moved_due(
+    spec: TaskSpec, due_us: int | None, now_us: int, last_run_us: int | None = None
+) -> int | None:
     """Return the occurrence that a task has instead when the wall clock was set back.
 
     None if it keeps its own: the one of a period is never more than one period and a second ahead,
-    unless it is the start that was asked for.
+    unless it is the start that was asked for; the one of a cron expression is wrong only if the
+    task's last run lies ahead, by more than any change to winter time.
     """
     trigger = spec.trigger
     if due_us is None or due_us <= now_us + SECOND_US:
         return None
     if isinstance(trigger, OnceTrigger):
         return now_us if trigger.is_now else None
+    if isinstance(trigger, CronTrigger):
+        was_ahead = last_run_us is not None and last_run_us > now_us + _SET_BACK_US
+        return trigger.next_after(now_us) if was_ahead else None
     if not isinstance(trigger, PeriodTrigger):
         return None
     ahead_us, period_us = due_us - now_us, trigger.period_us
@@ -118,7 +126,7 @@ def moved_due(spec: TaskSpec, due_us: int | None, now_us: int) -> int | None:
     return now_us + (ahead_us - 1) % period_us + 1
 
 
-def _newest_before(trigger: TimeTrigger, due_us: int, last_us: int, kept: int) -> Sequence[int]:
+def _newest_before(trigger: CronTrigger, due_us: int, last_us: int, kept: int) -> Sequence[int]:
     found: deque[int] = deque(maxlen=kept)
     window_us = 60 * SECOND_US
     while len(found) < kept:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import itertools
-import traceback
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from nbsession.core.code_trigger import CodeTrigger
 from nbsession.core.instant import SECOND_US, to_iso
 
 from .abc import TriggerCodeError
+from .failure import error_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -119,7 +119,12 @@ class Questions:
         due_us, error = None, None
         try:
             due_us = await self._next(task, after_us, late)
-        except Exception as raised:  # noqa: BLE001 - the user's code may raise anything
+        except asyncio.CancelledError as raised:
+            asking = asyncio.current_task()
+            if asking is None or asking.cancelling():
+                raise
+            error = _text_of(raised)  # the user's code raised it itself
+        except (Exception, SystemExit) as raised:  # noqa: BLE001 - the user's code may raise anything
             error = _text_of(raised)
         self._answered(task, Answer(due_us, tuple(late), error))
 
@@ -154,7 +159,7 @@ class Questions:
         return None
 
 
-def _text_of(raised: Exception) -> str:
+def _text_of(raised: BaseException) -> str:
     if isinstance(raised, TriggerCodeError):  # which has the text of what was raised elsewhere
         return str(raised)
-    return "".join(traceback.format_exception_only(raised)).strip()
+    return error_text(raised)

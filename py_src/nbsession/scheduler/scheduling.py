@@ -128,7 +128,7 @@ class Scheduling:
         """
         from nbsession.core.clock import SystemClock
 
-        from .declaration import declare
+        from .declaration import checked_flag, declare
 
         desk = self._task_desk()
         spec = declare(
@@ -150,7 +150,7 @@ class Scheduling:
             place=desk.place,
             now_us=SystemClock().now_us(),
         )
-        task, outcome = desk.schedule(spec, replace=replace)
+        task, outcome = desk.schedule(spec, replace=checked_flag("replace", replace))
         if outcome == "exists":
             from nbsession.core.errors import TaskExistsWarning
 

@@ -37,6 +37,15 @@ class Task:
         self._board = board
         self._known = known
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same task, which a new one of its name is not."""
+        if not isinstance(other, Task):
+            return NotImplemented
+        return (self._board, self._known["id"]) == (other._board, other._known["id"])
+
+    def __hash__(self) -> int:
+        return hash(self._known["id"])
+
     @property
     def name(self) -> str:
         """The task's name."""
@@ -70,12 +79,7 @@ class Task:
     @property
     def last_error(self) -> str | None:
         """The last error as text, of a run or of the code that says when; None without one."""
-        known = self._look()
-        if known["last_error"] is None and known["error_count"]:
-            for run in self.history():
-                if run.state in ("failed", "lost"):
-                    return run.error or run.reason
-        return known["last_error"]
+        return self._look()["last_error"]
 
     def history(self, n: int = 20) -> list[Run]:
         """Return the last occurrences, the newest first.

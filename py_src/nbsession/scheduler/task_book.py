@@ -27,9 +27,6 @@ class TaskBook:
     def __iter__(self) -> Iterator[TaskRecord]:
         return iter(self._tasks.values())
 
-    def __len__(self) -> int:
-        return len(self._tasks)
-
     def __contains__(self, task: TaskRecord) -> bool:
         return task.id in self._tasks
 

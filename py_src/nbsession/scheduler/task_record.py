@@ -7,7 +7,7 @@ from dataclasses import replace as copy_with
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from nbsession.core.run import RunState
+    from nbsession.core.run import Run, RunState
     from nbsession.core.task_spec import TaskSpec
 
 TaskState = Literal["scheduled", "running", "paused", "finished", "cancelled"]
@@ -39,8 +39,10 @@ class TaskRecord:
     last_run_us
         When the last run started, an instant.
     last_state
-        The state of the newest row of its history that is not open.
+        What became of the last run that has ended; if none has ever begun, of the last occurrence.
     last_error
+        Of the last run that has failed or was lost, as text.
+    ended_by
         Why the trigger's code ended the task, as text.
     revision
         Grows with every change that another engine on the same store must hear of.
@@ -58,6 +60,7 @@ class TaskRecord:
     last_run_us: int | None = None
     last_state: RunState | None = None
     last_error: str | None = None
+    ended_by: str | None = None
     revision: int = 0
 
     @property
@@ -87,3 +90,10 @@ class GoneTask(TaskRecord):
     def state(self) -> TaskState:
         """It does nothing any more."""
         return "cancelled"
+
+
+def last_state_after(last_state: RunState | None, run: Run) -> RunState:
+    """Return a task's `last_state` once an occurrence has ended: runs count for more than gaps."""
+    if run.started_us is not None or last_state in (None, "skipped", "missed"):
+        return run.state
+    return last_state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import ItemsView, Mapping, ValuesView
 from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,16 @@ class Tasks(Mapping[str, Task]):
     def __len__(self) -> int:
         return len(self._known())
 
+    # Those of Mapping would ask once for each task, and fail for one that goes meanwhile.
+
+    def values(self) -> ValuesView[Task]:
+        """Return the tasks, in the order of names."""
+        return self._snapshot().values()
+
+    def items(self) -> ItemsView[str, Task]:
+        """Return names and tasks, in the order of names."""
+        return self._snapshot().items()
+
     def __repr__(self) -> str:
         known = self._known()
         if not known:
@@ -70,11 +80,17 @@ class Tasks(Mapping[str, Task]):
         )
 
     def _known(self) -> dict[str, TaskJSON]:
-        known: dict[str, TaskJSON] = {}
+        return {name: task for name, (_, task) in self._seen().items()}
+
+    def _snapshot(self) -> dict[str, Task]:
+        return {name: Task(board, task) for name, (board, task) in self._seen().items()}
+
+    def _seen(self) -> dict[str, tuple[TaskBoard, TaskJSON]]:
+        seen: dict[str, tuple[TaskBoard, TaskJSON]] = {}
         for board in self._boards:
             for task in board.list():
-                known.setdefault(task["name"], task)
-        return dict(sorted(known.items()))
+                seen.setdefault(task["name"], (board, task))
+        return dict(sorted(seen.items()))
 
 
 def _cells(task: TaskJSON) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from .occurrences import moved_due
 
 if TYPE_CHECKING:
     from nbsession.core.run import Run
+    from nbsession.core.task_spec import TaskSpec
 
     from .abc import Store
     from .engine_room import EngineRoom
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 BEAT_SECONDS = 5.0
 PRUNE_SECONDS = 3600.0
+PRUNE_SOON_SECONDS = 60.0
+"""After the start, as many a server lives no hour; and while there is more to forget."""
 
 
 class Upkeep:
@@ -46,7 +49,7 @@ class Upkeep:
         self._offset_us = now_us - round(now * SECOND_US)
         self.next_look = now + LOOK_SECONDS
         self._next_beat = now + BEAT_SECONDS
-        self._next_prune = now + PRUNE_SECONDS
+        self._next_prune = now + PRUNE_SOON_SECONDS
 
     def look(self, now: float, now_us: int) -> None:
         """Look after everything whose time has come."""
@@ -68,9 +71,9 @@ class Upkeep:
     def mend_grids(self, now_us: int) -> None:
         """Bring occurrences nearer that a clock set back has moved away."""
         for task in list(self._room.book):
-            due_us = moved_due(task.spec, task.due_us, now_us)
+            due_us = moved_due(task.spec, task.due_us, now_us, task.last_run_us)
             if due_us is not None and self._room.can_run(task.spec):
-                self._room.dispatch.ledger.write(self._move, task, due_us)
+                self._room.dispatch.ledger.write(self._move, task, task.spec, due_us)
 
     def hear_others(self) -> None:
         """Take up what other engines have changed."""
@@ -92,8 +95,9 @@ class Upkeep:
         if self._store.shared:
             self._share(now)
         if now >= self._next_prune:
-            self._next_prune = now + PRUNE_SECONDS
-            for task_id in self._store.prune():
+            gone_ids, is_more = self._store.prune()
+            self._next_prune = now + (PRUNE_SOON_SECONDS if is_more else PRUNE_SECONDS)
+            for task_id in gone_ids:
                 gone = self._room.book.get(task_id)
                 if gone is not None:
                     self._room.gone(gone)
@@ -102,12 +106,15 @@ class Upkeep:
         if now >= self._next_beat:
             for run in self._store.beat():
                 self._room.news.run(run)
+            self._room.dispatch.look_for_lacking()
             self._next_beat = now + BEAT_SECONDS
         self.hear_others()
         self._room.dispatch.begin_queued()
         self._room.waiters.look()
 
-    def _move(self, task: TaskRecord, due_us: int) -> None:
+    def _move(self, task: TaskRecord, spec: TaskSpec, due_us: int) -> None:
+        if task.paused or not self._room.has(task, spec):
+            return
         if not self._store.set_due(task, due_us, None):
             self._room.reread(task)
             return

@@ -32,6 +32,7 @@ class TaskJSON(TypedDict):
     last_run: str | None
     last_state: str | None
     last_error: str | None
+    ended_by: str | None
     run_count: int
     error_count: int
     editable: bool

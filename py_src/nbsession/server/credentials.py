@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
 
 from nbsession.core.query import drop_parameters, drop_url_parameters
 
@@ -11,13 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _HEADERS = ("authorization", "proxy-authorization", "x-xsrftoken", "x-csrftoken")
-_URL_HEADERS = (  # the others are those of proxies
-    "referer",
-    "x-forwarded-uri",
-    "x-original-uri",
-    "x-original-url",
-    "x-rewrite-url",
-)
+_SEPARATORS = re.compile(r"[?&;#]")
 _COOKIES = ("_xsrf", "username-*", "jupyterhub-*")
 _PARAMETERS = ("token", "_xsrf")
 
@@ -66,7 +62,11 @@ class CredentialFilter:
         return drop_url_parameters(url, self.drops_parameter)
 
     def headers(self, items: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Return the headers without credentials, in Cookie and Referer too."""
+        """Return the headers without credentials, in cookies and URLs too.
+
+        Which of them hold a URL is for every proxy to choose: Referer is taken for one, and so is
+        whatever has a query with credentials.
+        """
         kept = []
         for name, value in items:
             if self._drops(name, _HEADERS):
@@ -76,13 +76,19 @@ class CredentialFilter:
                     value = self._cookie_header(value)  # noqa: PLW2901 - the same header, filtered
                     if not value:
                         continue
-                case header if header in _URL_HEADERS:
+                case header if header == "referer" or self._has_credentials(value):
                     try:
                         value = self.url(value)  # noqa: PLW2901 - the same header, filtered
-                    except ValueError:  # what is no URL may still hold a token
+                    except ValueError:
+                        continue
+                    if self._has_credentials(value):  # no URL, or not only one
                         continue
             kept.append((name, value))
         return kept
+
+    def _has_credentials(self, value: str) -> bool:
+        _, *parameters = _SEPARATORS.split(value) if "?" in value else ("",)
+        return any(self.drops_parameter(unquote_plus(p.partition("=")[0])) for p in parameters)
 
     def _cookie_header(self, value: str) -> str:
         pairs = (pair.strip() for pair in value.split(";"))

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
+from zmq import ZMQError
 
 from .refusals import BadRequestError, NoSuchSessionError, NotInKernelError, SilentKernelError
 
@@ -58,16 +59,20 @@ class KernelRequests:
         NotInKernelError, BadRequestError
             As the kernel says: it has no such thing, or cannot do that.
         SilentKernelError
-            If it does not answer in time, or by nothing that can be read.
+            If it cannot be reached, does not answer in time, or by nothing that can be read.
         """
         if kernel_id not in self._kernel_managers:
             raise NoSuchSessionError(kernel_id)
-        # A client for this one request: kernels restart and go, and a connection costs 2 ms.
-        client = self._kernel_managers.get_kernel(kernel_id).client()
-        channel = client.control_channel
+        channel = None
         try:
+            # A client for this one request: kernels restart and go, and a connection costs 2 ms.
+            client = self._kernel_managers.get_kernel(kernel_id).client()
+            channel = client.control_channel
             async with asyncio.timeout(ANSWER_SECONDS):
                 reply = await _exchange(client.session, channel, content)
+        except ZMQError as error:
+            message = f"kernel {kernel_id} cannot be reached: {error}"
+            raise SilentKernelError(message) from error
         except TimeoutError as error:
             message = (
                 f"kernel {kernel_id} has not answered within {ANSWER_SECONDS:g} s: it has not "
@@ -78,7 +83,8 @@ class KernelRequests:
             message = f"kernel {kernel_id} has answered by what cannot be read"
             raise SilentKernelError(message) from error
         finally:
-            channel.stop()
+            if channel is not None:
+                channel.stop()
         return _checked(reply)
 
 

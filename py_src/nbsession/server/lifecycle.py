@@ -45,7 +45,11 @@ class Lifecycle:
         """The sessions that live now, the oldest first."""
         return tuple(self._sessions.values())
 
-    def subscribe(self, on_started: Subscriber, on_ended: Subscriber) -> Callable[[], None]:
+    def find(self, kernel_id: str) -> SessionContext | None:
+        """Return a kernel's session; None if it has none that lives."""
+        return self._sessions.get(kernel_id)
+
+    def subscribe(self, on_started: Subscriber, on_ended: Subscriber) -> None:
         """Call with the `SessionContext` of every session that begins or ends from now on.
 
         Those that live already are in `sessions`.
@@ -54,20 +58,8 @@ class Lifecycle:
         ----------
         on_started, on_ended
             Called on the server's event loop, so they may only take note and return.
-
-        Returns
-        -------
-        callable
-            Ends the subscription.
         """
-        subscriber = (on_started, on_ended)
-        self._subscribers.append(subscriber)
-
-        def unsubscribe() -> None:
-            if subscriber in self._subscribers:
-                self._subscribers.remove(subscriber)
-
-        return unsubscribe
+        self._subscribers.append((on_started, on_ended))
 
     def begin(self, record: SessionRecord) -> None:
         """Begin a kernel's session, unless it has begun already."""

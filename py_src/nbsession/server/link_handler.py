@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import Finish, HTTPError, RequestHandler
 
 from nbsession.core.protocol import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
 from nbsession.core.version import __version__
@@ -15,6 +16,7 @@ from .refusals import BadRequestError, RefusedError
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Awaitable
 
     from .records import SessionRecord
     from .services import SessionServices
@@ -24,6 +26,8 @@ MAX_BODY_BYTES = 64 * 1024
 KERNEL = r"/kernels/([^/]+)/"
 KERNEL_OR_OWNER = r"/(owner|kernels/[^/]+)/"
 OWNER = r"/(owner)/"
+
+_Held = TypeVar("_Held")
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -44,6 +48,7 @@ class LinkHandler(RequestHandler):
 
     max_body_bytes = MAX_BODY_BYTES
     _record: SessionRecord | None = None
+    _held: asyncio.Future[Any] | None = None
 
     def set_default_headers(self) -> None:
         """Say in every answer which protocol this is."""
@@ -63,13 +68,13 @@ class LinkHandler(RequestHandler):
         if len(self.request.body) > self.max_body_bytes:
             reason = f"more than {self.max_body_bytes} bytes"
             raise HTTPError(400, reason=reason)
+        if self._record is not None:  # not before: one of another protocol hears nothing
+            self._record.linked = True
 
     def _admits(self, caller: str, token: str) -> bool:
         if caller == "owner":
             return compare_digest(self.services.life.owner_token.encode(), token.encode())
         self._record = self.services.records.authenticate(caller, token)
-        if self._record is not None:
-            self._record.linked = True
         return self._record is not None
 
     @property
@@ -84,6 +89,23 @@ class LinkHandler(RequestHandler):
         if self._record is None:
             raise HTTPError(404)
         return self._record
+
+    async def hold(self, awaitable: Awaitable[_Held]) -> _Held:
+        """Hold the answer back until something is there, and return that.
+
+        If the caller hangs up first, it is cancelled, and the handler goes no further.
+        """
+        held: asyncio.Future[_Held] = asyncio.ensure_future(awaitable)
+        self._held = held
+        await asyncio.wait([held])
+        if held.cancelled():
+            raise Finish
+        return held.result()
+
+    def on_connection_close(self) -> None:
+        """Let go of what nobody waits for any more."""
+        if self._held is not None:
+            self._held.cancel()
 
     def answer(self, data: Any) -> None:
         """Send JSON."""

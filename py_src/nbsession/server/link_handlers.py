@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
+from nbsession.core.log_level import MAX_LOG_CHARACTERS
 from nbsession.core.printable import printable
 
 from .arguments import flag_of, seconds_of
@@ -12,27 +12,19 @@ from .kernel_news import MAX_NEWS_BYTES
 from .link_handler import KERNEL, LinkHandler
 from .refusals import BadRequestError, refusing
 
-MAX_LOG_CHARACTERS = 8192
 MAX_HOLD_SECONDS = 60.0
 
 
 class _SessionHandler(LinkHandler):
     """What the server knows of the kernel's session; held back while it is not known yet."""
 
-    _waiting: asyncio.Task[None] | None = None
-
     async def get(self) -> None:
         until = self.get_query_argument("until", "")
         if until:
             with refusing():
                 seconds = seconds_of(self.get_query_argument("seconds", None), MAX_HOLD_SECONDS)
-            self._waiting = asyncio.ensure_future(self.record.wait(until, seconds))
-            await asyncio.wait([self._waiting])
+            await self.hold(self.record.wait(until, seconds))
         self.answer(self.record.info.to_json())
-
-    def on_connection_close(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
 
 
 class _LogHandler(LinkHandler):

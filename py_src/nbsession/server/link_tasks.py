@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nbsession.scheduler.patience import patiently
 
@@ -70,19 +69,10 @@ class _TaskOrderHandler(_TaskLinkHandler):
 class _RunHandler(_TaskLinkHandler):
     """A run; the answer is held back until it is final, and then null if it is not kept."""
 
-    _waiting: asyncio.Task[Any] | None = None
-
     async def get(self, run_id: str) -> None:
         with refusing():
             seconds = seconds_of(self.get_query_argument("seconds", None), MAX_HOLD_SECONDS)
-            self._waiting = asyncio.ensure_future(self.tasks.wait_for_run(int(run_id), seconds))
-            await asyncio.wait([self._waiting])
-            if not self._waiting.cancelled():
-                self.answer(self._waiting.result())
-
-    def on_connection_close(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
+            self.answer(await self.hold(self.tasks.wait_for_run(int(run_id), seconds)))
 
 
 class _StatusHandler(LinkHandler):

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from nbsession.core.session import SessionInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .capture import Capture
 
 
@@ -113,12 +111,6 @@ class SessionRecords:
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
         self._records: dict[str, SessionRecord] = {}
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(tuple(self._records))
 
     def get(self, kernel_id: str) -> SessionRecord | None:
         """Return a kernel's record, None if the kernel is not known (any more)."""

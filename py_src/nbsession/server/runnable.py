@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,4 +46,6 @@ class RunnableHomes:
     def _is_here(self, home: Home) -> bool:
         if home.setup is not None and home.setup not in self._setups:
             return False
-        return Path(home.folder).is_dir() and os.access(self._python or home.python, os.X_OK)
+        # Path.is_dir raises for what cannot be reached, and one home must not hide all the others.
+        is_there = os.path.isdir(home.folder)  # noqa: PTH112
+        return is_there and os.access(self._python or home.python, os.X_OK)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
+from nbsession.core.instant import iso_text
+
 from .kernel_news import checked_news
 from .refusals import BadRequestError, NoSuchSessionError, SilentKernelError
 from .task_orders import ORDERS
@@ -76,10 +78,8 @@ class SessionBoard:
 
     def find(self, kernel_id: str) -> SessionJSON | None:
         """Return one session as it was last told; None if there is none."""
-        for session in self._lifecycle.sessions:
-            if session.kernel_id == kernel_id:
-                return self._describe(session)
-        return None
+        session = self._lifecycle.find(kernel_id)
+        return None if session is None else self._describe(session)
 
     async def show(self, kernel_id: str) -> SessionJSON:
         """Ask a session's kernel what goes on there; if it is silent, what it told last.
@@ -181,7 +181,7 @@ class SessionBoard:
             "user": {"username": user.username, "display_name": user.display_name}
             if user is not None
             else None,
-            "started_at": session.started_at.isoformat().replace("+00:00", "Z"),
+            "started_at": iso_text(session.started_at),
             "linked": record is not None and record.linked,
             "callbacks": news.get("callbacks", []),
             "tasks": news.get("tasks", []),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from nbsession.core.session_context import SessionContext
 
     from .lifecycle import Lifecycle
@@ -22,8 +20,8 @@ class HearsSessions(Protocol):
         """Call the hooks for a session that has ended."""
 
 
-def tell_sessions(lifecycle: Lifecycle, worker: HearsSessions) -> Callable[[], None]:
-    """Tell of the sessions that live and of all that follow; return what ends that.
+def tell_sessions(lifecycle: Lifecycle, worker: HearsSessions) -> None:
+    """Tell of the sessions that live and of all that follow.
 
     What is told holds the visitor's headers and cookies: it goes over the worker's own channel, and
     nowhere else.
@@ -37,4 +35,4 @@ def tell_sessions(lifecycle: Lifecycle, worker: HearsSessions) -> Callable[[], N
 
     for session in lifecycle.sessions:
         created(session)
-    return lifecycle.subscribe(created, destroyed)
+    lifecycle.subscribe(created, destroyed)

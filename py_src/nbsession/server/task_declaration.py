@@ -21,7 +21,12 @@ MAX_US = 2**53
 """285 years; what comes from a kernel may be any number."""
 
 _UNREADABLE = (
-    *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
 )
 
 

@@ -117,10 +117,14 @@ class Channel:
     def ask_later(
         self, question: Mapping[str, Any], on_answer: Callable[[Message], object]
     ) -> None:
-        """Ask without waiting; the answer comes on the thread that reads."""
+        """Ask without waiting; the answer comes on the thread that reads. Raises as `send`."""
         number = next(self._numbers)
         self._waiting[number] = on_answer
-        self.send({**question, "op": "ask", "job": number})
+        try:
+            self.send({**question, "op": "ask", "job": number})
+        except BaseException:
+            del self._waiting[number]
+            raise
 
     def answered(self, message: Message) -> None:
         """Hand an answer to the one who has asked."""

@@ -20,6 +20,7 @@ from .desk import WorkerDesk
 from .loading_board import LoadingBoard
 from .parent import end_with_parent
 from .run import WorkerRun
+from .server_log import ServerLog
 from .session_hooks import SessionHooks
 from .setup_script import run_setup, setup_name
 from .sources import make_importable
@@ -92,7 +93,7 @@ def _find(channel: Channel, home: Mapping[str, Any], order: Mapping[str, Any]) -
     targets = Targets(home["setup"])
     board = LoadingBoard(channel)
     desk = WorkerDesk(board, targets, home)
-    active.state = WorkerState(channel, desk, SessionHooks(home["setup"]), home)
+    active.state = WorkerState(ServerLog(channel), desk, SessionHooks(home["setup"]), home)
     target = order["target"]
     if target["kind"] == "setup" and target["module"] == setup_name(home["setup"]):
         with board.loading(), desk.setting_up():

@@ -115,6 +115,7 @@ def _as_declared(spec: Mapping[str, Any]) -> TaskJSON:
         "last_run": None,
         "last_state": None,
         "last_error": None,
+        "ended_by": None,
         "run_count": 0,
         "error_count": 0,
         "editable": True,

@@ -10,7 +10,7 @@ from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from .server_log import MAX_LOG_CHARACTERS
+from nbsession.core.log_level import MAX_LOG_CHARACTERS
 
 if TYPE_CHECKING:
     from .server_log import ServerLog

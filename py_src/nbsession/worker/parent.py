@@ -57,9 +57,3 @@ def _take_notice() -> None:
     if signal.getsignal(signal.SIGTERM) is _take_no_notice:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _release_signals()
-
-
-def kill_group(process_id: int) -> None:
-    """Kill a process that leads its group, and everything that it has started there."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process_id, signal.SIGKILL)

@@ -27,7 +27,13 @@ class ThreadPool:
         self._threads = 0
 
     def submit(self, job: Callable[[], object]) -> None:
-        """Run a job, which raises nothing."""
+        """Run a job, which raises nothing.
+
+        Raises
+        ------
+        RuntimeError
+            If no thread can be started, and there is none that would come to it.
+        """
         starts = False
         with self._news:
             self._jobs.append(job)
@@ -37,7 +43,15 @@ class ThreadPool:
                 self._threads += 1
                 starts = True
         if starts:
-            threading.Thread(target=self._work, name="nbsession-task", daemon=True).start()
+            try:
+                threading.Thread(target=self._work, name="nbsession-task", daemon=True).start()
+            except RuntimeError:
+                with self._news:
+                    self._threads -= 1
+                    if self._threads or job not in self._jobs:
+                        return
+                    self._jobs.remove(job)
+                raise
 
     def _work(self) -> None:
         try:

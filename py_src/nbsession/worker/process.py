@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from nbsession.core.protocol import PROTOCOL
 from nbsession.core.version import __version__
 from nbsession.scheduler.executors.worker_messages import STOPPED
+from nbsession.scheduler.failure import error_text
 
 from . import active
 from .board import ChannelBoard
@@ -23,18 +24,21 @@ from .pool import ThreadPool
 from .questions import TriggerCode
 from .runs import Runs, Tools
 from .server_log import ServerLog
-from .session_hooks import HookTools, SessionHooks
+from .session_hooks import SessionHooks
 from .setup_script import run_setup
 from .sources import make_importable
 from .state import WorkerState
 from .targets import Targets
-from .traces import error_text, traceback_text
+from .traces import traceback_text
 
 if TYPE_CHECKING:
     from nbsession.scheduler.executors.worker_messages import Message
     from nbsession.scheduler.executors.worker_sources import Stamp
 
     from .channel import Channel
+
+_THREAD_SECONDS = 1.0
+"""After how long a thread is asked for again."""
 
 
 class WorkerProcess:
@@ -84,7 +88,7 @@ class WorkerProcess:
         self._code = TriggerCode(self._channel, self._targets)
         self._hooks = SessionHooks(home["setup"])
         self._desk = WorkerDesk(ChannelBoard(self._channel), self._targets, home)
-        active.state = WorkerState(self._channel, self._desk, self._hooks, home)
+        active.state = WorkerState(self._log, self._desk, self._hooks, home)
         self._tools = Tools(self._channel, self._loop, self._pool, self._own_pool, self._guard)
         self._runs = Runs(self._tools, self._targets, home)
         if home["setup"] is None or self._set_up(home["setup"]):
@@ -121,14 +125,21 @@ class WorkerProcess:
     def _take_rare(self, op: str, message: Message) -> None:
         match op:
             case "next":
-                self._own_pool.submit(lambda: self._code.answer(message))
+                self._ask_code(message)
             case "session":
-                tools = HookTools(self._channel, self._log, self._own_pool)
-                self._loop.call_soon_threadsafe(self._hooks.tell, message, tools)
+                tools = self._channel, self._log, self._own_pool
+                self._loop.call_soon_threadsafe(self._hooks.tell, message, *tools)
             case "forget":
                 self._targets.forget(message["of"])
             case "stop":
                 self._loop.call_soon_threadsafe(self._begin_stop)
+
+    def _ask_code(self, message: Message) -> None:
+        try:
+            self._own_pool.submit(lambda: self._code.answer(message))
+        except RuntimeError:  # no thread can be started; to tell that would end the task for ever
+            loop = self._loop
+            loop.call_soon_threadsafe(loop.call_later, _THREAD_SECONDS, self._ask_code, message)
 
     def _begin_stop(self) -> None:
         self._stopping = self._loop.create_task(self._stop())

@@ -14,10 +14,10 @@ from codecs import getincrementaldecoder
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from nbsession.core.process import kill_group
 from nbsession.scheduler.executors.worker_messages import Lines, Message, to_line
 
 from .forks import no_forks
-from .parent import kill_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,12 +91,14 @@ class ProcessRun:
             if process is None:
                 self.run.fail_with(reason=self._killed)
                 return
-            self._connection = ours
-            self._channel.send({"op": "child", "job": self.run.job, "pid": process.pid})
-            self._send({"op": "home", **self._home})
-            self._send(self.run.order)
-            self._listen(process, ours)
-        self._reap(process)
+            try:
+                self._connection = ours
+                self._channel.send({"op": "child", "job": self.run.job, "pid": process.pid})
+                self._send({"op": "home", **self._home})
+                self._send(self.run.order)
+                self._listen(process, ours)
+            finally:
+                self._reap(process)
         self._tell(process.returncode)
 
     def _start(self) -> socket.socket:
@@ -178,13 +180,27 @@ class ProcessRun:
                 self._ended = message
                 self._exit_by = time.monotonic() + _END_SECONDS
             case "ask":
-                job = message["job"]
-                self._channel.ask_later(
-                    message,
-                    lambda answer: self._pool.submit(lambda: self._send({**answer, "job": job})),
-                )
+                self._pass_on(message)
             case "log":
                 self._channel.send(message)
+
+    def _pass_on(self, question: Message) -> None:
+        job = question["job"]
+
+        def refuse(error: Exception) -> None:
+            answer = {"op": "answer", "job": job, "error": type(error).__name__}
+            self._send({**answer, "message": str(error)})
+
+        def answered(answer: Message) -> None:
+            try:
+                self._pool.submit(lambda: self._send({**answer, "job": job}))
+            except RuntimeError as error:  # no thread can be started
+                refuse(error)
+
+        try:
+            self._channel.ask_later(question, answered)
+        except ValueError as error:  # too long, with the worker's longer number
+            refuse(error)
 
     def _send(self, message: Mapping[str, Any]) -> None:
         line = to_line(message)
@@ -200,7 +216,7 @@ class ProcessRun:
         process.wait()
 
     def _tell(self, code: int) -> None:
-        if self._ended is not None and self._killed is None:
+        if self._ended is not None:  # a kill may have come while it was only still exiting
             self.run.pass_on(self._ended)
         elif self._killed is not None:
             self.run.fail_with(reason=self._killed)

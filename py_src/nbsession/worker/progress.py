@@ -22,7 +22,7 @@ class Progress:
     channel
         Where it is told.
     loop
-        Tells the last of several that come too fast.
+        Tells the last of several that come too fast, while it runs; a thread does otherwise.
     job
         The run's number on the channel.
     """
@@ -46,10 +46,21 @@ class Progress:
                 return
             wait = self._sent_at + _EVERY_SECONDS - time.monotonic()
             self._timed = wait > 0
-        if wait > 0:
-            self._loop.call_soon_threadsafe(self._loop.call_later, wait, self.flush)
-        else:
+        if wait <= 0 or not self._flush_in(wait):
             self.flush()
+
+    def _flush_in(self, seconds: float) -> bool:
+        """Have the latest told in a while; False if there is nobody who could."""
+        try:
+            if self._loop.is_running():
+                self._loop.call_soon_threadsafe(self._loop.call_later, seconds, self.flush)
+            else:  # in the process of a sync run no loop turns
+                timer = threading.Timer(seconds, self.flush)
+                timer.daemon = True
+                timer.start()
+        except RuntimeError:  # the loop has been closed since, or no thread can be started
+            return False
+        return True
 
     def flush(self) -> None:
         """Tell the latest, if it has not been told."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .traces import error_text, traceback_text
+from nbsession.scheduler.failure import error_text
+
+from .traces import traceback_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

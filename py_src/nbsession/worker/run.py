@@ -7,10 +7,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.current_run import CurrentRun, current_run
+from nbsession.scheduler.failure import clean, error_text
 
 from .output import RunOutput, current_output
 from .progress import Progress
-from .traces import clean, error_text, traceback_text
+from .traces import traceback_text
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class WorkerRun:
-    """What a run needs while it is going. Its end is told once.
+    """What a run needs while it is going. Its end is told once: the first one.
 
     Parameters
     ----------
@@ -53,6 +54,7 @@ class WorkerRun:
     __slots__ = (
         "_channel",
         "_current",
+        "_has_ended",
         "_progress",
         "_started_us",
         "cancel_reason",
@@ -74,6 +76,7 @@ class WorkerRun:
             order["id"], order["task"], order["due"], order["attempt"], self._progress.report
         )
         self._started_us: int | None = None
+        self._has_ended = False
         self.output = RunOutput()
         self.loop = loop
         self.left: Future[None] | None = None
@@ -124,6 +127,9 @@ class WorkerRun:
         self._finish(message)
 
     def _finish(self, message: dict[str, Any]) -> None:
+        if self._has_ended:
+            return
+        self._has_ended = True
         output = self.output.close()
         if output:
             message["output"] = output

@@ -74,18 +74,15 @@ class Runs:
     def start(self, order: Mapping[str, Any]) -> None:
         """Begin a run; on any thread, which is not held up."""
         run = WorkerRun(order, self._channel, self._loop)
-        if order["process"]:
-            process = ProcessRun(run, self._channel, self._own_pool, self._guard, self._home)
+        try:
+            if order["process"]:
+                self._start_process(run)
+            else:
+                self._start_here(run)
+        except RuntimeError as error:  # no thread can be started
             with self._lock:
-                self._processes[run.job] = process
-            self._pool.submit(lambda: self._supervise(process))
-            return
-        self._runs[run.job] = run
-        call = self._targets.known(order)
-        if call is None or not call.is_async or order["threaded"]:
-            self._pool.submit(lambda: Context().run(self._call_here, run, call))
-        else:
-            self._loop.call_soon_threadsafe(self._begin_async, run, call)
+                self._processes.pop(run.job, None)
+            self._fail(run, error)
 
     def cancel(self, job: int, reason: str) -> None:
         """End a run, if it is one that can be ended; on any thread."""
@@ -116,9 +113,25 @@ class Runs:
         for process in processes:
             process.kill(reason)
 
+    def _start_process(self, run: WorkerRun) -> None:
+        process = ProcessRun(run, self._channel, self._own_pool, self._guard, self._home)
+        with self._lock:
+            self._processes[run.job] = process
+        self._pool.submit(lambda: self._supervise(process))
+
+    def _start_here(self, run: WorkerRun) -> None:
+        self._runs[run.job] = run
+        call = self._targets.known(run.order)
+        if call is None or not call.is_async or run.order["threaded"]:
+            self._pool.submit(lambda: Context().run(self._call_here, run, call))
+        else:
+            self._loop.call_soon_threadsafe(self._begin_async, run, call)
+
     def _supervise(self, process: ProcessRun) -> None:
         try:
             process.supervise()
+        except Exception as error:  # noqa: BLE001 - a child may say anything
+            process.run.fail(error)
         finally:
             with self._lock:
                 self._processes.pop(process.run.job, None)
@@ -127,22 +140,28 @@ class Runs:
         """Call a sync callable in this thread; have an async one awaited where it is to be."""
         run.enter()
         try:
-            if call is None:
-                call = self._targets.load(run.order)
-            if call.is_async:
-                self._begin_where_due(run, partial(call.function, *call.args, **call.kwargs))
+            rest = self._call(run, self._targets.load(run.order) if call is None else call)
+            if rest is not None:
+                self._begin_where_due(run, rest)
                 return
-            run.started()
-            result = call.function(*call.args, **call.kwargs)
         except BaseException as error:  # noqa: BLE001 - SystemExit too ends the run, not us
-            self._runs.pop(run.job, None)
-            run.fail(error)
+            self._fail(run, error)
             return
-        if result is not None and isawaitable(result):
-            self._begin_where_due(run, lambda: result)
-        else:
-            self._runs.pop(run.job, None)
-            run.succeed()
+        self._runs.pop(run.job, None)
+        run.succeed()
+
+    def _call(self, run: WorkerRun, call: Call) -> Callable[[], Awaitable[Any]] | None:
+        """Call a sync callable; return what gives the coroutine that is to be awaited, if any."""
+        if call.is_async:
+            return partial(call.function, *call.args, **call.kwargs)
+        _check_wanted(run)
+        run.started()
+        result = call.function(*call.args, **call.kwargs)
+        return (lambda: result) if result is not None and isawaitable(result) else None
+
+    def _fail(self, run: WorkerRun, error: BaseException) -> None:
+        self._runs.pop(run.job, None)
+        run.fail(error)
 
     def _begin_where_due(self, run: WorkerRun, call: Callable[[], Awaitable[Any]]) -> None:
         if not run.order["threaded"]:
@@ -152,7 +171,11 @@ class Runs:
         try:
             with asyncio.Runner() as runner:
                 run.loop = runner.get_loop()
-                runner.run(self._await(run, call), context=Context())
+                try:
+                    runner.run(self._await(run, call), context=Context())
+                except BaseException as error:  # noqa: BLE001 - SystemExit of a task beside it
+                    # Now: at the loop's end the run is only cancelled, which tells no cause.
+                    self._fail(run, error)
         finally:
             left.set_result(None)
 
@@ -167,13 +190,11 @@ class Runs:
         run.task = asyncio.current_task()
         run.is_awaited = True
         try:
-            if run.cancel_reason is not None:
-                raise asyncio.CancelledError  # noqa: TRY301 - as it would have been a moment later
+            _check_wanted(run)
             run.started()
             await call()
         except BaseException as error:  # noqa: BLE001 - SystemExit too ends the run, not the loop
-            self._runs.pop(run.job, None)
-            run.fail(error)
+            self._fail(run, error)
         else:
             self._runs.pop(run.job, None)
             run.succeed()
@@ -193,3 +214,9 @@ class Runs:
         else:
             with suppress(RuntimeError):  # that loop is closed: the run has ended
                 run.loop.call_soon_threadsafe(task.cancel)
+
+
+def _check_wanted(run: WorkerRun) -> None:
+    """Raise what ends a run that was cancelled before its callable could be called."""
+    if run.cancel_reason is not None:
+        raise asyncio.CancelledError

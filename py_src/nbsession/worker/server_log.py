@@ -6,13 +6,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from .traces import clean
+from nbsession.core.log_level import MAX_LOG_CHARACTERS
+from nbsession.scheduler.failure import clean
 
 if TYPE_CHECKING:
     from .channel import Channel
 
-MAX_LOG_CHARACTERS = 8192
-LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 MAX_LINES_PER_SECOND = 100
 
 

@@ -6,8 +6,9 @@ import asyncio
 import threading
 from contextvars import Context
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from nbsession.core.callable_reference import is_async
 from nbsession.core.session_callback import takes_context
 
 from .traces import traceback_text
@@ -22,14 +23,6 @@ if TYPE_CHECKING:
     from .server_log import ServerLog
 
 Hook = tuple["Callable[..., Any]", bool]
-
-
-class HookTools(NamedTuple):
-    """What calling the callbacks takes: the line to the server, its log, threads."""
-
-    channel: Channel
-    log: ServerLog
-    pool: ThreadPool
 
 
 class SessionHooks:
@@ -83,12 +76,32 @@ class SessionHooks:
 
         return unregister
 
-    def tell(self, message: Mapping[str, Any], tools: HookTools) -> None:
-        """Call everybody for a session, and tell the server when that is done; on the loop."""
+    def tell(
+        self, message: Mapping[str, Any], channel: Channel, log: ServerLog, pool: ThreadPool
+    ) -> None:
+        """Call everybody for a session, and tell the server when that is done; on the loop.
+
+        Parameters
+        ----------
+        message
+            The server's.
+        channel
+            Where it is told.
+        log
+            Where callbacks that raise are told.
+        pool
+            Threads for sync callbacks.
+        """
         session_id = message["context"]["id"]
-        before = self._latest.get(session_id)
-        task = asyncio.get_running_loop().create_task(self._tell(message, tools, before))
-        self._latest[session_id] = task
+        calls = self._call_all(message, self._latest.get(session_id), log, pool)
+
+        async def tell() -> None:
+            try:
+                await calls
+            finally:
+                channel.send({"op": "answered", "job": message["job"]})
+
+        task = self._latest[session_id] = asyncio.get_running_loop().create_task(tell())
 
         def forget(_done: asyncio.Task[None]) -> None:
             if self._latest.get(session_id) is task:
@@ -96,26 +109,25 @@ class SessionHooks:
 
         task.add_done_callback(forget)
 
-    async def _tell(
-        self, message: Mapping[str, Any], tools: HookTools, before: asyncio.Task[None] | None
+    async def _call_all(
+        self,
+        message: Mapping[str, Any],
+        before: asyncio.Task[None] | None,
+        log: ServerLog,
+        pool: ThreadPool,
     ) -> None:
         from nbsession.core.session_context import SessionContext
 
-        try:
-            if before is not None:
-                await asyncio.wait([before])
-            session = SessionContext.from_json(message["context"])
-            event = message["event"]
-            with self._lock:
-                hooks = list(self._hooks[event])
-            for hook in hooks if event == "created" else reversed(hooks):
-                problem = await _call(hook, session, tools.pool)
-                if problem is not None:
-                    tools.log.write_trace(
-                        f"a callback of state.on_session_{event} has raised", problem
-                    )
-        finally:
-            tools.channel.send({"op": "answered", "job": message["job"]})
+        if before is not None:
+            await asyncio.wait([before])
+        session = SessionContext.from_json(message["context"])
+        event = message["event"]
+        with self._lock:
+            hooks = list(self._hooks[event])
+        for hook in hooks if event == "created" else reversed(hooks):
+            problem = await _call(hook, session, pool)
+            if problem is not None:
+                log.write_trace(f"a callback of state.on_session_{event} has raised", problem)
 
 
 async def _call(hook: Hook, session: SessionContext, pool: ThreadPool) -> str | None:
@@ -123,7 +135,7 @@ async def _call(hook: Hook, session: SessionContext, pool: ThreadPool) -> str | 
     callback, takes = hook
     arguments = (session,) if takes else ()
     try:
-        if asyncio.iscoroutinefunction(callback):
+        if is_async(callback):
             await callback(*arguments)
         else:
             result = await _in_thread(lambda: callback(*arguments), pool)

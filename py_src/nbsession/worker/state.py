@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from nbsession.core.log_level import checked_level
 from nbsession.scheduler.scheduling import Scheduling
-
-from .server_log import LOG_LEVELS, ServerLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
     from nbsession.core.request import Request
     from nbsession.core.user import User
 
-    from .channel import Channel
     from .desk import WorkerDesk
+    from .server_log import ServerLog
     from .session_hooks import SessionHooks
 
 
@@ -27,8 +26,8 @@ class WorkerState(Scheduling):
 
     Parameters
     ----------
-    channel
-        To the server.
+    log
+        The server's.
     desk
         Where tasks are handed in.
     hooks
@@ -38,9 +37,9 @@ class WorkerState(Scheduling):
     """
 
     def __init__(
-        self, channel: Channel, desk: WorkerDesk, hooks: SessionHooks, home: Mapping[str, Any]
+        self, log: ServerLog, desk: WorkerDesk, hooks: SessionHooks, home: Mapping[str, Any]
     ) -> None:
-        self._log = ServerLog(channel)
+        self._log = log
         self._desk = desk
         self._hooks = hooks
         self._home = home
@@ -152,7 +151,4 @@ class WorkerState(Scheduling):
         ValueError
             If `level` is none of these.
         """
-        if level not in LOG_LEVELS:
-            problem = f"no log level {level!r}; use one of {', '.join(LOG_LEVELS)}"
-            raise ValueError(problem)
-        self._log.write(level, str(message))
+        self._log.write(checked_level(level), str(message))

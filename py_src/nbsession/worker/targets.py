@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from nbsession.core.task_spec import TaskSpec
 
-_NO_KWARGS: Mapping[str, Any] = {}
-
 
 class Call(NamedTuple):
     """A callable, and what it is called with.
@@ -76,7 +74,7 @@ class Targets:
     @property
     def declared(self) -> list[str]:
         """The names of the tasks that the setup script has declared."""
-        return list({each.task: None for each in self._declared.values()})
+        return list({each.task: None for each in list(self._declared.values())})
 
     def declare(self, spec: TaskSpec, task_id: int) -> None:
         """Keep what a task of the setup script calls.

@@ -1,4 +1,4 @@
-"""Errors as text, for people: from where the user's code begins."""
+"""Tracebacks as text, from where the user's code begins."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import importlib
 import os
 from typing import TYPE_CHECKING
 
+from nbsession.scheduler import failure
+
 if TYPE_CHECKING:
     from types import TracebackType
-
-MAX_ERROR_CHARACTERS = 2_000
-MAX_TRACEBACK_CHARACTERS = 32_768
 
 _OURS = (
     "<frozen importlib",
@@ -23,25 +22,9 @@ _OURS = (
 """Whose frames call the user's code: all of nbsession, the loop, the import system."""
 
 
-def error_text(error: BaseException) -> str:
-    """Return an error's type and message, on one line for each of the message's."""
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - the user's class; its name has to do
-        message = "<its text cannot be shown>"
-    text = f"{type(error).__qualname__}: {message}" if message else type(error).__qualname__
-    return clean(text, MAX_ERROR_CHARACTERS)
-
-
 def traceback_text(error: BaseException) -> str:
     """Return an error's traceback, without the frames from which we called the user's code."""
-    import traceback
-
-    try:
-        lines = traceback.format_exception(type(error), error, user_traceback(error))
-    except Exception:  # noqa: BLE001 - the user's class; the run has to end all the same
-        lines = [f"{type(error).__qualname__}, whose traceback cannot be shown"]
-    return clean("".join(lines), MAX_TRACEBACK_CHARACTERS)
+    return failure.traceback_text(error, user_traceback(error))
 
 
 def user_traceback(error: BaseException) -> TracebackType | None:
@@ -50,11 +33,3 @@ def user_traceback(error: BaseException) -> TracebackType | None:
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
         trace = trace.tb_next
     return trace
-
-
-def clean(text: str, limit: int) -> str:
-    """Return text that any database takes, its middle left out if it is longer than `limit`."""
-    if len(text) > limit:
-        half = limit // 2
-        text = f"{text[:half]}\n[… {len(text) - 2 * half:,} characters left out …]\n{text[-half:]}"
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

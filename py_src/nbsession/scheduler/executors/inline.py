@@ -10,6 +10,7 @@ from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
+from nbsession.core.callable_reference import is_async
 from nbsession.core.code_trigger import CodeTrigger
 from nbsession.core.current_run import CurrentRun, current_run
 from nbsession.core.instant import from_instant
@@ -18,6 +19,7 @@ from nbsession.scheduler.failure import failed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from types import TracebackType
 
     from nbsession.core.clock import Clock
     from nbsession.core.run import Run
@@ -58,7 +60,7 @@ class InlineExecutor:
         current = CurrentRun(run.id, run.task, run.due_us, attempt, report)
         context = contextvars.copy_context()
         started_us = self._clock.now_us()
-        if spec.policies.threaded and not asyncio.iscoroutinefunction(function):
+        if spec.policies.threaded and not is_async(function):
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(MAX_THREADS, "nbsession-task")
             end = partial(self._end_in_thread, loop, listener, run.id, started_us)
@@ -68,7 +70,8 @@ class InlineExecutor:
         try:
             result = context.run(_call, current, function, spec)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - told of the run
-            listener.ended(run.id, failed(error, self._clock.now_us(), started_us, skip=2))
+            frames = _frames(error, 2)
+            listener.ended(run.id, failed(error, self._clock.now_us(), started_us, frames=frames))
             return
         if result is None or not isawaitable(result):
             listener.ended(run.id, Outcome("succeeded", started_us, self._clock.now_us()))
@@ -135,8 +138,16 @@ class InlineExecutor:
             return Outcome("failed", started_us, ended_us, reason=reason or "cancelled")
         error = done.exception()
         if error is not None:
-            return failed(error, ended_us, started_us, reason, skip)
+            return failed(error, ended_us, started_us, reason, _frames(error, skip))
         return Outcome("succeeded", started_us, ended_us)
+
+
+def _frames(error: BaseException, skip: int) -> TracebackType | None:
+    """Return a traceback's frames without our own, which are the first ones."""
+    frames = error.__traceback__
+    for _ in range(skip):
+        frames = frames and frames.tb_next
+    return frames
 
 
 async def _wait(result: Awaitable[object]) -> object:

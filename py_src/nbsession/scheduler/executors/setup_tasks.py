@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 
 class SetupTasks:
-    """Takes off what a setup script does not declare; goes on trying while the store is busy.
+    """Takes off what a setup script does not declare; waits for a busy store, but not for ever.
 
-    On the loop. What a newer worker of the same script declares meanwhile stays.
+    On the loop. What a newer worker of the same script declares meanwhile stays. After
+    `patience.BUSY_SECONDS` it gives up, and says so in the log; the script's next run tries anew.
 
     Parameters
     ----------

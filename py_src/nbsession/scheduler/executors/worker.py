@@ -227,9 +227,9 @@ class WorkerExecutor:
 
     def _look(self) -> None:
         self._timer = None
+        self._look_later()  # first: one slot that raises is not to end the looking at all
         for slot in self._slots.values():
             slot.look()
-        self._look_later()
 
     def _tell_session(self, event: str, context: dict[str, Any]) -> None:
         if not self._is_closed:

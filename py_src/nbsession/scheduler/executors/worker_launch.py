@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbsession.core.version import __version__
@@ -55,7 +55,7 @@ async def launch_worker(
 
 def start_problem(python: str, home: Home, error: Exception) -> str:
     """Say why a worker could not be started."""
-    if not Path(home.folder).is_dir():
+    if not os.path.isdir(home.folder):  # noqa: PTH112 - Path.is_dir raises for what cannot be reached
         return f"the folder {home.folder} is not there (any more)"
     return (
         f"no worker can be started with {python}: {error}; it is the interpreter of the "

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import socket
-from contextlib import suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
+from nbsession.core.process import kill_group
 from nbsession.core.protocol import PROTOCOL
 from nbsession.core.version import __version__
 
@@ -120,10 +119,10 @@ class WorkerProcess(asyncio.Protocol):
     def kill(self) -> None:
         """End it at once, with all that it has started."""
         if self._process is not None and self._process.returncode is None:
-            _kill_group(self._process.pid)
+            kill_group(self._process.pid)
         for job in self.jobs.values():
             if isinstance(job, RunJob) and job.child is not None:
-                _kill_group(job.child)
+                kill_group(job.child)
 
     async def stop(self, seconds: float = _STOP_SECONDS) -> None:
         """End it: async callables are cancelled; what has not ended after so long is killed."""
@@ -137,16 +136,27 @@ class WorkerProcess(asyncio.Protocol):
             await asyncio.wait([self._watch])
 
     async def _live(self) -> None:
-        """Start it, and see it to its end."""
-        output = WorkerOutput(self._log, self.name)
-        ours, theirs = socket.socketpair()
+        """Start it, see it to its end, and tell that, whatever happens: jobs wait for the news."""
         try:
+            problem = await self._see_to_its_end()
+        except Exception as error:  # noqa: BLE001 - no thread or descriptor left, no such program
+            self.kill()
+            problem = start_problem(self._python, self.home, error)
+        self._owner.worker_ended(self, problem)
+
+    async def _see_to_its_end(self) -> str:
+        """Start it; return why it has ended."""
+        with ExitStack() as stack:
+            output = WorkerOutput(self._log, self.name)
+            stack.callback(output.close)
+            ours, theirs = socket.socketpair()
+            stack.callback(self._hang_up, ours)
             with theirs:
                 self._process = await launch_worker(self._python, self.home, theirs, output.writes)
             output.started()
             await asyncio.get_running_loop().create_connection(lambda: self, sock=ours)
             code = await self._process.wait()
-            _kill_group(self._process.pid)  # what it has left behind
+            kill_group(self._process.pid)  # what it has left behind
             self.kill()
             await asyncio.wait([self._silent], timeout=_LAST_WORDS_SECONDS)
             output.close()
@@ -157,15 +167,13 @@ class WorkerProcess(asyncio.Protocol):
             )
             if self.is_ready and output.tail and not self._is_stopping:
                 self._log.error("nbsession: %s: %s\n%s", self.name, problem, output.tail)
-        except (OSError, ValueError) as error:
-            problem = start_problem(self._python, self.home, error)
-        finally:
-            output.close()
-            if self._transport is None:
-                ours.close()
-            else:
-                self._transport.abort()
-        self._owner.worker_ended(self, problem)
+            return problem
+
+    def _hang_up(self, ours: socket.socket) -> None:
+        if self._transport is None:
+            ours.close()
+        else:
+            self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the channel."""
@@ -235,8 +243,3 @@ def _process_id(value: object) -> int:
         message = f"{value!r} is no id of a process that it could have started"
         raise ValueError(message)
     return value
-
-
-def _kill_group(process_id: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process_id, signal.SIGKILL)

@@ -181,8 +181,12 @@ class WorkerSlot:
         if was_needed:
             self._backoff.ended()
         again = [job for job in jobs if job.lost(problem)]
+        if not was_needed:
+            for job in again:  # to the one that has taken over, which may have nothing to wait for
+                self.give(job)
+            return
         self._waiting.extendleft(reversed(again))
-        if not was_needed or self._is_closed:
+        if self._is_closed:
             return
         if worker.is_ready:
             self._log.warning("nbsession: %s: %s; it is started again", worker.name, problem)

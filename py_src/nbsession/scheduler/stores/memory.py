@@ -8,7 +8,7 @@ from nbsession.core.clock import SystemClock
 from nbsession.core.errors import TaskExistsError
 from nbsession.core.run import OPEN_STATES, Run
 from nbsession.scheduler.abc import ALREADY_QUEUED, STILL_GOING, Claimed, HistoryLimits
-from nbsession.scheduler.task_record import TaskRecord
+from nbsession.scheduler.task_record import TaskRecord, last_state_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,11 +47,15 @@ class MemoryStore:
         """Do nothing: no engine was here before."""
 
     def close(self) -> None:
-        """Mark what still runs as lost."""
+        """Mark what still runs as lost, and count it."""
         now_us = self._clock.now_us()
-        for run in self._runs.values():
-            if run.state in OPEN_STATES:
+        for task_id, rows in self._rows.items():
+            for run in [run for run in rows if run.state in OPEN_STATES]:
                 run.state, run.reason, run.ended_us = "lost", "ended with its process", now_us
+                if task_id in self._tasks:
+                    self._count(self._tasks[task_id], run)
+        for task in self._tasks.values():
+            task.open_runs = 0  # some have ended, but an engine whose loop is closed cannot say so
 
     def load(self) -> list[TaskRecord]:
         """Return every task."""
@@ -64,30 +68,26 @@ class MemoryStore:
         """Return nothing: nobody else is here."""
         return []
 
-    def find(self, name: str) -> TaskRecord | None:
-        """Return the task that holds a name."""
-        return self._names.get(name)
-
     def read(self, task_id: int) -> TaskRecord | None:
         """Return a task; None if it has gone."""
         return self._tasks.get(task_id)
 
-    def add(self, spec: TaskSpec, due_us: int | None, *, asks: bool, paused: bool) -> TaskRecord:
+    def add(self, spec: TaskSpec, due_us: int | None, *, asks: bool) -> TaskRecord:
         """Add a task. Raises `TaskExistsError` if another one holds the name."""
         if spec.name in self._names:
             raise TaskExistsError(f"a task named {spec.name!r} is there already")
         self._last_task_id += 1
-        task = TaskRecord(self._last_task_id, spec, due_us, paused, asks)
+        task = TaskRecord(self._last_task_id, spec, due_us, asks=asks)
         self._tasks[task.id] = self._names[spec.name] = task
         return task
 
-    def replace(
-        self, task: TaskRecord, spec: TaskSpec, due_us: int | None, *, asks: bool
-    ) -> TaskRecord:
-        """Declare a task anew; its id, history, counts and pause flag stay."""
+    def replace(self, task: TaskRecord, spec: TaskSpec, due_us: int | None, *, asks: bool) -> bool:
+        """Declare a task anew; its id, history, counts and pause stay. False if it has gone."""
+        if task.id not in self._tasks:
+            return False
         self._bare_since_us.pop(task.id, None)
-        task.spec, task.due_us, task.asks, task.last_error = spec, due_us, asks, None
-        return task
+        task.spec, task.due_us, task.asks, task.ended_by = spec, due_us, asks, None
+        return True
 
     def pause(self, task: TaskRecord, *, paused: bool, due_us: int | None, asks: bool) -> None:
         """Pause or resume a task, and set its next occurrence."""
@@ -104,9 +104,16 @@ class MemoryStore:
         if self._tasks.pop(task.id, None) and not task.ending:
             del self._names[task.spec.name]
 
+    def remove_named(self, name: str) -> bool:
+        """Remove the task that holds a name; return whether there was one."""
+        task = self._names.get(name)
+        if task is not None:
+            self.remove(task)
+        return task is not None
+
     def set_due(self, task: TaskRecord, due_us: int | None, error: str | None) -> bool:
         """Set the occurrence that a trigger's code has answered, or a moved grid."""
-        task.due_us, task.asks, task.last_error = due_us, False, error
+        task.due_us, task.asks, task.ended_by = due_us, False, error
         return task.id in self._tasks
 
     def claim(self, claims: Sequence[Claim]) -> list[Claimed]:
@@ -142,7 +149,7 @@ class MemoryStore:
         for task, run in ended:
             self._count(task, run)
             if task.open_runs:  # the row that was open may have kept others too many
-                self._trim(self._rows[task.id])
+                self._trim(self._rows.get(task.id, []))
 
     def history(self, task: TaskRecord, limit: int) -> list[Run]:
         """Return a task's rows, the newest first."""
@@ -152,7 +159,7 @@ class MemoryStore:
         """Return a row."""
         return self._runs.get(run_id)
 
-    def prune(self) -> list[int]:
+    def prune(self) -> tuple[list[int], bool]:
         """Forget what is too old, what was kept of tasks that have gone, and finished tasks."""
         oldest_us = None
         if self.limits.seconds is not None:
@@ -162,7 +169,7 @@ class MemoryStore:
         gone = [task for task in self._tasks.values() if self._is_over(task, oldest_us)]
         for task in gone:
             self.remove(task)
-        return [task.id for task in gone]
+        return [task.id for task in gone], False
 
     def _prune_rows(self, task_id: int, oldest_us: int | None) -> None:
         rows, kept = self._rows[task_id], []
@@ -227,7 +234,7 @@ class MemoryStore:
             rows.append(run)
             self._trim(rows)
         if ended_us is not None:
-            task.last_state = state
+            task.last_state = last_state_after(task.last_state, run)
         return run
 
     def _trim(self, rows: list[Run]) -> None:
@@ -240,10 +247,9 @@ class MemoryStore:
 
     def _count(self, task: TaskRecord, run: Run) -> None:
         task.open_runs -= 1
+        task.last_state = last_state_after(task.last_state, run)
         if run.started_us is not None:
             task.run_count += 1
-            task.error_count += run.state != "succeeded"
-        for row in reversed(self._rows[task.id]):
-            if row.state not in OPEN_STATES:
-                task.last_state = row.state
-                break
+            if run.state != "succeeded":
+                task.error_count += 1
+                task.last_error = run.error or run.reason

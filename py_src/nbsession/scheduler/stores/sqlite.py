@@ -14,6 +14,7 @@ from .sqlite_engines import SqliteEngines
 from .sqlite_opening import open_database
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
     from logging import Logger
     from pathlib import Path
@@ -66,17 +67,15 @@ class SqliteStore(SqliteClaims, SqliteEngines):
         May take some seconds if other servers begin at the same time.
         """
         make_place(self.path)
-        on_network = is_network(self._kind_of_file_system(self.path.parent))
-        if on_network:
-            self._host = HostClaim(self.path, self._process.host)
-            self._host.renew()
         try:
-            self._connection, self._use = open_database(
-                self.path, is_network=on_network, now_us=self._clock.now_us(), log=self._log
-            )
+            if is_network(self._kind_of_file_system(self.path.parent)):
+                self._host = HostClaim(self.path, self._process.host)
+                self._host.renew()
+            self._connect()
             self.beat()
         except BaseException:
             self._let_go()
+            self._host = None
             raise
 
     def beat(self) -> list[Run]:
@@ -91,7 +90,7 @@ class SqliteStore(SqliteClaims, SqliteEngines):
 
     def close(self) -> None:
         """Mark what this engine still runs as lost, and let go of everything."""
-        if self._connection is None:
+        if self._connection is None and self._host is None:
             return
         try:
             if self._leave() and self._host is not None:
@@ -100,10 +99,29 @@ class SqliteStore(SqliteClaims, SqliteEngines):
             self._log.warning("%s", error)
         finally:
             self._let_go()
+            self._host = None
+
+    def _open_connection(self) -> sqlite3.Connection:
+        # Here, not in `beat`: an engine that has something to write does that first.
+        if self._connection is None and self._host is not None:
+            self._host.renew()
+            self._connect()
+            self._must_look = True  # the new connection has not seen what others have done
+            # The other machine has taken this engine for dead: no run before it lives again.
+            super().beat()
+        return super()._open_connection()
+
+    def _connect(self) -> None:
+        self._connection, self._use = open_database(
+            self.path,
+            is_network=self._host is not None,
+            now_us=self._clock.now_us(),
+            log=self._log,
+        )
 
     def _let_go(self) -> None:
         connection, use = self._connection, self._use
-        self._connection = self._use = self._host = None
+        self._connection = self._use = None
         if connection is not None:
             connection.close()
         if use is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbsession.core.run import Run
 from nbsession.scheduler.abc import ALREADY_QUEUED, STILL_GOING, Claimed
+from nbsession.scheduler.task_record import last_state_after
 
 from .sqlite_pruning import SqlitePruning
 from .sqlite_rows import IS_OPEN
@@ -33,7 +34,11 @@ _INSERT = """
 """
 _KEEP = """
     UPDATE tasks SET due_us = ?, asks = ?, open_runs = open_runs + ?,
-        last_run_us = coalesce(?, last_run_us), last_state = coalesce(?, last_state), revision = ?
+        last_run_us = coalesce(?, last_run_us), revision = ?,
+        last_state = CASE
+            WHEN last_state IS NULL OR last_state IN ('skipped', 'missed')
+            THEN coalesce(?, last_state) ELSE last_state
+        END
     WHERE id = ?
 """
 
@@ -143,15 +148,17 @@ class SqliteClaims(SqlitePruning):
         last = rows[-1] if rows else None
         opened = int(last is not None and last.ended_us is None)
         started_us = None if last is None else last.started_us
-        last_state = next((run.state for run in reversed(rows) if run.ended_us is not None), None)
-        values = (due_us, asks, opened, started_us, last_state, writing.revision, task.id)
+        ended = next((run for run in reversed(rows) if run.ended_us is not None), None)
+        last_state = None if ended is None else ended.state
+        values = (due_us, asks, opened, started_us, writing.revision, last_state, task.id)
         writing.execute(_KEEP, values)
 
         def note() -> None:
             task.due_us, task.asks = due_us, asks
             task.open_runs += opened
             task.last_run_us = started_us or task.last_run_us
-            task.last_state = last_state or task.last_state
+            if ended is not None:
+                task.last_state = last_state_after(task.last_state, ended)
 
         writing.then(note)
         if kept := self._kept(task):

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from .sqlite_rows import KeptTask
     from .sqlite_writing import Writing
 
-_AT_ONCE = 2_000  # of each kind: some 10 ms of a server's event loop
+_AT_ONCE = 1_000  # of each kind: up to some 20 ms of a server's event loop
 _TELL_US = 86_400 * 1_000_000  # for so long a server may sleep, and still hears what has gone
 
 _TRIM = f"""
-    DELETE FROM runs WHERE task_id = ? AND NOT {IS_OPEN} AND id <= (
-        SELECT id FROM runs WHERE task_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?
+    DELETE FROM runs WHERE id IN (
+        SELECT id FROM runs WHERE task_id = ? AND NOT {IS_OPEN} AND id <= (
+            SELECT id FROM runs WHERE task_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?
+        ) LIMIT ?
     )
 """  # noqa: S608 - constants
 # Ids grow with time: who is too old is among the first.
@@ -40,41 +42,61 @@ _IDLE_SINCE = "UPDATE tasks SET idle_since_us = ? WHERE id = ?"
 class SqlitePruning(SqliteTasks, SqliteRuns):
     """The part of a SQLite store that keeps it small; see `Store`."""
 
-    def prune(self) -> list[int]:
-        """Forget rows and finished tasks beyond the history's limits; return those tasks' ids.
+    def prune(self) -> tuple[list[int], bool]:
+        """Forget rows and finished tasks beyond the history's limits.
 
-        And tasks that are `ending`, without a next occurrence, and without an open run. It does
-        part of the work if there is much of it.
+        And tasks that are `ending`, without a next occurrence, and without an open run. Return the
+        ids of those tasks, and whether there may be more to forget than is quick.
         """
         now_us = self._clock.now_us()
         oldest_us = None
         if self.limits.seconds is not None:
             oldest_us = now_us - round(self.limits.seconds * 1_000_000)
-        grown = [kept for kept in self._records.values() if kept.grown][:_AT_ONCE]
         with self._writing() as writing:
-            for kept in grown:
-                self._trim(writing, kept)
+            is_more = self._trim_grown(writing)
             if oldest_us is not None:
-                writing.execute(_DROP_OLD, (_AT_ONCE, oldest_us))
-            self._sweep(writing)
+                dropped = writing.execute(_DROP_OLD, (_AT_ONCE, oldest_us)).rowcount
+                is_more |= dropped > _AT_ONCE // 2  # not all: some of the oldest may be open
+            is_more |= self._sweep(writing)
             writing.execute(_FORGET, (now_us - _TELL_US,))
-            return self._remove_finished(writing, now_us, oldest_us)
+            removed, are_more = self._remove_finished(writing, now_us, oldest_us)
+        return removed, is_more or are_more
 
-    def _trim(self, writing: Writing, kept: KeptTask) -> None:
-        """Drop the rows of a task that are too many."""
-        writing.execute(_TRIM, (kept.id, kept.id, self.limits.runs))
-        kept.grown = 0
+    def _trim(self, writing: Writing, kept: KeptTask, at_most: int = _AT_ONCE) -> int:
+        """Drop the rows of a task that are too many; return how many."""
+        values = (kept.id, kept.id, self.limits.runs, at_most)
+        dropped = writing.execute(_TRIM, values).rowcount
+        if dropped < at_most:
+            kept.grown = 0
+        return dropped
 
-    def _sweep(self, writing: Writing) -> None:
-        """Drop the rows of tasks that have gone."""
+    def _trim_grown(self, writing: Writing) -> bool:
+        """Drop the rows of tasks that have too many; return whether there may be more."""
+        left = _AT_ONCE
+        for kept in self._records.values():
+            if kept.grown:
+                if left <= 0:
+                    return True
+                left -= 1 + self._trim(writing, kept, left)
+        return left <= 0
+
+    def _sweep(self, writing: Writing) -> bool:
+        """Drop the rows of tasks that have gone; return whether there may be more."""
+        left = _AT_ONCE
         gone = writing.execute("SELECT task_id FROM removed WHERE swept = 0").fetchmany(_AT_ONCE)
         for (task_id,) in gone:
-            writing.execute(_SWEEP, (task_id, _AT_ONCE))
+            left -= 1 + writing.execute(_SWEEP, (task_id, left)).rowcount
             if writing.row("SELECT 1 FROM runs WHERE task_id = ?", (task_id,)) is None:
                 writing.execute(_SWEPT, (task_id,))
+            if left <= 0:
+                return True
+        return False
 
-    def _remove_finished(self, writing: Writing, now_us: int, oldest_us: int | None) -> list[int]:
-        removed = []
+    def _remove_finished(
+        self, writing: Writing, now_us: int, oldest_us: int | None
+    ) -> tuple[list[int], bool]:
+        removed: list[int] = []
+        left = _AT_ONCE
         for task_id, ending, idle_since_us, has_rows in writing.execute(_IDLE).fetchall():
             is_old = oldest_us is not None and (idle_since_us or now_us) < oldest_us
             if ending or (is_old and not has_rows):
@@ -82,4 +104,9 @@ class SqlitePruning(SqliteTasks, SqliteRuns):
                 removed.append(task_id)
             elif idle_since_us is None:
                 writing.execute(_IDLE_SINCE, (now_us, task_id))
-        return removed
+            else:
+                continue
+            left -= 1
+            if not left:
+                return removed, True
+        return removed, False

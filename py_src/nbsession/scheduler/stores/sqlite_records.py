@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from nbsession.core.clock import Clock
     from nbsession.scheduler.task_record import TaskRecord
 
+_ROW = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?"  # noqa: S608 - constants
+
 
 class SqliteRecords:
     """A connection, the records that its rows were read into, and what tells them apart.
@@ -109,8 +111,8 @@ class SqliteRecords:
         kept.take(row)
         return kept
 
-    def _read_where(self, condition: str, values: Sequence[Any]) -> KeptTask | None:
-        rows = self._rows(f"SELECT {TASK_COLUMNS} FROM tasks WHERE {condition}", values)  # noqa: S608 - conditions are this package's own
+    def _read_row(self, task_id: int) -> KeptTask | None:
+        rows = self._rows(_ROW, (task_id,))
         return self._read(rows[0]) if rows else None
 
     def _mark(

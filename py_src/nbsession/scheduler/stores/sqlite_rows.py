@@ -16,7 +16,7 @@ IS_OPEN = "state IN ('queued', 'running')"
 
 TASK_COLUMNS = (
     "id, due_us, paused, asks, ending, open_runs, run_count, error_count, last_run_us, last_state, "
-    "last_error, revision, epoch"
+    "last_error, ended_by, revision, epoch"
 )
 RUN_COLUMNS = (
     "id, task, state, reason, due_us, started_us, ended_us, tries, error, traceback, output, "
@@ -56,6 +56,7 @@ class KeptTask(TaskRecord):
             self.last_run_us,
             self.last_state,
             self.last_error,
+            self.ended_by,
             self.revision,
             self.epoch,
         ) = row

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from nbsession.scheduler.task_record import last_state_after
+
 from .sqlite_records import SqliteRecords
 from .sqlite_rows import IS_OPEN, RUN_COLUMNS, read_run, storable
 
@@ -23,15 +25,11 @@ _FINISH = f"""
         traceback = ?, output = ?, progress = ?, progress_text = ?
     WHERE id = ? AND {IS_OPEN}
 """  # noqa: S608 - constants
-_NEWER = f"""
-    SELECT revision, (
-        SELECT state FROM runs WHERE task_id = tasks.id AND id > ? AND NOT {IS_OPEN}
-        ORDER BY id DESC LIMIT 1
-    ) FROM tasks WHERE id = ?
-"""  # noqa: S608 - constants
+_LAST = "SELECT revision, last_state FROM tasks WHERE id = ?"
 _COUNT = """
     UPDATE tasks SET open_runs = open_runs - 1, run_count = run_count + ?,
-        error_count = error_count + ?, last_state = ?, revision = ?
+        error_count = error_count + ?, last_state = ?,
+        last_error = coalesce(?, last_error), revision = ?
     WHERE id = ?
 """
 _OPEN_OF_ENGINE = f"SELECT task_id, {RUN_COLUMNS} FROM runs WHERE {IS_OPEN} AND engine_id = ?"  # noqa: S608 - constants
@@ -43,6 +41,7 @@ class _Count(NamedTuple):
     runs: int
     errors: int
     last_state: RunState
+    last_error: str | None
 
 
 class SqliteRuns(SqliteRecords):
@@ -97,20 +96,22 @@ class SqliteRuns(SqliteRecords):
             task.run_count += count.runs
             task.error_count += count.errors
             task.last_state = count.last_state
+            task.last_error = count.last_error or task.last_error
 
         writing.then(note)
 
     def _count(self, writing: Writing, task_id: int, run: Run) -> _Count | None:
-        found = writing.row(_NEWER, (run.id, task_id))
+        found = writing.row(_LAST, (task_id,))
         if found is None:
             return None
-        revision, newer_state = found
+        revision, last_state = found
         has_run = run.started_us is not None
         has_failed = has_run and run.state != "succeeded"
-        count = _Count(revision, int(has_run), int(has_failed), newer_state or run.state)
-        writing.execute(
-            _COUNT, (count.runs, count.errors, count.last_state, writing.revision, task_id)
-        )
+        error = storable(run.error or run.reason) if has_failed else None
+        last_state = last_state_after(last_state, run)
+        count = _Count(revision, int(has_run), int(has_failed), last_state, error)
+        _, *counted = count
+        writing.execute(_COUNT, (*counted, writing.revision, task_id))
         return count
 
     def _mark_lost(self, writing: Writing, engine_id: int, reason: str) -> list[Run]:

@@ -87,6 +87,19 @@ _VERSION_1 = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
-MIGRATIONS: Sequence[Sequence[str]] = (_VERSION_1,)
+# What ended a task, and what its last failed run has raised, are two things.
+_VERSION_2 = (
+    "ALTER TABLE tasks RENAME COLUMN last_error TO ended_by",
+    "ALTER TABLE tasks ADD COLUMN last_error TEXT",
+    """
+    UPDATE tasks SET last_error = (
+        SELECT coalesce(error, reason) FROM runs
+        WHERE task_id = tasks.id AND started_us IS NOT NULL AND state IN ('failed', 'lost')
+        ORDER BY id DESC LIMIT 1
+    )
+    """,
+)
+
+MIGRATIONS: Sequence[Sequence[str]] = (_VERSION_1, _VERSION_2)
 """The statements that lead to version 1, from there to version 2, and so on; never changed once
 they are released."""

@@ -56,8 +56,7 @@ class SqliteTasks(SqliteRecords):
             changed = [
                 kept
                 for task_id, revision in revisions
-                if not self._is_told(task_id, revision)
-                and (kept := self._read_where("id = ?", (task_id,)))
+                if not self._is_told(task_id, revision) and (kept := self._read_row(task_id))
             ]
         for kept in changed:
             kept.told = kept.revision
@@ -65,54 +64,44 @@ class SqliteTasks(SqliteRecords):
         self._seen_version, self._seen_revision, self._must_look = version, seen, False
         return (list(changed), removed) if changed or removed else None
 
-    def find(self, name: str) -> TaskRecord | None:
-        """Return the task that holds a name."""
-        return self._read_where("name = ? AND ending = 0", (name,))
-
     def read(self, task_id: int) -> TaskRecord | None:
         """Return a task as it is now; None if it has gone."""
-        return self._read_where("id = ?", (task_id,))
+        return self._read_row(task_id)
 
-    def add(self, spec: TaskSpec, due_us: int | None, *, asks: bool, paused: bool) -> TaskRecord:
+    def add(self, spec: TaskSpec, due_us: int | None, *, asks: bool) -> TaskRecord:
         """Add a task. Raises `TaskExistsError` if another one holds the name."""
         text = json.dumps(spec.to_json())
         with self._writing() as writing:
             at, task_id = writing.revision, writing.next_id()
-            row = (task_id, spec.name, due_us, paused, asks, at, at)
+            row = (task_id, spec.name, due_us, asks, at, at)
             try:
                 writing.execute(
                     "INSERT INTO tasks (id, name, due_us, paused, asks, epoch, revision)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    " VALUES (?, ?, ?, 0, ?, ?, ?)",
                     row,
                 )
             except sqlite3.IntegrityError:
                 raise TaskExistsError(f"a task named {spec.name!r} is there already") from None
             writing.execute("INSERT INTO specs (task_id, spec) VALUES (?, ?)", (task_id, text))
-        kept = KeptTask(task_id, spec, due_us, paused, asks, revision=at, epoch=at, told=at)
+        kept = KeptTask(task_id, spec, due_us, asks=asks, revision=at, epoch=at, told=at)
         self._records[task_id] = kept
         return kept
 
-    def replace(
-        self, task: TaskRecord, spec: TaskSpec, due_us: int | None, *, asks: bool
-    ) -> TaskRecord:
-        """Declare a task anew; its id, history, counts and pause flag stay.
-
-        One that another server has removed meanwhile is added again.
-        """
+    def replace(self, task: TaskRecord, spec: TaskSpec, due_us: int | None, *, asks: bool) -> bool:
+        """Declare a task anew; its id, history, counts and pause stay. False if it has gone."""
         text = json.dumps(spec.to_json())
         with self._writing() as writing:
-            is_there = self._set(
+            if not self._set(
                 writing,
                 task,
-                "name = ?, due_us = ?, asks = ?, last_error = NULL, epoch = ?",
+                "name = ?, due_us = ?, asks = ?, ended_by = NULL, epoch = ?",
                 (spec.name, due_us, asks, writing.revision),
                 epoch=writing.revision,
-            )
+            ):
+                return False
             writing.execute("UPDATE specs SET spec = ? WHERE task_id = ?", (text, task.id))
-        if not is_there:
-            return self.add(spec, due_us, asks=asks, paused=task.paused)
-        task.spec, task.due_us, task.asks, task.last_error = spec, due_us, asks, None
-        return task
+        task.spec, task.due_us, task.asks, task.ended_by = spec, due_us, asks, None
+        return True
 
     def pause(self, task: TaskRecord, *, paused: bool, due_us: int | None, asks: bool) -> None:
         """Pause or resume a task, and set its next occurrence."""
@@ -137,6 +126,14 @@ class SqliteTasks(SqliteRecords):
         with self._writing() as writing:
             self._remove(writing, task.id)
 
+    def remove_named(self, name: str) -> bool:
+        """Remove the task that holds a name, also one whose row means nothing here."""
+        with self._writing() as writing:
+            found = writing.row("SELECT id FROM tasks WHERE name = ? AND ending = 0", (name,))
+            if found is not None:
+                self._remove(writing, found[0])
+        return found is not None
+
     def set_due(self, task: TaskRecord, due_us: int | None, error: str | None) -> bool:
         """Set the occurrence that a trigger's code has answered, or a moved grid.
 
@@ -155,11 +152,11 @@ class SqliteTasks(SqliteRecords):
             self._set(
                 writing,
                 task,
-                "due_us = ?, asks = 0, last_error = ?, epoch = ?",
+                "due_us = ?, asks = 0, ended_by = ?, epoch = ?",
                 (due_us, error, epoch),
                 epoch=epoch,
             )
-        task.due_us, task.asks, task.last_error = due_us, False, error
+        task.due_us, task.asks, task.ended_by = due_us, False, error
         return True
 
     def _set(

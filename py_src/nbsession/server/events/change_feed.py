@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.errors import StoreError
+from nbsession.core.instant import iso_text
 
 if TYPE_CHECKING:
     import asyncio
@@ -107,7 +108,7 @@ class ChangeFeed:
         self._emit(
             {
                 "serial": self._serial,
-                "now": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+                "now": iso_text(datetime.now(UTC)),
                 "tasks": [task for task in tasks.values() if task is not None],
                 "removed": [name for name, task in tasks.items() if task is None],
                 "runs": list(runs.values())[-MAX_ROWS:],

@@ -10,6 +10,7 @@ from jupyter_core.utils import ensure_async
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
+from nbsession.core.instant import iso_text
 from nbsession.server.refusals import BadRequestError, RefusedError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class NBSessionHandler(APIHandler):
         writable = await ensure_async(
             self.authorizer.is_authorized(self, self.current_user, "write", self.auth_resource)
         )
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        now = iso_text(datetime.now(UTC))
         self.answer({"now": now, "writable": bool(writable), name: rows, **more})
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:

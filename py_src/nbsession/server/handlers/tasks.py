@@ -11,7 +11,7 @@ from tornado import web
 from nbsession.scheduler.patience import patiently
 from nbsession.server.arguments import limit_of, truth_of
 from nbsession.server.refusals import NoSuchRunError, refusing
-from nbsession.server.task_orders import carry_out
+from nbsession.server.task_orders import ORDERS, carry_out
 
 from .api import NBSessionHandler
 
@@ -94,7 +94,7 @@ def _without_text(run: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in run.items() if name not in ("output", "traceback")}
 
 
-ORDER = "(pause|resume|run|cancel)"
+ORDER = f"({'|'.join(ORDERS)})"
 HANDLERS = [
     (r"/tasks", TasksHandler),
     (r"/tasks/([^/]+)", TaskHandler),

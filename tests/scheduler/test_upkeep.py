@@ -1,0 +1,45 @@
+"""What an engine looks after: when it prunes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from engines import Bench, on_bench
+from nbsession.scheduler.stores.memory import MemoryStore
+
+
+class _Pruned(MemoryStore):
+    """Notes when it is pruned, and has more to forget the first times."""
+
+    shared = True
+
+    def __init__(self, bench: Bench, times_more: int) -> None:
+        super().__init__(clock=bench.clock)
+        self._bench = bench
+        self._times_more = times_more
+        self.times: list[float] = []
+
+    def prune(self) -> tuple[list[int], bool]:
+        self.times.append(round(self._bench.seconds()))
+        gone, _ = super().prune()
+        return gone, len(self.times) <= self._times_more
+
+
+@on_bench
+async def test_a_server_that_lives_no_hour_prunes_too(bench: Bench) -> None:
+    store = _Pruned(bench, 0)
+    other = Bench(bench.clock, store)
+    await asyncio.sleep(90)
+    assert store.times == [60]
+    await asyncio.sleep(3600)
+    assert store.times == [60, 3660]
+    await other.engine.close()
+
+
+@on_bench
+async def test_what_is_much_is_pruned_minute_by_minute(bench: Bench) -> None:
+    store = _Pruned(bench, 3)
+    other = Bench(bench.clock, store)
+    await asyncio.sleep(7300)
+    assert store.times == [60, 120, 180, 240, 3840]
+    await other.engine.close()
