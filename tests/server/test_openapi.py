@@ -45,8 +45,12 @@ def test_describes_every_handler() -> None:
         (b"", 400, "the body must be an object like"),
         (b"[]", 400, "the body must be a JSON object"),
         (b'{"query": 1}', 400, "the body must be an object like"),
-        (b'{"query": "\xff"}', 400, "the body is not UTF-8"),
-        (b"not json", 400, "Invalid JSON"),
+        (b'{"query": "\xff"}', 400, "the body is not JSON in UTF-8"),
+        (b'{"query": "\\ud800=1"}', 400, "query must be percent-encoded"),
+        (b'{"query": "a=1\\r\\n"}', 400, "query must be percent-encoded"),
+        (b"not json", 400, "Expecting value: line 1 column 1"),
+        (b"[" * 50_000, 400, "the body is not JSON"),
+        (b'{"query": ' + b"1" * 5_000 + b"}", 400, "the body is not JSON"),
         (b"x" * 70_000, 413, "65,536 bytes at most"),
     ],
 )
@@ -55,6 +59,23 @@ def test_answers(server: Host, kernel: str, body: bytes, status: int, says: str)
     assert answer.status_code == status
     assert says in answer.text
     described(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "nowhere", 404, "no_such_path"),
+        ("POST", "tasks/x/explode", 400, "bad_request"),
+        ("GET", "tasks/x/runs/abc", 404, "no_such_run"),
+        ("GET", "tasks/x/runs/-1", 404, "no_such_run"),
+        ("GET", "tasks/x/runs/" + "9" * 30, 404, "no_such_run"),
+    ],
+)
+def test_every_refusal_is_json(
+    server: Host, method: str, path: str, status: int, kind: str
+) -> None:
+    answer = server.http.request(method, f"nbsession/api/{path}", json={})
+    assert (answer.status_code, answer.json()["kind"]) == (status, kind)
 
 
 def test_unknown_kernel(server: Host) -> None:

@@ -103,7 +103,7 @@ def test_tasks_of_a_kernel(server: Host, kernel: str) -> None:
     answer = server.http.post(f"{API}/{kernel}/tasks/50%25%2Fa%20b/pause")
     asked = "[('action', 'task'), ('name', '50%/a b'), ('order', 'pause')]"
     assert described(answer) == {"kind": "bad_request", "message": asked}
-    assert server.http.post(f"{API}/{kernel}/tasks/x/explode").status_code == 404
+    assert server.http.post(f"{API}/{kernel}/tasks/x/explode").status_code == 400
 
 
 @pytest.mark.parametrize("path", ["", "/callbacks/0", "/tasks/x/run"])

@@ -121,7 +121,7 @@ def test_errors(server: Host, status: int, method: str, path: str, body: bytes |
 
 
 def test_only_known_orders_and_methods(server: Host, task: str) -> None:
-    assert server.http.post(f"{task}/explode").status_code == 404
+    assert server.http.post(f"{task}/explode").status_code == 400
     assert server.http.put(task, json={}).status_code == 405
     assert server.http.post(API, json={}).status_code == 405
 

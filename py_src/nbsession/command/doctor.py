@@ -61,10 +61,12 @@ def _check_server(server: RunningServer) -> Iterator[Check]:
         return
     yield Check(part, "good", f"link answers; serves {server.root} at {server.url}")
     sessions = status["sessions"]
-    found = (
-        f"{len(sessions)} running, {sum(each['linked'] for each in sessions)} have loaded nbsession"
-    )
+    linked = sum(each["linked"] for each in sessions)
+    found = f"{len(sessions)} running, {linked} have loaded nbsession"
     yield Check(f"{part} sessions", "good" if sessions else "idle", found)
+    pages = sum(each["pages"] for each in sessions)
+    found = f"{pages} connected" if pages else "none is connected to a kernel"
+    yield Check(f"{part} pages", "good" if pages else "idle", found)
     problem = status["problem"]
     if problem:
         mend = "mend what it says, or place the database with --NBSession.database=PATH; restart"

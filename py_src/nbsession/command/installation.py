@@ -35,17 +35,13 @@ def check_installation() -> Iterator[Check]:
 def _server_extension() -> Check:
     part = "server extension"
     switched: tuple[bool, Path] | None = None
-    # The last path counts least; within one, the file beside the folder counts more.
-    for place in reversed(jupyter_config_path()):
-        folder = Path(place)
-        files = [
-            *sorted(folder.glob("jupyter_server_config.d/*.json")),
-            folder / "jupyter_server_config.json",
-        ]
-        for path in files:
-            extensions = _section(_section(_read(path), "ServerApp"), "jpserver_extensions")
-            if "nbsession" in extensions:
-                switched = (bool(extensions["nbsession"]), path)
+    # The last path counts least. The folders of all only fill in what no file beside them says.
+    places = [Path(place) for place in reversed(jupyter_config_path())]
+    folders = [path for p in places for path in sorted(p.glob("jupyter_server_config.d/*.json"))]
+    for path in [*folders, *(place / "jupyter_server_config.json" for place in places)]:
+        extensions = _section(_section(_read(path), "ServerApp"), "jpserver_extensions")
+        if "nbsession" in extensions:
+            switched = (bool(extensions["nbsession"]), path)
     if switched is None:
         mend = "install nbsession into the environment that runs `jupyter lab`"
         return Check(part, "bad", "no configuration switches it on", mend)
@@ -57,12 +53,18 @@ def _server_extension() -> Check:
 
 
 def _labextension() -> Check:
+    part = "JupyterLab extension"
+    for place in reversed(jupyter_config_path()):
+        path = Path(place) / "labconfig" / "page_config.json"
+        if _section(_read(path), "disabledExtensions").get("nbsession"):
+            mend = "jupyter labextension enable nbsession"
+            return Check(part, "bad", f"switched off by {path}", mend)
     for place in jupyter_path("labextensions", "nbsession"):
         path = Path(place)
         if (path / "package.json").is_file():
-            return Check("JupyterLab extension", "good", str(path))
+            return Check(part, "good", str(path))
     mend = "reinstall nbsession: a wheel carries it, a checkout builds it with `make install`"
-    return Check("JupyterLab extension", "bad", "not installed", mend)
+    return Check(part, "bad", "not installed", mend)
 
 
 def _voila() -> Check:

@@ -71,7 +71,8 @@ class RunningServer:
             response = connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
-            message = f"the server with pid {self.pid} ({self.root}) does not answer: {error!r}"
+            why = printable(str(error) or type(error).__name__)
+            message = f"the server with pid {self.pid} ({self.root}) does not answer: {why}"
             raise CommandError(message) from error
         finally:
             connection.close()
@@ -84,8 +85,10 @@ class RunningServer:
             raise CommandError(message)
         answer = json.loads(content) if content else None
         if response.status >= http.client.BAD_REQUEST:
-            told = answer.get("message") if isinstance(answer, dict) else None
-            text = printable_lines(told) if isinstance(told, str) else None
+            told = answer if isinstance(answer, dict) else {}
+            text = printable_lines(str(told.get("message", "")))
+            if told.get("kind") == "no_such_task":  # the rest is for people in a notebook
+                text = f"{text.rpartition(';')[0]}; `jupyter nbsession tasks` lists those it has"
             raise CommandError(text or f"the server answered {response.status}")
         return answer
 
@@ -160,4 +163,10 @@ def task_path(name: str, *rest: str) -> str:
 def _fits(server: RunningServer, wanted: str) -> bool:
     if wanted.isdecimal():
         return server.pid == int(wanted)
+    if "://" in wanted:  # also one with a token, as the server prints it
+        return _bare(wanted) in f"{_bare(server.url)}/"
     return wanted in server.url or str(Path(wanted).expanduser().resolve()) == server.root
+
+
+def _bare(url: str) -> str:
+    return url.partition("?")[0].replace("://localhost", "://127.0.0.1").rstrip("/")

@@ -30,7 +30,11 @@ def add_parser(commands: Any) -> None:
             sub.add_argument("name", help="of the task")
         if order == "show":
             sub.add_argument(
-                "--runs", type=int, default=10, metavar="N", help="how many runs (default: 10)"
+                "--runs",
+                type=_at_least_one,
+                default=10,
+                metavar="N",
+                help="how many runs (default: 10)",
             )
         if order in ("run", "cancel"):
             what = "until the run has ended" if order == "run" else "for one more run first"
@@ -45,7 +49,21 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     kept = argparse.SUPPRESS
     parser.add_argument("--json", action="store_true", default=kept, help="print JSON")
     text = "a pid, folder or URL, if several are running"
-    parser.add_argument("--server", metavar="WHICH", default=kept, help=text)
+    parser.add_argument("--server", type=_some_text, metavar="WHICH", default=kept, help=text)
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        message = f"{text!r} is not a whole number from 1 on"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def _some_text(text: str) -> str:
+    if not text:
+        message = "give a pid, a folder or a URL"
+        raise argparse.ArgumentTypeError(message)
+    return text
 
 
 _ORDERS = {
@@ -103,7 +121,7 @@ def _list(server: RunningServer, options: argparse.Namespace) -> int:
 
 def _show(server: RunningServer, options: argparse.Namespace) -> int:
     task = server.get(task_path(options.name))
-    runs = server.get(f"{task_path(options.name, 'runs')}?limit={max(options.runs, 1)}")["runs"]
+    runs = server.get(f"{task_path(options.name, 'runs')}?limit={options.runs}")["runs"]
     if options.json:
         print(json.dumps({**task, "runs": runs}, indent=2))
         return 0

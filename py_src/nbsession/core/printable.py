@@ -11,5 +11,6 @@ def printable(text: str) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """Escape what cannot be printed but line breaks."""
-    return "\n".join(map(printable, text.splitlines()))
+    """Escape what cannot be printed but line breaks and tabs."""
+    lines = (map(printable, line.split("\t")) for line in text.splitlines())
+    return "\n".join(map("\t".join, lines))

@@ -31,6 +31,9 @@ class KernelWatcher(Protocol):
     def started(self, kernel_id: str) -> None:
         """Note that a kernel's process is there: after a start and after every restart."""
 
+    def status_changed(self, kernel_id: str, status: str | None) -> None:
+        """Note that a kernel says it is ``"busy"``, ``"idle"`` or something else now."""
+
     def restarting(self, kernel_id: str) -> None:
         """Note that another process takes a kernel over."""
 
@@ -59,6 +62,8 @@ class SessionKernelMixin:
         log: Any
         add_restart_callback: Any
         is_alive: Any
+        has_trait: Any
+        observe: Any
 
     _death_watch: asyncio.Task[None] | None = None
 
@@ -82,6 +87,10 @@ class SessionKernelMixin:
             watcher.forget(kernel_id)
             raise
         watcher.started(kernel_id)
+        if self.has_trait("execution_state"):  # as jupyter_server's managers have
+            self.observe(
+                lambda change: watcher.status_changed(kernel_id, change["new"]), "execution_state"
+            )
         if getattr(self, "autorestart", False):
             self.add_restart_callback(lambda: watcher.forget(kernel_id), "dead")
         else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from jupyter_server.utils import url_path_join
 
 from .events.publication import register
-from .handlers import page, sessions, tasks
+from .handlers import api, page, sessions, tasks
 from .host import Host
 from .services import SessionServices
 from .websocket import mend_delay
@@ -15,7 +15,7 @@ from .websocket import mend_delay
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
-HANDLERS = [*page.HANDLERS, *sessions.HANDLERS, *tasks.HANDLERS]
+HANDLERS = [*page.HANDLERS, *sessions.HANDLERS, *tasks.HANDLERS, (r"/.*", api.NoSuchPathHandler)]
 
 
 def _load_jupyter_server_extension(app: ServerApp) -> None:

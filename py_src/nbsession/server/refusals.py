@@ -34,8 +34,8 @@ class NoSuchSessionError(LookupError):
 class NoSuchRunError(LookupError):
     """No run has this id, or not of this task."""
 
-    def __init__(self, name: str, run_id: int) -> None:
-        super().__init__(f"no run {run_id} of task {name!r}; old ones are forgotten")
+    def __init__(self, name: str, run_id: str) -> None:
+        super().__init__(f"no run {run_id[:20]} of task {name!r}; old ones are forgotten")
 
 
 class NotInKernelError(LookupError):

@@ -96,7 +96,11 @@ class ServerLife:
             "version": __version__,
             "app": self._host.app,
             "sessions": [
-                {"kernel_id": session["kernel_id"], "linked": session["linked"]}
+                {
+                    "kernel_id": session["kernel_id"],
+                    "linked": session["linked"],
+                    "pages": services.page_count(session["kernel_id"]),
+                }
                 for session in services.sessions.list()
             ],
             **services.tasks.status(),

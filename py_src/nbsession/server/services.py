@@ -137,6 +137,17 @@ class SessionServices(NBSession):
             record.running = True
             self._begin_if_there(record)
 
+    def status_changed(self, kernel_id: str, status: str | None) -> None:
+        """Mark a session as busy while its kernel is."""
+        if self.records.get(kernel_id) is not None:
+            self.sessions.busy_marks.note(kernel_id, busy=status == "busy")
+
+    def page_count(self, kernel_id: str) -> int:
+        """Return how many pages a kernel's session has open: sockets to its kernel."""
+        if kernel_id not in self._kernel_managers:
+            return 0
+        return int(self._kernel_managers.kernel_model(kernel_id)["connections"])
+
     def restarting(self, kernel_id: str) -> None:
         """Forget what a kernel's old process has asked for."""
         record = self.records.get(kernel_id)
@@ -162,6 +173,7 @@ class SessionServices(NBSession):
         self.lifecycle.end(kernel_id)
         self.records.forget(kernel_id)
         self.sessions.forget_news(kernel_id)
+        self.sessions.busy_marks.forget(kernel_id)
         if self.reaper is not None:
             self.reaper.unwatch(kernel_id)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from nbsession.core.instant import iso_text
 
+from .busy_marks import BusyMarks
 from .kernel_news import checked_news
 from .refusals import BadRequestError, NoSuchSessionError, SilentKernelError
 from .task_orders import ORDERS
@@ -31,8 +32,9 @@ class SessionJSON(TypedDict):
     """A session. `started_at` is ISO 8601 in UTC with ``Z``.
 
     `app_url` is the page's path, without its query. `linked` tells whether nbsession was ever
-    loaded there. `callbacks` are rows as the panel shows them, `tasks` those that the kernel runs
-    itself, both as the kernel last told.
+    loaded there, `busy` whether its kernel has been for some time; None if that cannot be seen.
+    `callbacks` are rows as the panel shows them, `tasks` those that the kernel runs itself, both as
+    the kernel last told.
     """
 
     kernel_id: str
@@ -41,6 +43,7 @@ class SessionJSON(TypedDict):
     user: dict[str, Any] | None
     started_at: str
     linked: bool
+    busy: bool | None
     callbacks: list[dict[str, Any]]
     tasks: list[dict[str, Any]]
 
@@ -58,6 +61,11 @@ class SessionBoard:
         Hold what is known of their visitors.
     kernels
         Asks the kernels.
+
+    Attributes
+    ----------
+    busy_marks
+        Of the kernels of sessions.
     """
 
     def __init__(self, lifecycle: Lifecycle, records: SessionRecords, kernels: Asks) -> None:
@@ -66,6 +74,7 @@ class SessionBoard:
         self._kernels = kernels
         self._news: dict[str, dict[str, list[dict[str, Any]]]] = {}
         self._listeners: list[Callable[[str], object]] = []
+        self.busy_marks = BusyMarks(self._tell)
         lifecycle.subscribe(self._changed, self._ended)
 
     def subscribe(self, on_change: Callable[[str], object]) -> None:
@@ -143,8 +152,12 @@ class SessionBoard:
         return await self._order(kernel_id, {"action": "task", "name": name, "order": order})
 
     async def _order(self, kernel_id: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        if self.find(kernel_id) is None:
+        found = self.find(kernel_id)
+        if found is None:
             raise NoSuchSessionError(kernel_id)
+        if not found["linked"]:
+            message = f"kernel {kernel_id} has not loaded nbsession: nobody there would answer"
+            raise SilentKernelError(message)
         reply = await self._kernels.ask(kernel_id, content)
         return {name: value for name, value in reply.items() if name != "status"}
 
@@ -183,6 +196,7 @@ class SessionBoard:
             else None,
             "started_at": iso_text(session.started_at),
             "linked": record is not None and record.linked,
+            "busy": self.busy_marks.find(kernel_id),
             "callbacks": news.get("callbacks", []),
             "tasks": news.get("tasks", []),
         }

@@ -41,9 +41,9 @@ class NBSessionHandler(APIHandler):
         if len(self.request.body) > MAX_BODY_BYTES:
             raise web.HTTPError(413, f"The body may have {MAX_BODY_BYTES:,} bytes at most.")
         try:
-            body = self.get_json_body() if self.request.body else {}
-        except UnicodeDecodeError as error:
-            message = f"the body is not UTF-8: {error}"
+            body = json.loads(self.request.body.decode()) if self.request.body else {}
+        except (ValueError, RecursionError) as error:  # also of what is not UTF-8
+            message = f"the body is not JSON in UTF-8: {error}"
             raise BadRequestError(message) from error
         if not isinstance(body, dict):
             message = "the body must be a JSON object"
@@ -69,3 +69,12 @@ class NBSessionHandler(APIHandler):
             self.finish(json.dumps(error.body))
         else:
             super().write_error(status_code, **kwargs)
+
+
+class NoSuchPathHandler(NBSessionHandler):
+    """Whatever else is below ``nbsession/api``: Jupyter's own answer would be a page."""
+
+    async def prepare(self, **options: Any) -> None:
+        """Refuse."""
+        await super().prepare(**options)
+        raise RefusedError(404, "no_such_path", f"nothing is at {self.request.path[:200]}")

@@ -22,6 +22,9 @@ class PageHandler(NBSessionHandler):
             if not isinstance(query, str):
                 message = 'the body must be an object like {"query": "city=Paris&n=3"}'
                 raise BadRequestError(message)
+            if not (query.isascii() and query.isprintable()):
+                message = "query must be percent-encoded, as a page's location.search is"
+                raise BadRequestError(message)
             bound = self.services.bind_page(kernel_id, query, self)
             if bound is None:
                 raise NoSuchSessionError(kernel_id)

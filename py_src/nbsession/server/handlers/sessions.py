@@ -8,7 +8,6 @@ from tornado import web
 from nbsession.server.refusals import refusing
 
 from .api import NBSessionHandler
-from .tasks import ORDER
 
 
 class SessionsHandler(NBSessionHandler):
@@ -60,5 +59,5 @@ HANDLERS = [
     (r"/sessions", SessionsHandler),
     (r"/sessions/([^/]+)", SessionHandler),
     (r"/sessions/([^/]+)/callbacks/([^/]+)", SessionCallbackHandler),
-    (rf"/sessions/([^/]+)/tasks/([^/]+)/{ORDER}", SessionTaskHandler),
+    (r"/sessions/([^/]+)/tasks/([^/]+)/([^/]+)", SessionTaskHandler),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
@@ -11,9 +12,11 @@ from tornado import web
 from nbsession.scheduler.patience import patiently
 from nbsession.server.arguments import limit_of, truth_of
 from nbsession.server.refusals import NoSuchRunError, refusing
-from nbsession.server.task_orders import ORDERS, carry_out
+from nbsession.server.task_orders import carry_out
 
 from .api import NBSessionHandler
+
+_RUN_ID = re.compile(r"[0-9]{1,18}")  # more, and SQLite could not hold it
 
 
 class TasksHandler(NBSessionHandler):
@@ -72,9 +75,11 @@ class TaskRunHandler(NBSessionHandler):
     async def get(self, name: str, run_id: str) -> None:
         """Show a run."""
         with refusing():
-            run = await patiently(partial(self.services.tasks.board.run, int(run_id)))
+            run = None
+            if _RUN_ID.fullmatch(run_id):
+                run = await patiently(partial(self.services.tasks.board.run, int(run_id)))
             if run is None or run["task"] != name:
-                raise NoSuchRunError(name, int(run_id))
+                raise NoSuchRunError(name, run_id)
             self.answer(run)
 
 
@@ -94,11 +99,10 @@ def _without_text(run: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in run.items() if name not in ("output", "traceback")}
 
 
-ORDER = f"({'|'.join(ORDERS)})"
 HANDLERS = [
     (r"/tasks", TasksHandler),
     (r"/tasks/([^/]+)", TaskHandler),
     (r"/tasks/([^/]+)/runs", TaskRunsHandler),
-    (r"/tasks/([^/]+)/runs/([0-9]{1,18})", TaskRunHandler),
-    (rf"/tasks/([^/]+)/{ORDER}", TaskOrderHandler),
+    (r"/tasks/([^/]+)/runs/([^/]+)", TaskRunHandler),
+    (r"/tasks/([^/]+)/([^/]+)", TaskOrderHandler),
 ]
