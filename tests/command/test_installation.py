@@ -47,3 +47,27 @@ def test_a_section_that_is_none(
     monkeypatch.setattr(installation, "jupyter_config_path", lambda: [str(tmp_path)])
     assert installation._voila().verdict in ("bad", "idle")
     assert installation._server_extension().verdict == "bad"
+
+
+def _switch(folder: Path, name: str, **sections: object) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(sections))
+
+
+def test_what_is_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file beside the folders wins also over the folder of a place that counts more."""
+    first, last = tmp_path / "first", tmp_path / "last"
+    monkeypatch.setattr(installation, "jupyter_config_path", lambda: [str(first), str(last)])
+    on, off = ({"jpserver_extensions": {"nbsession": is_on}} for is_on in (True, False))
+    _switch(first, "jupyter_server_config.d/nbsession.json", ServerApp=on)
+    assert installation._server_extension().verdict == "good"
+    _switch(last, "jupyter_server_config.json", ServerApp=off)
+    check = installation._server_extension()
+    assert (check.verdict, check.found) == (
+        "bad",
+        f"switched off by {last / 'jupyter_server_config.json'}",
+    )
+    assert installation._labextension().verdict == "good"
+    _switch(last, "labconfig/page_config.json", disabledExtensions={"nbsession": True})
+    assert installation._labextension().verdict == "bad"

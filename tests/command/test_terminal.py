@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nbsession.command import doctor, running_server, tasks
+from nbsession.command.app import main
 from nbsession.command.check import Check
 from nbsession.command.running_server import CommandError, choose_server, running_servers
 
@@ -67,6 +68,33 @@ def test_the_choice_of_servers(runtime: Path) -> None:
         choose_server(str(os.getpid()))
     assert ESCAPE not in str(told.value)
     assert str(told.value).count("/srv/\\x1b[31m") == 2
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "http://127.0.0.1:8888/lab/?token=secret",
+        "http://localhost:8888/lab?token=secret",
+        "http://127.0.0.1:8888/lab",
+        ":8888/",
+    ],
+)
+def test_a_server_by_the_address_that_it_prints(runtime: Path, wanted: str) -> None:
+    _write(runtime, "a", {**FACTS, "url": "http://127.0.0.1:8888/lab/", "token": "this"})
+    _write(runtime, "b", {**FACTS, "url": "http://127.0.0.1:9999/lab/", "token": "other"})
+    assert choose_server(wanted).token == "this"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["show", "x", "--runs", "0"], ["show", "x", "--runs=-1"], ["--server", ""]]
+)
+def test_arguments_that_make_no_sense(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["tasks", *arguments])
+    assert end.value.code == 2
+    assert "give a pid" in (told := capsys.readouterr().err) or "from 1 on" in told
 
 
 def test_the_output_of_a_run(
