@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbsession.core.request import Request
 from nbsession.core.session import SessionInfo
+from nbsession.kernel.loading import Loading
 from nbsession.kernel.location import Location
 from nbsession.kernel.session import Session
 from played_pages import PlayedPages
@@ -39,7 +40,9 @@ class Played:
 
     def __init__(self, made: Any, url: str | None, **known: bool) -> None:
         self.runtime, self.pages = made, PlayedPages()
-        self.location = Location(made, KnownSession(url, **known), self.pages)  # type: ignore[arg-type]
+        session, pages = KnownSession(url, **known), self.pages
+        loading = Loading(made, session, pages)  # type: ignore[arg-type]
+        self.location = Location(made, session, pages, loading)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 /**
  * What the state panel shows, and what it asks of the kernel. Python: `callback_rows.py`, `task_rows.py`,
- * `panel.py`.
+ * `request_desk.py`, `panel.py`.
  */
 
 /** A periodic callback, as in the page model's trait `callbacks`. */
@@ -34,23 +34,16 @@ export interface TaskRow {
 
 /** Panel → kernel: an order to a task. */
 export interface OrderTask {
-  readonly kind: 'task';
+  readonly action: 'task';
   readonly name: string;
   readonly order: 'run' | 'pause' | 'resume';
 }
 
-/** Panel → kernel: start or stop a callback. */
-export interface SwitchCallback {
-  readonly kind: 'callback';
+/** Panel → kernel: start or stop a callback, or change its period, in ms. */
+export interface OrderCallback {
+  readonly action: 'callback';
   readonly id: string;
-  readonly action: 'start' | 'stop';
-}
-
-/** Panel → kernel: change a period, in ms. */
-export interface ChangePeriod {
-  readonly kind: 'period';
-  readonly id: string;
-  readonly period: number;
+  readonly set: { readonly running: boolean } | { readonly period: number };
 }
 
 /** Kernel → panel: a command that was not carried out; of a task the id is `task:` and its name. */
@@ -60,7 +53,7 @@ export interface Refusal {
   readonly reason: string;
 }
 
-export type PanelMessage = SwitchCallback | ChangePeriod | OrderTask;
+export type PanelMessage = OrderCallback | OrderTask;
 
 /** The whole number of ms that a text says; otherwise why it is none. */
 export function parsePeriod(text: string): number | string {

@@ -53,7 +53,9 @@ export class CallbackItem {
     this.toggle.disabled = this.period.disabled = !live;
     if (before?.running !== row.running) {
       this.toggle.setAttribute('aria-checked', String(row.running));
-      this.toggle.removeAttribute('data-waiting');
+    }
+    if (before?.running !== row.running || before.counter !== row.counter) {
+      this.toggle.removeAttribute('data-waiting'); // It may have run and ended between two copies.
     }
     if (before?.name !== row.name) {
       this.name.textContent = this.name.title = row.name;
@@ -83,7 +85,7 @@ export class CallbackItem {
 
   private readonly switch = () => {
     this.toggle.setAttribute('data-waiting', '');
-    this.send({ kind: 'callback', id: this.id, action: this.row?.running ? 'stop' : 'start' });
+    this.send({ action: 'callback', id: this.id, set: { running: !this.row?.running } });
   };
 
   private readonly edit = () => {
@@ -103,7 +105,7 @@ export class CallbackItem {
     this.complain('');
     this.editing = false;
     if (period !== this.row?.period) {
-      this.send({ kind: 'period', id: this.id, period });
+      this.send({ action: 'callback', id: this.id, set: { period } });
     }
   };
 

@@ -81,9 +81,9 @@ class Connection {
     const location = pageLocation(browser);
     const document = pageDocument(browser);
     this.reported.href = location.href;
-    this.reported.document = JSON.stringify(document);
-    const focused = browser.document.hasFocus();
     const info = pageInfo(browser);
+    this.reported.document = JSON.stringify([document, info]);
+    const focused = browser.document.hasFocus();
     this.send({ kind: 'hello', page, answer, focused, info, location, document });
   }
 
@@ -101,10 +101,11 @@ class Connection {
   private reportDocument(): void {
     const { appliedTitle: applied, browser, page, reported } = this;
     const document = pageDocument(browser);
-    const text = JSON.stringify(document);
+    const info = pageInfo(browser);
+    const text = JSON.stringify([document, info]);
     if (text !== reported.document || applied !== reported.appliedTitle) {
       Object.assign(reported, { document: text, appliedTitle: applied });
-      this.send({ kind: 'document', page, applied, document, info: pageInfo(browser) });
+      this.send({ kind: 'document', page, applied, document, info });
     }
   }
 

@@ -229,6 +229,15 @@ describe('document reports', () => {
     expect(reports.map(({ info }) => info.dark_mode)).toEqual([true, false]);
   });
 
+  test("follow the browser's wish for dark pages beside Jupyter's theme", () => {
+    browser.scheme.matches = false;
+    browser.scheme.fire('change');
+    browser.scheme.fire('change');
+    const reports = model.take('document');
+    expect(reports.map(({ document }) => document.theme)).toEqual(['light']);
+    expect(reports.map(({ info }) => info.dark_mode)).toEqual([false]);
+  });
+
   test('answer the writing of a title', () => {
     model.receive({ kind: 'title', page, serial: 5, title: 'mine' });
     model.receive({ kind: 'title', page, serial: 6, title: 'mine' });

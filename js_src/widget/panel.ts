@@ -120,13 +120,16 @@ function createTaskList(send: (message: PanelMessage) => void): TaskList {
           items.delete(name);
         }
       }
-      for (const row of rows) {
-        const item = items.get(row.name) ?? new TaskItem(row.name, send);
-        if (!items.has(row.name)) {
+      let next: Node | null = null; // Rows come by name: each new one goes before the one after it.
+      for (const row of [...rows].reverse()) {
+        let item = items.get(row.name);
+        if (item === undefined) {
+          item = new TaskItem(row.name, send);
           items.set(row.name, item);
-          list.append(item.root);
+          list.insertBefore(item.root, next);
         }
         item.show(row, live);
+        next = item.root;
       }
       root.hidden = items.size === 0;
     },

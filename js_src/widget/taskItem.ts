@@ -59,6 +59,6 @@ export class TaskItem {
 
   private order(order: OrderTask['order']): void {
     this.complain('');
-    this.send({ kind: 'task', name: this.id, order });
+    this.send({ action: 'task', name: this.id, order });
   }
 }

@@ -6,9 +6,12 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from traitlets import Bool, HasTraits, TraitError, Unicode
 
 from kernels import handles_messages_beside_cells, run_cell
 from nbsession.kernel.busy import Busy
+from nbsession.kernel.session import Session
+from nbsession.kernel.state import State
 
 if TYPE_CHECKING:
     from jupyter_client import BlockingKernelClient
@@ -264,6 +267,29 @@ def test_sync_busy_refuses_what_has_no_such_trait(loaded: BlockingKernelClient) 
         "except ValueError as error: print(error)"
     )
     assert run_cell(loaded, code) == "IntSlider has no trait 'valeu' to keep equal to busy\n"
+
+
+def test_sync_busy_of_what_ends_while_it_begins() -> None:
+    class Light(HasTraits):
+        value = Bool()
+
+    state = State(Session(None, None), None)
+    busy, light = state._runtime.busy, Light()
+    light.observe(lambda change: change["new"] and busy.leave(), "value")
+    busy.enter()
+    state.sync_busy(light)
+    assert (state.busy, light.value) == (False, False)
+
+
+def test_sync_busy_of_a_trait_that_takes_no_bool() -> None:
+    class Plot(HasTraits):
+        name = Unicode()
+
+    state, plot = State(Session(None, None), None), Plot()
+    with pytest.raises(TraitError):
+        state.sync_busy(plot, "name")
+    with state._runtime.busy:
+        assert plot.name == ""
 
 
 def test_unload_takes_the_hooks_out(kernel: BlockingKernelClient) -> None:

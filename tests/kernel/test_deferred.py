@@ -153,6 +153,29 @@ def test_defer_of_state_is_also_a_decorator(kernel: BlockingKernelClient) -> Non
     eventually(shown)  # there is no server, so no page can come
 
 
+DECORATED = """
+%load_ext nbsession
+import json
+def shown(widget): print(json.dumps([list(output['data'].values()) for output in widget.outputs]))
+@state.defer(placeholder='soon')
+def answer():
+    return 42
+print(type(answer).__name__)
+for arguments in ({}, {'fn': None}, {'placeholder': None}):
+    try: state.defer(**arguments)
+    except TypeError as error: print(error)
+"""
+
+
+def test_defer_of_state_is_also_a_decorator_with_a_placeholder(
+    kernel: BlockingKernelClient,
+) -> None:
+    printed = run_cell(kernel, DECORATED).splitlines()
+    said = "write state.defer(fn), or @state.defer or @state.defer(placeholder=…) above one"
+    assert printed == ["Deferred", *[f"defer takes a function: {said}"] * 3]
+    eventually(lambda: json.loads(run_cell(kernel, "shown(answer)")) == [["42"]])
+
+
 def test_not_called_after_the_session_has_been_taken_out(kernel: BlockingKernelClient) -> None:
     run_cell(kernel, PRELUDE + "called = []\nseen = defer(lambda: called.append(1))")
     run_cell(kernel, "%unload_ext nbsession")

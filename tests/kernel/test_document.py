@@ -27,6 +27,21 @@ def page(kernel: BlockingKernelClient) -> FakePage:
     return FakePage(kernel)
 
 
+def test_what_cannot_be_set(kernel: BlockingKernelClient, page: FakePage) -> None:
+    printed = run_cell(
+        kernel,
+        "from traitlets import TraitError\n"
+        "for owner, name in ((doc, 'theme'), (doc, 'visible'), (state, 'busy')):\n"
+        "    try: setattr(owner, name, True)\n"
+        "    except TraitError as error: print(error)",
+    )
+    theme, visible, busy = printed.splitlines()
+    assert theme.startswith("Document.theme is read-only: it follows Jupyter's theme, which is")
+    assert visible == "Document.visible is read-only: it follows the browser's tab; observe it"
+    assert busy.startswith("State.busy is read-only: it is True while any of your code runs; ")
+    assert busy.endswith("state.sync_busy(widget) shows it")
+
+
 def test_without_page(kernel: BlockingKernelClient, page: FakePage) -> None:
     assert see(kernel, LOOK) == ["", None, False]
     assert see(kernel, "doc is state.curdoc")

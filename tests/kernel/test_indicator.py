@@ -19,9 +19,9 @@ def test_it_follows_the_page_model(kernel: BlockingKernelClient) -> None:
         "from nbsession import BusyIndicator, state\n"
         "ring = BusyIndicator(size=24, label='Simulation')\n"
         "print(ring.page is state._pages.widget, ring.get_state()['page'] == "
-        "'IPY_MODEL_' + ring.page.model_id, ring.size, ring.label)"
+        "'IPY_MODEL_' + ring.page.model_id, ring)"
     )
-    assert run_cell(kernel, code) == "True True 24 Simulation\n"
+    assert run_cell(kernel, code) == "True True BusyIndicator(size=24, label='Simulation')\n"
 
 
 def test_the_kernel_does_nothing_for_it(kernel: BlockingKernelClient) -> None:

@@ -147,6 +147,46 @@ def test_kernel_without_page_gets_one_after_all(server: Host) -> None:
         assert see(kernel, "had_page") == [True]
 
 
+def test_location_is_ready_when_no_page_has_come(server: Host) -> None:
+    with server.client(server.start_kernel()) as kernel:
+        started = time.monotonic()
+        printed = run_cell(
+            kernel,
+            "import asyncio\nfrom nbsession import state\nlocation = state.location\n"
+            "await asyncio.wait_for(location.ready(), 20)\nprint([location.href, state.loaded])",
+        )
+        assert printed == "['', True]\n"
+        assert time.monotonic() - started > 2.5
+        run_cell(kernel, "await asyncio.wait_for(location.ready(), 1)")
+
+
+def test_location_is_ready_when_a_page_reports_after_all(server: Host) -> None:
+    with server.client(server.start_kernel()) as kernel:
+        run_cell(
+            kernel,
+            "import asyncio\nfrom nbsession import state\nlocation = state.location\n"
+            "async def wait():\n    await location.ready(); return location.search\n"
+            "waiting = asyncio.ensure_future(wait())",
+        )
+        FakePage(kernel).hello(search="?n=1")
+        eventually(lambda: see(kernel, "waiting.done()"), what="ready")
+        assert see(kernel, "waiting.result()") == "?n=1"
+
+
+def test_location_waits_for_the_page_that_has_started_the_kernel(
+    visited: BlockingKernelClient,
+) -> None:
+    run_cell(
+        visited,
+        "import asyncio\nfrom nbsession import state\n"
+        "waiting = asyncio.ensure_future(state.location.ready())",
+    )
+    time.sleep(4)
+    assert not see(visited, "waiting.done()")
+    FakePage(visited).hello()
+    eventually(lambda: see(visited, "waiting.done()"), what="ready")
+
+
 def test_unload_drops_what_waits(visited: BlockingKernelClient) -> None:
     run_cell(visited, f"%load_ext nbsession\n{REGISTER}\npages = state._pages")
     page = FakePage(visited)

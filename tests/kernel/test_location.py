@@ -403,9 +403,48 @@ async def test_update_query_refuses() -> None:
             (lambda: played.location.update_query(history="pop"), ValueError),  # type: ignore[arg-type]
             (lambda: played.location.update_query(a=object()), TypeError),
             (lambda: played.location.update_query({3: 4}), TypeError),  # type: ignore[dict-item]
+            (lambda: played.location.update_query(0), TypeError),  # type: ignore[arg-type]
             (lambda: played.location.update_query(a="\ud800"), ValueError),
             (lambda: played.location.update_query(a=1, b=[None]), TypeError),
         ):
             with pytest.raises(error):
                 given()
+        assert played.location.href == URL
+
+
+@pytest.mark.parametrize("given", [5, "a=1", "", [("a", 1)]])
+@asynchronous
+async def test_update_query_says_how_it_is_called(given: Any) -> None:
+    with playing(URL) as played:
+        says = r"takes a mapping or keywords, got (int|str|list): .*; write update_query\(a=1\)$"
+        with pytest.raises(TypeError, match=says):
+            played.location.update_query(given)
+
+
+# -- what cannot be set --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["href", "origin", "protocol", "hostname", "port"])
+@asynchronous
+async def test_read_only_parts_name_those_that_can_be_set(name: str) -> None:
+    with playing(URL) as played:
+        says = f"^Location.{name} is read-only: what can be set is pathname, search and hash_;"
+        with pytest.raises(TraitError, match=says):
+            setattr(played.location, name, "https://example.org/")
+        assert played.location.href == URL
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("hash", r"location\.hash cannot be set: the fragment is hash_"),
+        ("query", r"location\.query cannot be set: change it by update_query"),
+        ("query_params", r"location\.query_params cannot be set: change it by update_query"),
+    ],
+)
+@asynchronous
+async def test_slips_of_names(name: str, says: str) -> None:
+    with playing(URL) as played:
+        with pytest.raises(AttributeError, match=says):
+            setattr(played.location, name, "#x")
         assert played.location.href == URL

@@ -565,3 +565,11 @@ async def test_taken_out_the_traits_are_free() -> None:
         assert not any(
             handlers for kinds in model._trait_notifiers.values() for handlers in kinds.values()
         )
+
+
+@asynchronous
+async def test_a_location_is_not_synced_with_itself() -> None:
+    with playing(f"{HERE}?search=x") as played:
+        with pytest.raises(ValueError, match="the location is the URL itself; sync another"):
+            played.location.sync(played.location)
+        assert played.location.search == "?search=x"

@@ -99,14 +99,14 @@ def test_rows_follow_counter_and_error(shown: BlockingKernelClient) -> None:
 
 def test_switches(shown: BlockingKernelClient) -> None:
     slow, plot = (row["id"] for row in rows(shown))
-    command(shown, kind="callback", id=slow, action="stop")
-    command(shown, kind="callback", id=plot, action="start")
+    command(shown, action="callback", id=slow, set={"running": False})
+    command(shown, action="callback", id=plot, set={"running": True})
     eventually(lambda: [row["running"] for row in rows(shown)] == [False, True])
     assert run_cell(shown, "print(slow.running, plot.running)") == "False True\n"
 
 
 def test_period(shown: BlockingKernelClient) -> None:
-    command(shown, kind="period", id=rows(shown)[0]["id"], period=30_000)
+    command(shown, action="callback", id=rows(shown)[0]["id"], set={"period": 30_000})
     eventually(lambda: rows(shown)[0]["period"] == 30_000)
     assert run_cell(shown, "print(slow.period)") == "30000\n"
 
@@ -114,12 +114,14 @@ def test_period(shown: BlockingKernelClient) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        {"kind": "period", "id": "1", "period": 0},
-        {"kind": "period", "id": "1", "period": "soon"},
-        {"kind": "period", "id": "1"},
-        {"kind": "callback", "id": "1", "action": "explode"},
-        {"kind": "callback", "id": "nobody", "action": "stop"},
-        {"kind": "callback", "id": ["1"]},
+        {"id": "1", "set": {"period": 0}},
+        {"id": "1", "set": {"period": "soon"}},
+        {"id": "1", "set": {"period": 2**31 + 1}},
+        {"id": "1", "set": {}},
+        {"id": "1"},
+        {"id": "1", "set": {"running": "yes"}},
+        {"id": "nobody", "set": {"running": False}},
+        {"id": ["1"], "set": {"running": False}},
     ],
 )
 def test_a_refusal_gives_the_reason(shown: BlockingKernelClient, content: dict[str, Any]) -> None:
@@ -131,15 +133,18 @@ def test_a_refusal_gives_the_reason(shown: BlockingKernelClient, content: dict[s
     )
     if content["id"] == "1":
         content = {**content, "id": rows(shown)[0]["id"]}
-    command(shown, **content)
+    command(shown, action="callback", **content)
     eventually(lambda: run_cell(shown, "print(len(said))") == "1\n")
     said = json.loads(run_cell(shown, "print(json.dumps(said[0]))"))
     assert (said["kind"], bool(said["reason"])) == ("refusal", True)
+    assert said["id"] == str(content["id"])
     assert run_cell(shown, "print(slow.running, slow.period)") == "True 60000\n"
 
 
-@pytest.mark.parametrize("content", [{}, {"kind": "other"}, {"kind": None, "id": "1"}])
-def test_anything_else_is_ignored(shown: BlockingKernelClient, content: dict[str, Any]) -> None:
+@pytest.mark.parametrize("content", [{}, {"action": "other"}, {"kind": None, "id": "1"}])
+def test_anything_else_changes_nothing(
+    shown: BlockingKernelClient, content: dict[str, Any]
+) -> None:
     command(shown, **content)
     assert run_cell(shown, "print(slow.running, slow.period)") == "True 60000\n"
 

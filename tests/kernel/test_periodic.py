@@ -10,6 +10,7 @@ import threading
 from typing import Any
 
 import pytest
+from traitlets import TraitError
 
 from nbsession.kernel.periodic import PeriodicCallback, PeriodicCallbacks
 from turns import on_loop, runtime, until
@@ -183,3 +184,58 @@ def test_plain_process_and_terminal(python: list[str]) -> None:
         [sys.executable, *python, SCRIPT], capture_output=True, text=True, check=True, timeout=60
     )
     assert run.stdout == "3 True True\n"
+
+
+@on_loop(PeriodicCallbacks)
+async def test_a_callback_that_cancels_itself_is_counted_and_shown(
+    callbacks: PeriodicCallbacks, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def awaits_what_was_cancelled() -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.cancel("by another")
+        await future
+
+    def cancels() -> None:
+        raise asyncio.CancelledError("here")
+
+    for callback, words in ((awaits_what_was_cancelled, "by another"), (cancels, "here")):
+        periodic = add(callbacks, callback, 5, count=2)
+        await until(lambda periodic=periodic: not periodic.running)
+        assert (periodic.counter, periodic.errors) == (2, 2)
+        shown = capsys.readouterr().err
+        assert f"CancelledError: {words}" in shown
+        assert f"in {callback.__name__}" in shown
+
+
+def test_one_that_ends_with_its_session_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    async def wait() -> None:
+        await asyncio.sleep(60)
+
+    async def main() -> Any:
+        with runtime() as made:
+            periodic = add(PeriodicCallbacks(made), wait, 1)
+            await until(lambda: made.busy)
+        await until(lambda: not made.busy)
+        return periodic
+
+    assert asyncio.run(main()).errors == 0
+    assert capsys.readouterr().err == ""
+
+
+@on_loop(PeriodicCallbacks)
+async def test_generator_functions_are_refused(callbacks: PeriodicCallbacks) -> None:
+    def steps() -> Any:
+        yield
+
+    async def later() -> Any:
+        yield
+
+    periodic = add(callbacks, nothing, start=False)
+    for generator in (steps, later):
+        says = rf"{generator.__name__} runs nothing, as it is a generator: .* lambda: next\(steps\)"
+        with pytest.raises(TypeError, match=says):
+            add(callbacks, generator)
+        with pytest.raises(TraitError, match=says):
+            periodic.callback = generator
+    assert list(callbacks) == [periodic]
+    assert periodic.callback is nothing

@@ -254,6 +254,29 @@ def test_two_seconds_in_all(notebook: Notebook, slow: str, end: str) -> None:
         assert notebook.said == ["slow"]
 
 
+@pytest.mark.parametrize("slow", ["time.sleep(60)", "await asyncio.sleep(60)"])
+@pytest.mark.parametrize("end", ["shutdown", "SIGTERM"])
+def test_the_log_names_what_was_too_slow(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, slow: str, end: str
+) -> None:
+    with plain_kernel() as (manager, client):  # whose stderr is the one that is captured
+        notebook = Notebook(tmp_path, manager, client)
+        notebook.run(
+            "for n in range(2): state.on_session_destroyed(lambda: say('never'))\n"
+            f"async def slow():\n    {slow}\n"
+            "state.on_session_destroyed(slow)"
+        )
+        if end == "shutdown":
+            manager.shutdown_kernel()
+        else:
+            notebook.process.send_signal(signal.SIGTERM)
+            notebook.wait_for_end()
+    lines = [line for line in capfd.readouterr().err.splitlines() if "cut off" in line]
+    assert len(lines) == 1, lines
+    assert "may take 2 s in all; <function slow at " in lines[0]
+    assert lines[0].endswith("was cut off, 2 more not called")
+
+
 def test_hooks_in_the_order_of_a_stack_and_unregistered(notebook: Notebook) -> None:
     notebook.run(
         "ends = [state.on_session_destroyed(lambda i=i: say(i)) for i in range(5)]\n"
@@ -359,6 +382,37 @@ if sys.argv[1] == 'SIGTERM':
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(10)
 """
+
+
+ASYNC = """
+import functools, sys, threading
+from nbsession import state
+ran, first = [], threading.Event()
+async def later(number): ran.append(number); len(ran) == 6 and first.set()
+class Later:
+    async def __call__(self, context=None): await later(3)
+for register in (state.onload, state.on_session_created):
+    for callback in (lambda: later(1), functools.partial(later, 2), Later()):
+        register(callback)
+assert first.wait(10), ran
+register = getattr(state, sys.argv[1])
+register(lambda: 1 / 0)
+print(sorted(ran))
+register(sys.exit if register == state.onload else lambda: sys.exit(0))
+print("not the end")
+"""
+
+
+@pytest.mark.parametrize("register", ["onload", "on_session_created"])
+def test_async_callbacks_of_a_plain_process(register: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ASYNC, register],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.stdout, run.returncode) == ("[1, 1, 2, 2, 3, 3]\n", 0)
+    assert run.stderr.count("Traceback") == run.stderr.count("ZeroDivisionError:") == 1
 
 
 @pytest.mark.parametrize(("how", "code"), [("exit", 0), ("SIGTERM", -signal.SIGTERM)])

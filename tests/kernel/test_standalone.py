@@ -167,3 +167,13 @@ def test_plain_process_that_unloads() -> None:
         timeout=60,
     )
     assert (run.stdout, run.stderr) == ("False [] []\nTrue ['again'] []\n", "")
+
+
+def test_what_a_block_of_the_expiration_looks_like() -> None:
+    code = (
+        "from nbsession import state\nwith state.block_expiration() as end: print(end)\nprint(end)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == (
+        "<ExpirationBlock, keeps the kernel alive>\n<ExpirationBlock, released>\n"
+    )

@@ -28,7 +28,7 @@ def see(client: BlockingKernelClient, expression: str) -> Any:
 def order(client: BlockingKernelClient, **content: object) -> None:
     """Send what a page sends."""
     panel = run_cell(client, "print(state._parts['panel'].model_id)").strip()
-    data = {"method": "custom", "content": {"kind": "task", **content}}
+    data = {"method": "custom", "content": {"action": "task", **content}}
     client.shell_channel.send(client.session.msg("comm_msg", {"comm_id": panel, "data": data}))
 
 
@@ -62,3 +62,18 @@ def test_rows_and_orders(kernel: BlockingKernelClient) -> None:
     ]
     order(kernel, name="work", order="cancel")
     eventually(lambda: row() == {})
+
+
+PROMISED = """
+import threading
+declare = lambda: state.schedule_task("soon", print, period="1h")
+threading.Thread(target=declare).start()
+while "soon" not in state._kernel_tasks.board.promised: pass
+state._panel._receive(None, {"action": "task", "name": "soon", "order": "pause"}, None)
+"""
+
+
+def test_an_order_to_a_task_that_waits_for_the_loop(kernel: BlockingKernelClient) -> None:
+    run_cell(kernel, SHOW + PROMISED)
+    eventually(lambda: see(kernel, "state.tasks['soon'].state") == "paused")
+    assert see(kernel, "sent") == []

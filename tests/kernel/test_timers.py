@@ -94,6 +94,25 @@ async def test_an_error_is_shown(timers: Timers, capsys: pytest.CaptureFixture[s
     await until(lambda: "KeyError: 'missing'" in capsys.readouterr().err)
 
 
+@on_loop(Timers)
+async def test_interrupted_before_the_first_one(
+    timers: Timers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Ctrl-C may, at any line."""
+    seen: list[int] = []
+    queue = timers._queue
+
+    def interrupt(_now: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "_next_due", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            queue._fire_due()
+    timers.timeout(lambda: seen.append(1), 1)
+    await until(lambda: seen)
+
+
 @pytest.mark.parametrize("ms", [-1, 0.5, "1s", None])
 @on_loop(Timers)
 async def test_bad_input(timers: Timers, ms: Any) -> None:
@@ -114,3 +133,11 @@ def test_take_out() -> None:
         assert seen == []
 
     asyncio.run(main())
+
+
+@on_loop(Timers)
+async def test_what_a_timer_looks_like(timers: Timers) -> None:
+    timer = timers.timeout(lambda: None, 10_000)
+    assert repr(timer) == "<Timer, waiting>"
+    timer.cancel()
+    assert repr(timer) == "<Timer, called or removed>"

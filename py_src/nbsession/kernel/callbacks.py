@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .process import running_shell
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from .main_loop import Context, MainLoop
 
 Callback = Callable[..., Any]
+
+Done = Callable[[Any, BaseException | None], None]
+"""Called with the result and the error; one of them is None."""
 
 
 def check_callable(callback: object) -> None:
@@ -46,11 +50,14 @@ class CallbackRunner:
         Where they run.
     busy
         Told while they do, to the end of an async one.
+    has_kernel
+        Whether the main loop is a kernel's, and not one that a script may end before.
     """
 
-    def __init__(self, main_loop: MainLoop, busy: Busy) -> None:
+    def __init__(self, main_loop: MainLoop, busy: Busy, *, has_kernel: bool) -> None:
         self.main_loop = main_loop
         self.busy = busy
+        self._has_kernel = has_kernel
         self._tasks: set[asyncio.Task[Any]] = set()  # a loop keeps only weak references
 
     def context(self) -> Context:
@@ -62,7 +69,7 @@ class CallbackRunner:
         callback: Callback,
         *args: Any,
         context: Context,
-        done: Callable[[Any, BaseException | None], None],
+        done: Done,
     ) -> None:
         """Run a callback now; only on the loop's thread.
 
@@ -89,9 +96,26 @@ class CallbackRunner:
         else:  # in a plain process the main thread may run callbacks too, but has no loop
             self.main_loop.call_soon(self._go_on, result, run_in, done, context=run_in)
 
-    def _go_on(
-        self, awaitable: Any, context: Context, done: Callable[[Any, BaseException | None], None]
-    ) -> None:
+    def call(self, callback: Callback, *, context: Context, done: Done) -> None:
+        """Run a callback now if that can be, else at the main loop's next turn; as `run` does.
+
+        From any thread. Without a kernel it is always now: a script may end before its loop's
+        thread has a turn. What is meant to end the script is raised there.
+        """
+        if self.main_loop.is_here():
+            self.run(callback, context=context, done=done)
+        elif self._has_kernel:
+            run = partial(self.run, callback, context=context, done=done)
+            self.main_loop.call_soon(run, context=context)
+        else:
+            self.run(callback, context=context, done=partial(self._done_here, done))
+
+    def _done_here(self, done: Done, result: Any, error: BaseException | None) -> None:
+        if isinstance(error, (KeyboardInterrupt, SystemExit)) and not self.main_loop.is_here():
+            raise error
+        done(result, error)
+
+    def _go_on(self, awaitable: Any, context: Context, done: Done) -> None:
         task = self.main_loop.loop.create_task(_awaited(awaitable), context=context)
         self._tasks.add(task)
         task.add_done_callback(lambda task: self._task_ended(task, done), context=context)
@@ -101,7 +125,7 @@ class CallbackRunner:
         callback: Callback,
         *args: Any,
         context: Context,
-        done: Callable[[Any, BaseException | None], None],
+        done: Done,
     ) -> None:
         """Run a callback in a thread of its own; an async one on a loop of that thread.
 
@@ -132,18 +156,17 @@ class CallbackRunner:
         for task in tuple(self._tasks):
             self.main_loop.call_soon(task.cancel, context=contextvars.Context())
 
-    def _task_ended(
-        self, task: asyncio.Task[Any], done: Callable[[Any, BaseException | None], None]
-    ) -> None:
+    def _task_ended(self, task: asyncio.Task[Any], done: Done) -> None:
         self._tasks.discard(task)
-        if task.cancelled():
-            self._finish(done, None, asyncio.CancelledError())
-        else:
-            self._finish(done, *task.result())
+        try:
+            result, error = task.result()
+        except asyncio.CancelledError as cancelled:  # with the traceback: the callback may raise it
+            result, error = None, cancelled
+        self._finish(done, result, error)
 
     def _finish(
         self,
-        done: Callable[[Any, BaseException | None], None],
+        done: Done,
         result: Any,
         error: BaseException | None,
     ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from .well_formed import well_formed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -60,4 +62,4 @@ class ControlRequests:
 
 def refusal(kind: str, message: str) -> Answer:
     """Return the answer to what cannot be done."""
-    return {"status": "error", "kind": kind, "message": message}
+    return {"status": "error", "kind": kind, "message": well_formed(message)}

@@ -6,12 +6,14 @@ import threading
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from traitlets import Bool, Bunch, Enum, HasTraits, Unicode, observe
+from traitlets import Bunch, HasTraits, Unicode, observe
 
 from .callbacks import Callback, show_error
 from .periodic_callback import PeriodicCallback
+from .read_only import ReadOnlyBool, ReadOnlyEnum
 from .timer_queue import Timer
 from .timers import Timers
+from .well_formed import well_formed
 
 if TYPE_CHECKING:
     from nbsession.core.session_context import SessionContext
@@ -39,15 +41,17 @@ class Document(HasTraits):
     """
 
     title = Unicode(help="Of the browser's tab; write it to change it. '' without a page.")
-    theme = Enum(
+    theme = ReadOnlyEnum(
         ("light", "dark"),
         default_value=None,
         allow_none=True,
-        read_only=True,
+        instead="it follows Jupyter's theme, which is changed in Jupyter's settings",
         help="Jupyter's theme, followed live; None without a page.",
     )
-    visible = Bool(
-        default_value=False, read_only=True, help="Whether the tab is in front. False without one."
+    visible = ReadOnlyBool(
+        default_value=False,
+        instead="it follows the browser's tab; observe it",
+        help="Whether the tab is in front. False without one.",
     )
 
     def __init__(
@@ -87,7 +91,7 @@ class Document(HasTraits):
     def _send_title(self, change: Bunch) -> None:
         is_from_page = self._follower == threading.get_ident()
         if not (is_from_page and change["new"] == self._title_of_page):
-            self._pages.send({"kind": "title", "title": change["new"]})
+            self._pages.send({"kind": "title", "title": well_formed(change["new"])})
 
     def _follow(self, *_: object) -> None:
         # One thread follows at a time; whoever finds it following leaves the news to it.

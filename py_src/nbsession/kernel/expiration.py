@@ -23,6 +23,10 @@ class ExpirationBlock:
     def __init__(self, expiration: Expiration) -> None:
         self._expiration = expiration
 
+    def __repr__(self) -> str:
+        is_there = self._expiration.is_held(self)
+        return f"<ExpirationBlock, {'keeps the kernel alive' if is_there else 'released'}>"
+
     def __call__(self) -> None:
         """End it; the second time does nothing."""
         self._expiration.release(self)
@@ -74,6 +78,10 @@ class Expiration:
         with self._lock:
             self._blocks.discard(block)
             self._tell()
+
+    def is_held(self, block: ExpirationBlock) -> bool:
+        """Whether a block has not been given up."""
+        return block in self._blocks
 
     def _release_all(self) -> None:
         with self._lock:

@@ -41,17 +41,25 @@ class FirstReport:
             if not self._future.done():
                 self._future.set_result(None)
 
-    async def wait(self) -> None:
+    async def wait(self, patience_seconds: float | None = None) -> None:
         """Wait for it.
+
+        Parameters
+        ----------
+        patience_seconds
+            After which it is not waited for any more; None for no end.
 
         Raises
         ------
         RuntimeError
-            In a cell, if the page's word is handed on only when the cell has ended.
+            In a cell, if the page's word is handed on only when the cell has ended, and there is no
+            other end to the waiting.
         """
         # Who gives up must not end the waiting of others, as awaiting the future itself would.
         report = asyncio.shield(asyncio.wrap_future(self._future))
-        if in_cell():
+        if patience_seconds is not None:
+            await asyncio.wait({report}, timeout=patience_seconds)
+        elif in_cell():
             await self._wait_in_cell(report)
         else:
             await report

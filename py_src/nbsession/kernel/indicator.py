@@ -62,6 +62,9 @@ class BusyIndicator(AnyWidget):
         pages.open()
         super().__init__(size=size, label=label, page=pages.widget, **traits)
 
+    def __repr__(self) -> str:
+        return f"BusyIndicator(size={self.size}, label={self.label!r})"
+
     @validate("size")
     def _validate_size(self, proposal: dict[str, int]) -> int:
         if proposal["value"] < SMALLEST_PX:

@@ -23,6 +23,7 @@ from .page_url import PageUrl
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .loading import Loading
     from .navigation import History, QueryChanges
     from .page_record import PageRecord
     from .pages import Pages
@@ -38,7 +39,7 @@ class LiveUrl(HasTraits):
 
     Parameters
     ----------
-    runtime, session, pages
+    runtime, session, pages, loading
         Of this process.
     """
 
@@ -46,18 +47,19 @@ class LiveUrl(HasTraits):
     search = Part("?", "#", help="The query, with its `?`.")
     hash_ = Part("#", "", help="The fragment, with its `#`.")
     reload = Bool(default_value=False, help="Whether the page is loaded when its URL is written.")
-    href = ReadPart(read_only=True, help="The whole URL.")
-    origin = ReadPart(read_only=True, help="Protocol, host and port.")
-    protocol = ReadPart(read_only=True, help="With its colon: `https:`.")
-    hostname = ReadPart(read_only=True, help="The host, without the port.")
-    port = ReadPart(read_only=True, help="'' for the protocol's own.")
+    href = ReadPart(help="The whole URL.")
+    origin = ReadPart(help="Protocol, host and port.")
+    protocol = ReadPart(help="With its colon: `https:`.")
+    hostname = ReadPart(help="The host, without the port.")
+    port = ReadPart(help="'' for the protocol's own.")
 
     _url = PageUrl()
 
-    def __init__(self, runtime: Runtime, session: Session, pages: Pages) -> None:
+    def __init__(self, runtime: Runtime, session: Session, pages: Pages, loading: Loading) -> None:
         super().__init__()
         self._runtime = runtime
         self._pages = pages
+        self._loading = loading
         self._has_server = session.link is not None
         self._lock = threading.RLock()
         self._page_id: str | None = None  # of the page whose URL this is
@@ -91,6 +93,9 @@ class LiveUrl(HasTraits):
     async def ready(self) -> None:
         """Wait until a page has reported. Without a server it returns at once.
 
+        In a kernel that no page is known to have started, it returns when `state.loaded` is True: a
+        page has reported, or none has for 3 s.
+
         Raises
         ------
         RuntimeError
@@ -99,7 +104,7 @@ class LiveUrl(HasTraits):
         """
         if not self._has_server:
             return
-        await self._pages.reported()
+        await self._pages.reported(self._loading.patience_seconds)
         self._read_page()
 
     def observe(

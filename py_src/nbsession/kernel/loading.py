@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextvars
-import inspect
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .callbacks import Callback, check_callable, show_error, show_unless_cancelled
+from .callbacks import Callback, check_callable, show_unless_cancelled
 
 if TYPE_CHECKING:
     import asyncio
@@ -64,6 +63,14 @@ class Loading:
         deadline = self._deadline
         return deadline is not None and time.monotonic() >= deadline
 
+    @property
+    def patience_seconds(self) -> float | None:
+        """How long a page may yet take to report; None while there is no limit."""
+        if self.loaded:
+            return 0.0
+        deadline = self._deadline
+        return None if deadline is None else max(0.0, deadline - time.monotonic())
+
     def onload(self, callback: Callback, threaded: bool = False) -> None:
         """Call once a page has loaded, or none can come (any more), as `PageState.onload`."""
         check_callable(callback)
@@ -76,34 +83,14 @@ class Loading:
             if waits:
                 self._waiting.append(entry)
         if not waits:
-            self._call_now(entry)
+            self._call(entry)
         elif self.loaded:  # it has come meanwhile; whoever found the callbacks before left this one
             self._call_waiting()
 
-    def _call_now(self, entry: _Waiting) -> None:
-        runner = self._runtime.runner
-        if entry.threaded or runner.main_loop.is_here():
-            self._call(entry)
-        elif self._runtime.kernel is None and not inspect.iscoroutinefunction(entry.callback):
-            self._call_here(entry)  # a script may end before its loop's thread has a turn
-        else:
-            runner.main_loop.call_soon(self._call, entry, context=entry.context)
-
     def _call(self, entry: _Waiting) -> None:
         runner = self._runtime.runner
-        run = runner.run_in_thread if entry.threaded else runner.run
+        run = runner.run_in_thread if entry.threaded else runner.call
         run(entry.callback, context=entry.context, done=show_unless_cancelled)
-
-    def _call_here(self, entry: _Waiting) -> None:
-        with self._runtime.busy:
-            try:
-                result = entry.context.copy().run(entry.callback)
-            except Exception as error:  # noqa: BLE001 - the user's; registering has worked
-                show_error(error)
-                return
-        if inspect.isawaitable(result):  # of a partial, for one
-            rest = _Waiting(lambda: result, threaded=False, context=entry.context)
-            self._runtime.main_loop.call_soon(self._call, rest, context=entry.context)
 
     # -- waiting ----------------------------------------------------------------------------------
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from .live_url import LiveUrl
 from .navigation import History, check_history
 from .query_text import text_of_key, texts_of_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from traitlets import HasTraits
+
+_INSTEAD = {
+    "hash": "the fragment is hash_, as in location.hash_ = '#part'",
+    "query": "change it by update_query(a=1), or write search, as in location.search = '?a=1'",
+    "query_params": "change it by update_query(a=1), which keeps all other parameters",
+}
+"""What to write, where the names of others lead astray."""
 
 
 class Location(LiveUrl):
@@ -23,7 +31,7 @@ class Location(LiveUrl):
 
     Parameters
     ----------
-    runtime, session, pages
+    runtime, session, pages, loading
         Of this process.
 
     Attributes
@@ -35,6 +43,12 @@ class Location(LiveUrl):
     href, origin, protocol, hostname, port
         Read-only.
     """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _INSTEAD:  # the one would be lost without a word, the others say no mend
+            message = f"location.{name} cannot be set: {_INSTEAD[name]}"
+            raise AttributeError(message)
+        super().__setattr__(name, value)
 
     @property
     def query_params(self) -> dict[str, str]:
@@ -62,14 +76,14 @@ class Location(LiveUrl):
         Raises
         ------
         TypeError
-            If no text stands for a value.
+            If no text stands for a value, or `mapping` is none.
         ValueError
             If `history` is neither, or no URL can hold a value.
         """
         check_history(history)
         changes = {
             text_of_key(key): texts_of_value(value)
-            for key, value in {**(mapping or {}), **params}.items()
+            for key, value in {**_checked_mapping(mapping), **params}.items()
         }
         self.write(query=lambda: changes, history=history)
 
@@ -103,10 +117,15 @@ class Location(LiveUrl):
         TypeError
             If no text stands for what a trait holds.
         ValueError
-            If there is no such trait, it is read-only, or a key is given twice.
+            If there is no such trait, it is read-only, or a key is given twice; or if the object is
+            this location.
 
         Notes
         -----
+        A key has one trait: synced again with another object, the key follows that one, and the
+        first is not synced any more but keeps its value. A warning says so, unless both are of one
+        kind, as when a cell that makes a widget runs again.
+
         Text by type: a number as Python writes it; ``true`` and ``false``; dates and times ISO
         8601; a member of an enum its name; list, tuple, set and dict JSON (``[1,5]``); the value of
         a selection widget the label of the option, of several a JSON list of labels.
@@ -130,3 +149,15 @@ class Location(LiveUrl):
             If the object or one of the traits is not synced.
         """
         self._sync.remove(obj, names)
+
+
+def _checked_mapping(mapping: object) -> Mapping[Any, object]:
+    if mapping is None:
+        return {}
+    if not isinstance(mapping, Mapping):
+        message = (
+            "update_query takes a mapping or keywords, got "
+            f"{type(mapping).__name__}: {mapping!r}; write update_query(a=1)"
+        )
+        raise TypeError(message)
+    return mapping

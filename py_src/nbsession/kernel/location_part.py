@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets import HasTraits, TraitError, Unicode
 
+from .read_only import ReadOnly
+
 if TYPE_CHECKING:
     from .live_url import LiveUrl
 
@@ -14,7 +16,7 @@ _NEVER = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 """Controls, which browsers drop, and halves of surrogate pairs, which no URL can hold."""
 
 
-class ReadPart(Unicode[str, Any]):
+class _AnyPart(Unicode[str, Any]):
     """A part of the URL, read from the one value that holds them all."""
 
     def get(self, obj: LiveUrl, cls: type[Any] | None = None) -> str:  # type: ignore[override]  # of a LiveUrl
@@ -22,11 +24,17 @@ class ReadPart(Unicode[str, Any]):
         del cls
         return str(getattr(obj._url, str(self.name)))  # noqa: SLF001 - its own
 
+
+class ReadPart(ReadOnly, _AnyPart):
+    """A part of the URL that cannot be written."""
+
+    instead = "what can be set is pathname, search and hash_; no page can be sent to another origin"
+
     def set(self, obj: LiveUrl, value: Any) -> None:  # type: ignore[override]  # of a LiveUrl
         """Do nothing: it follows from the parts that are written."""
 
 
-class Part(ReadPart):
+class Part(_AnyPart):
     """A part of the URL that can be written."""
 
     def __init__(self, start: str, others: str, **options: Any) -> None:

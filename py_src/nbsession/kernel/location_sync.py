@@ -47,6 +47,9 @@ class LocationSync:
         history: History,
     ) -> None:
         """Bind; see `Location.sync`."""
+        if obj is self._location:  # each write would be the next one's cause
+            message = "the location is the URL itself; sync another object's traits with it"
+            raise ValueError(message)
         reporting = Reporting(self._runtime, on_error)
         new = bindings_for(obj, names, history, reporting)
         keys = {binding.key for binding in new}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import threading
 import traceback
@@ -14,7 +13,7 @@ from .process import running_shell
 from .user_traceback import user_traceback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _current: ContextVar[OutputCapture | None] = ContextVar("nbsession_output_capture", default=None)
 
@@ -115,23 +114,29 @@ class OutputCapture:
         return bool(ours)
 
 
-class _Diversion(io.TextIOBase):
-    """A standard stream that gives each capture its own, and the rest to the stream it replaces."""
+class _Diversion:
+    """A standard stream that gives each capture its own, and the rest to the stream it replaces.
 
-    def __init__(self, name: str, original: Any) -> None:
-        super().__init__()
-        self.name = name
+    Not derived from `io.TextIOBase`, which would answer for the stream: no encoding, no terminal.
+    """
+
+    def __init__(self, stream: str, original: Any) -> None:
+        self.stream = stream
         self.original = original
 
-    def write(self, text: str) -> int:
+    def write(self, text: object) -> int:
         capture = _current.get()
         if capture is None:
             return int(self.original.write(text) or 0)
-        capture.add_stream(self.name, text)
+        if not isinstance(text, str):  # libraries try whether a stream takes bytes
+            message = f"write() takes str, got {type(text).__name__}"
+            raise TypeError(message)
+        capture.add_stream(self.stream, text)
         return len(text)
 
-    def flush(self) -> None:
-        self.original.flush()
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.original, name)
@@ -160,8 +165,8 @@ class _Diversions:
             if self._captures == 0:
                 for diversion in self._diverted:
                     # One that somebody else has replaced stays below, and passes everything on.
-                    if getattr(sys, diversion.name) is diversion:
-                        setattr(sys, diversion.name, diversion.original)
+                    if getattr(sys, diversion.stream) is diversion:
+                        setattr(sys, diversion.stream, diversion.original)
                 self._diverted.clear()
 
 

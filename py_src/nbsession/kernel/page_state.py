@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from traitlets import HasTraits
 
@@ -39,14 +39,14 @@ class PageState(StateParts):
     def _task_rows(self) -> TaskRows:
         from .task_rows import TaskRows
 
-        return self._part("task_rows", lambda: TaskRows(self._runtime, self._parts, self._pages))
+        return self._part("task_rows", lambda: TaskRows(self._parts, self._pages))
 
     @property
     def _panel(self) -> StatePanel:
         from .panel import StatePanel
 
         def make() -> StatePanel:
-            return StatePanel((self._callback_rows, self._task_rows), self._runtime)
+            return StatePanel(self._runtime, self._parts)
 
         with self._runtime.lock:
             if self._part("panel", make).comm is None:  # the user's Widget.close_all()
@@ -76,7 +76,11 @@ class PageState(StateParts):
         if "location" not in self._parts:
             self._session.info("page")  # may wait for a visitor: not while the lock is held
         self._pages.refresh()
-        return self._part("location", lambda: Location(self._runtime, self._session, self._pages))
+
+        def make() -> Location:
+            return Location(self._runtime, self._session, self._pages, self._loading)
+
+        return self._part("location", make)
 
     @property
     def curdoc(self) -> Document:
@@ -117,7 +121,15 @@ class PageState(StateParts):
         """
         self._loading.onload(callback, threaded)
 
-    def defer(self, fn: Callback, placeholder: object = None) -> Deferred:
+    @overload
+    def defer(self, fn: Callback, placeholder: object = None) -> Deferred: ...
+
+    @overload
+    def defer(self, *, placeholder: object) -> Callable[[Callback], Deferred]: ...
+
+    def defer(
+        self, fn: Callback | None = None, placeholder: object = None
+    ) -> Deferred | Callable[[Callback], Deferred]:
         """Return a widget that shows a placeholder until the page has loaded, then `fn()`'s result.
 
         Parameters
@@ -129,11 +141,28 @@ class PageState(StateParts):
 
         Notes
         -----
-        ``@state.defer`` on a function does the same: the function's name is the widget then.
+        ``@state.defer`` on a function does the same: the function's name is the widget then, and
+        ``@state.defer(placeholder=…)`` gives the placeholder as well.
+
+        Raises
+        ------
+        TypeError
+            If `fn` cannot be called, or there is neither it nor a placeholder.
         """
         from .deferred import Deferred
 
-        return Deferred(fn, placeholder, self._runtime, self._loading)
+        def make(fn: Callback) -> Deferred:
+            return Deferred(fn, placeholder, self._runtime, self._loading)
+
+        if fn is not None:
+            return make(fn)
+        if placeholder is None:
+            message = (
+                "defer takes a function: write state.defer(fn), or @state.defer or "
+                "@state.defer(placeholder=…) above one"
+            )
+            raise TypeError(message)
+        return make
 
     def sync_busy(self, widget: Any, trait: str = "value") -> Callable[[], None]:
         """Keep a widget's trait equal to `busy`.
@@ -176,7 +205,11 @@ class PageState(StateParts):
                 end()
                 setattr(widget, trait, False)  # or it would show busy for good
 
-        setattr(widget, trait, self.busy)
         self.observe(follow, "busy")
+        try:
+            setattr(widget, trait, self.busy)  # a change meanwhile comes after it
+        except BaseException:
+            self.unobserve(follow, "busy")
+            raise
         forget = self._runtime.on_remove(rest)
         return end

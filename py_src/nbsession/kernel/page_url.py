@@ -70,19 +70,6 @@ class PageUrl:
             origin=_text(report, "origin"),
         )
 
-    def to_report(self) -> dict[str, str]:
-        """Return the parts under the names that a browser gives them."""
-        return {
-            "href": self.href,
-            "origin": self.origin,
-            "protocol": self.protocol,
-            "hostname": self.hostname,
-            "port": self.port,
-            "pathname": self.pathname,
-            "search": self.search,
-            "hash": self.hash_,
-        }
-
 
 def _text(report: Mapping[str, Any], name: str) -> str:
     text = report.get(name, "")

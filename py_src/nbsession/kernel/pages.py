@@ -146,17 +146,14 @@ class Pages:
         self.open()
         return self._book.info
 
-    async def reported(self) -> None:
-        """Wait until a page has reported; not without a kernel, as none can come then.
+    async def reported(self, patience_seconds: float | None = None) -> None:
+        """Wait until a page has reported, or patience is over; as `FirstReport.wait`.
 
-        Raises
-        ------
-        RuntimeError
-            In a cell, if that would have to end first.
+        Without a kernel it returns at once, as no page can come then.
         """
         self.open()
         if self.widget is not None and not self.is_reported:
-            await self._first_report.wait()
+            await self._first_report.wait(patience_seconds)
 
     # -- page → kernel ----------------------------------------------------------------------------
 

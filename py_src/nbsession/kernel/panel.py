@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +12,14 @@ from ipywidgets import widget_serialization
 from traitlets import Instance
 
 from .page import Page
+from .request_desk import RequestDesk
+from .well_formed import well_formed
 
 if TYPE_CHECKING:
-    from .callback_rows import CallbackRows
+    from concurrent.futures import Future
+
+    from .control_requests import Answer
     from .runtime import Runtime
-    from .task_rows import TaskRows
 
 _STATIC = Path(__file__).parent.parent / "static"
 
@@ -22,14 +27,15 @@ _STATIC = Path(__file__).parent.parent / "static"
 class StatePanel(AnyWidget):
     """Busy, the page's URL, and the periodic callbacks and tasks with their switches.
 
-    What it shows are traits of the page model; what a switch asks is a custom message.
+    What it shows are traits of the page model; what a switch asks is a custom message, in the words
+    of the server's orders.
 
     Parameters
     ----------
-    rows
-        Carry out what the switches ask.
     runtime
-        With whose removal it goes.
+        Of the session, with whose removal it goes.
+    parts
+        Of the session: what the orders are about.
     """
 
     _esm = _STATIC / "panel.js"
@@ -37,9 +43,9 @@ class StatePanel(AnyWidget):
 
     page = Instance(Page, allow_none=True).tag(sync=True, **widget_serialization)
 
-    def __init__(self, rows: tuple[CallbackRows, TaskRows], runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, parts: Mapping[str, Any]) -> None:
         super().__init__()
-        self._rows = rows
+        self._desk = RequestDesk(runtime, parts)
         self.on_msg(self._receive)
         runtime.on_remove(self.close)
 
@@ -51,11 +57,13 @@ class StatePanel(AnyWidget):
             layout.close()
 
     def _receive(self, _widget: object, content: object, _buffers: object) -> None:
-        for rows in self._rows:
-            rows.receive(content, self._refuse)
+        if isinstance(content, Mapping):  # it may be anything
+            self._desk.order(content).add_done_callback(partial(self._answer, _row_of(content)))
 
-    def _refuse(self, row_id: str, reason: str) -> None:
-        self.send({"kind": "refusal", "id": row_id, "reason": reason})
+    def _answer(self, row: str, future: Future[Answer]) -> None:
+        answer = future.result()
+        if answer["status"] != "ok":
+            self.send({"kind": "refusal", "id": row, "reason": answer["message"]})
 
     def bundle(self, text: str, page: Page | None) -> dict[str, Any]:
         """Return what a notebook shows.
@@ -70,3 +78,9 @@ class StatePanel(AnyWidget):
         self.page = page
         data, _ = self._repr_mimebundle_() or ({}, {})
         return {**data, "text/plain": text}
+
+
+def _row_of(order: Mapping[Any, Any]) -> str:
+    """Return how a refusal names the row of an order."""
+    is_task = order.get("action") == "task"
+    return str(well_formed(f"task:{order.get('name')}" if is_task else f"{order.get('id')}"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from traitlets import Bool, Bunch
+from traitlets import Bunch
 
 from .callbacks import show_error
 from .isolated import IsolatedObservers
+from .read_only import ReadOnlyBool
 from .runtime import Runtime
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Part = TypeVar("Part")
 
 
-class _BusyTrait(Bool[bool, bool]):
+class _BusyTrait(ReadOnlyBool):
     """Read from the count, so that while nobody observes it a change costs next to nothing."""
 
     def get(self, obj: StateParts, cls: type[Any] | None = None) -> bool:  # type: ignore[override]  # of a state
@@ -37,7 +38,7 @@ class StateParts(IsolatedObservers):
 
     busy = _BusyTrait(
         default_value=False,
-        read_only=True,
+        instead="it is True while any of your code runs; state.sync_busy(widget) shows it",
         help="Whether any code of the user is running in this session.",
     )
 

@@ -7,8 +7,10 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
+from nbsession.core.callable_reference import is_generator
+
 from .callbacks import Callback, check_callable, show_error
-from .periodic_callback import PeriodicCallback
+from .periodic_callback import PeriodicCallback, generator_message
 from .timer_queue import TimerQueue
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class PeriodicCallbacks:
     ) -> PeriodicCallback:
         """Add a callback; see `CallbackState.add_periodic_callback`."""
         check_callable(callback)
+        if is_generator(callback):
+            raise TypeError(generator_message(callback))
         periodic = PeriodicCallback(
             callback,
             period,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Bool, Bunch, Callable, validate
+from traitlets import Bool, Bunch, Callable, TraitError, validate
 
-from .callbacks import show_error
+from nbsession.core.callable_reference import is_generator, name_of, unwrap
+
+from .error_display import ErrorDisplay
 from .periodic_grid import PeriodicGrid
 from .periodic_tally import Tallied, Tally, Tallying
 from .whole import Whole
@@ -25,6 +26,15 @@ _LATE_SECONDS = 0.02
 
 _AFTER_TICK_SECONDS = 0.0001
 """How long after a tick of the same time the end comes."""
+
+
+def generator_message(callback: CallableType[..., Any]) -> str:
+    """Return what is wrong with a generator function as a callback."""
+    return (
+        f"a call of {':'.join(name_of(unwrap(callback).function))} runs nothing, as it is a "
+        "generator: give a function without yield; for one step a call, call it once, and "
+        "give lambda: next(steps)"
+    )
 
 
 class PeriodicCallback(Tallying):
@@ -80,7 +90,7 @@ class PeriodicCallback(Tallying):
         self._calls = 0  # since the start
         self._calling = 0  # the number of the start whose call has not ended; 0 for none
         self._started = self._began = 0.0
-        self._shown = ""
+        self._errors = ErrorDisplay()
         self._tick_timer = queue.timer(self._on_tick)
         self._end_timer = queue.timer(self._on_end)
         super().__init__(callback=callback, period=period, count=count, timeout=timeout)
@@ -123,6 +133,13 @@ class PeriodicCallback(Tallying):
         super().notify_change(change)
         self._on_change()
 
+    @validate("callback")
+    def _validate_callback(self, proposal: Bunch) -> CallableType[..., Any]:
+        callback: CallableType[..., Any] = proposal["value"]
+        if is_generator(callback):
+            raise TraitError(generator_message(callback))
+        return callback
+
     @validate("running")
     def _validate_running(self, proposal: Bunch) -> bool:
         if proposal["value"] and self._queue.closed:
@@ -135,7 +152,7 @@ class PeriodicCallback(Tallying):
 
     def _on_callback(self) -> None:
         self._context = self._runner.context()
-        self._shown = ""
+        self._errors.restart()
 
     def _on_running(self) -> None:
         if not self.running:
@@ -144,7 +161,7 @@ class PeriodicCallback(Tallying):
             return
         self._start_number += 1
         self._calls = 0
-        self._shown = ""
+        self._errors.restart()
         self._started = self._time()
         first = self._grid.restart(self._started)
         if not self._calling:
@@ -188,10 +205,11 @@ class PeriodicCallback(Tallying):
     def _on_called(self, _result: object, error: BaseException | None) -> None:
         tally, now = self.tally, self._time()
         self.tell("last_duration", (perf_counter() - self._began) * 1000)
-        if error is not None and not isinstance(error, asyncio.CancelledError):
+        is_taken_out = self._queue.closed and isinstance(error, asyncio.CancelledError)
+        if error is not None and not is_taken_out:
             self.tell("last_error", error)
             self.tell("errors", tally.errors + 1)
-            self._show_once(error)
+            self._errors.show(error)
         if self._calling == self._start_number:
             self._calls += 1
         self._calling = 0
@@ -203,11 +221,3 @@ class PeriodicCallback(Tallying):
             self._tick_timer.set(following)
         if not self._queue.firing:  # an async one, between ticks
             self._on_change()
-
-    def _show_once(self, error: BaseException) -> None:
-        """Show an error unless it is the one just shown: a fast callback would flood the page."""
-        lines = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-        text = "".join(traceback.format_exception_only(error)) + repr(lines)
-        if text != self._shown:
-            self._shown = text
-            show_error(error)

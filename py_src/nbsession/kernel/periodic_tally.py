@@ -8,6 +8,7 @@ from typing import Any
 from traitlets import All, Bunch, HasTraits, TraitType
 
 from .isolated import IsolatedObservers
+from .read_only import ReadOnly
 
 
 @dataclass(slots=True)
@@ -30,15 +31,17 @@ class Tally:
     """How long the last call took, in ms."""
 
 
-class Tallied(TraitType[Any, Any]):
+class Tallied(ReadOnly, TraitType[Any, Any]):
     """A read-only trait that shows a value of the object's `tally`.
 
     Setting a trait costs ten times what the rest of a tick does, so ticks write the tally, and tell
     only those who observe.
     """
 
+    instead = "it is counted; what can be set is running, period, count, timeout and callback"
+
     def __init__(self, help: str) -> None:  # noqa: A002 - traitlets' own word
-        super().__init__(read_only=True, help=help)
+        super().__init__(help=help)
 
     def get(self, obj: HasTraits, cls: Any = None) -> Any:  # noqa: ARG002 - of TraitType
         """Return the value."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -121,10 +122,12 @@ class Publication:
 
     def _wake_thread(self, due: float) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(
+            thread = threading.Thread(
                 target=self._write_later, name="nbsession-publication", daemon=True
             )
-            self._thread.start()
+            with suppress(RuntimeError):  # no more threads: the next change tries again
+                thread.start()
+                self._thread = thread
         elif due < self._sleeps_until:
             self._changed.notify()
 

@@ -1,4 +1,4 @@
-"""What the server's requests mean in this session."""
+"""What the requests of the server and of the pages mean in this session."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from traitlets import TraitError
 
 from nbsession.core.errors import NoSuchTaskError
 
-from .callback_rows import set_period
 from .control_requests import refusal
 from .loop_calls import LoopCalls
 from .session_report import report
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from .periodic import PeriodicCallback, PeriodicCallbacks
     from .runtime import Runtime
     from .session_report import SessionReport
+
+MAX_PERIOD_MS = 2**31
+"""24 days; what comes from a page may be any whole number."""
 
 _DONE: Answer = {"status": "ok", "done": True}
 
@@ -69,9 +71,13 @@ class RequestDesk:
 
     def _order_task(self, name: str, order: str) -> Future[Answer]:
         tasks: KernelTasks | None = self._parts.get("tasks")
-        if tasks is None or all(row["name"] != name for row in tasks.board.list()):
+        if tasks is None:
             return _at_once(refusal("no_such_task", str(NoSuchTaskError(name))))
         board = tasks.board
+        try:
+            board.show(name)
+        except NoSuchTaskError as error:
+            return _at_once(refusal("no_such_task", str(error)))
         orders: dict[str, Callable[[], object]] = {
             "run": lambda: board.run_now(name),
             "pause": lambda: board.pause(name),
@@ -102,7 +108,10 @@ def _set(callback: PeriodicCallback, wanted: Mapping[str, Any]) -> None:
         case {"running": bool(running), **rest} if not rest:
             callback.running = running
         case {"period": period, **rest} if not rest:
-            set_period(callback, period)
+            if isinstance(period, int) and period > MAX_PERIOD_MS:
+                message = f"a period is at most {MAX_PERIOD_MS:,} ms"
+                raise ValueError(message)
+            callback.period = period
         case _:
             message = "set is {'running': True or False} or {'period': milliseconds}"
             raise ValueError(message)

@@ -44,11 +44,6 @@ class RollCall:
         self._timer: asyncio.TimerHandle | None = None
         self._lock = threading.Lock()
 
-    @property
-    def is_asking(self) -> bool:
-        """Whether answers are being waited for."""
-        return self._pinged_at is not None
-
     def begin(self) -> None:
         """Ask, unless answers are being waited for. From any thread."""
         with self._lock:

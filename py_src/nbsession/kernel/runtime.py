@@ -53,7 +53,9 @@ class Runtime:
         """Runs callbacks. Made on the first use: a plain process gets a loop of its own for it."""
         with self.lock:
             if self._runner is None:
-                self._runner = CallbackRunner(self._find_loop(), self.busy)
+                self._runner = CallbackRunner(
+                    self._find_loop(), self.busy, has_kernel=self.kernel is not None
+                )
                 self.on_remove(self._runner.cancel_all)
             return self._runner
 

@@ -11,7 +11,6 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.session_callback import takes_context
@@ -76,6 +75,8 @@ class SessionHooks:
         self._hooks: list[_Hook] = []
         self._lock = threading.Lock()
         self._shutdown: Shutdown | None = None
+        self._running: _Hook | None = None  # at the session's end
+        self._is_told_late = False
         self._expiration = Expiration(runtime, session)
         runtime.on_remove(self._hooks.clear)
 
@@ -93,20 +94,13 @@ class SessionHooks:
             If the callback cannot be called with the `SessionContext` or with nothing.
         """
         hook = self._hook(callback)
-        runner = self._runtime.runner
         cancelled = threading.Event()
 
-        def run() -> None:
-            if not cancelled.is_set():
-                call = partial(hook.call, self.context)
-                runner.run(call, context=hook.context, done=show_unless_cancelled)
+        def call() -> Any:
+            return None if cancelled.is_set() else hook.call(self.context)
 
-        if runner.main_loop.is_here():
-            run()
-        elif self._runtime.kernel is None and not inspect.iscoroutinefunction(callback):
-            self._call_here(hook)  # a script may end before its loop's thread has a turn
-        else:
-            runner.main_loop.call_soon(run, context=hook.context)
+        runner = self._runtime.runner
+        runner.call(call, context=hook.context, done=show_unless_cancelled)
         return cancelled.set
 
     def on_destroyed(self, callback: Callback) -> Callable[[], None]:
@@ -126,7 +120,7 @@ class SessionHooks:
         with self._lock:
             self._hooks.append(hook)
             if self._shutdown is None:
-                self._shutdown = Shutdown(self._runtime, self._run_all)
+                self._shutdown = Shutdown(self._runtime, self._run_all, self._warn_late)
                 self._shutdown.install()
                 self._runtime.on_remove(self._shutdown.remove)
 
@@ -144,13 +138,6 @@ class SessionHooks:
         check_callable(callback)
         return _Hook(callback, takes_context(callback), contextvars.copy_context())
 
-    def _call_here(self, hook: _Hook) -> None:
-        with self._runtime.busy:
-            try:
-                hook.call(self.context)
-            except Exception as error:  # noqa: BLE001 - the user's; registering has worked
-                hook.context.copy().run(show_error, error)
-
     def _take_last(self) -> _Hook | None:
         with self._lock:
             return self._hooks.pop() if self._hooks else None
@@ -166,10 +153,12 @@ class SessionHooks:
         ended = replace(self.context, ended_at=datetime.now(UTC))
         with self._runtime.busy:
             while hook := self._take_last():
+                self._running = hook
                 if time.monotonic() >= deadline:
-                    _warn_late(hook)
+                    self._warn_late()
                     return
                 await self._run_hook(hook, ended, deadline)
+            self._running = None
 
     async def _run_hook(self, hook: _Hook, ended: SessionContext, deadline: float) -> None:
         context = hook.context.copy()
@@ -184,7 +173,20 @@ class SessionHooks:
         _, late = await asyncio.wait([task], timeout=max(0, deadline - time.monotonic()))
         if late:
             task.cancel()
-            _warn_late(hook)
+            self._warn_late()
+
+    def _warn_late(self) -> None:
+        with self._lock:
+            hook, left = self._running, len(self._hooks)
+            if hook is None or self._is_told_late:
+                return
+            self._is_told_late = True
+        kernel_log().warning(
+            "nbsession: the session's end may take %g s in all; %r was cut off, %d more not called",
+            BUDGET_SECONDS,
+            hook.callback,
+            left,
+        )
 
 
 async def _shown(awaitable: Awaitable[Any], context: Context) -> None:
@@ -200,11 +202,3 @@ def _show(error: BaseException, context: Context) -> None:
     # The page may be gone already, and with it the cell that would show it.
     kernel_log().warning("nbsession: a callback at the end of the session raised %r", error)
     context.run(show_error, error)
-
-
-def _warn_late(hook: _Hook) -> None:
-    kernel_log().warning(
-        "nbsession: the session's end may take %g s in all; %r was cut off",
-        BUDGET_SECONDS,
-        hook.callback,
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.errors import LinkError, LinkProtocolError, LinkRefusedError
@@ -53,8 +54,8 @@ class SessionNews:
         """Note that something has changed. From any thread, often."""
         if not self._changed.is_set():
             self._changed.set()
-            if self._thread is None:
-                self._start()
+        if self._thread is None:
+            self._start()
 
     def _close(self) -> None:
         self._parts = {}  # that nothing is left is told too
@@ -64,17 +65,17 @@ class SessionNews:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None and not self._closing.is_set() and self._link.usable:
-                self._thread = threading.Thread(
-                    target=self._tell, name="nbsession-news", daemon=True
-                )
-                self._thread.start()
+                thread = threading.Thread(target=self._tell, name="nbsession-news", daemon=True)
+                with suppress(RuntimeError):  # no more threads: the next change tries again
+                    thread.start()
+                    self._thread = thread
 
     def _tell(self) -> None:
         is_last = False
         while not is_last:
             self._changed.wait()
-            is_last = self._closing.is_set()
             self._changed.clear()
+            is_last = self._closing.is_set()  # after that, or a close between them would be lost
             pause = INTERVAL_SECONDS
             try:
                 self._send()
@@ -84,6 +85,9 @@ class SessionNews:
             except LinkError as error:
                 _log.debug("no news for the server, trying again: %s", error)
                 self._changed.set()
+                pause = _AFTER_FAILURE_SECONDS
+            except Exception:  # noqa: BLE001 - the user's code may be in it; the next news may go
+                _log.exception("no news of this session for the server")
                 pause = _AFTER_FAILURE_SECONDS
             if not is_last:
                 self._closing.wait(pause)

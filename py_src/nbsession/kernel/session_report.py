@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from .callback_rows import row_of
+from .well_formed import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +38,7 @@ def report(parts: Mapping[str, Any]) -> SessionReport:
     items = callbacks.items()[:MAX_ROWS] if callbacks is not None else []
     return {
         "callbacks": [_callback(str(number), callback) for number, callback in items],
-        "tasks": tasks.board.list()[:MAX_ROWS] if tasks is not None else [],
+        "tasks": well_formed(tasks.board.list()[:MAX_ROWS]) if tasks is not None else [],
     }
 
 

@@ -50,14 +50,20 @@ class Shutdown:
     work
         Made into a coroutine with the deadline (of `time.monotonic`). It runs on the main loop if
         that is alive, else on a loop of a thread, at exit on one of the main thread.
+    on_late
+        Called, on any thread, if the work has not ended in time and is not waited for any more.
     """
 
     def __init__(
-        self, runtime: Runtime, work: Callable[[float], Coroutine[Any, Any, None]]
+        self,
+        runtime: Runtime,
+        work: Callable[[float], Coroutine[Any, Any, None]],
+        on_late: Callable[[], object],
     ) -> None:
         self._kernel = runtime.kernel
         self._main_loop = runtime.main_loop if runtime.kernel is not None else None
         self._work = work
+        self._on_late = on_late
         self._pid = os.getpid()
         self._active = True
         self._begun = threading.Lock()  # taken by who notices the end first, and never given back
@@ -112,7 +118,9 @@ class Shutdown:
             try:
                 if self._is_ours():
                     self._begin()
-                    await asyncio.wait([asyncio.wrap_future(self._done)], timeout=self._left())
+                    done = asyncio.wrap_future(self._done)
+                    if not (await asyncio.wait([done], timeout=self._left()))[0]:
+                        self._on_late()
             except Exception:  # noqa: BLE001 - logged; the kernel has to end
                 kernel_log().exception("nbsession: callbacks at the end of the session failed")
             finally:  # or the kernel would ignore that it has to end
@@ -173,8 +181,13 @@ class Shutdown:
             self._claim()
             self._do_work_here()
         else:
-            with suppress(TimeoutError):
-                self._done.result(self._left())
+            self._wait_for_work()
+
+    def _wait_for_work(self) -> None:
+        try:
+            self._done.result(self._left())
+        except TimeoutError:
+            self._on_late()
 
     def _on_sigterm(self, _signal: int, _frame: object) -> None:
         # It interrupts any code of the main thread, so it takes no lock that this code may hold.
@@ -186,8 +199,7 @@ class Shutdown:
 
     def _end_and_die(self) -> None:
         self._begin()
-        with suppress(TimeoutError):
-            self._done.result(self._left())
+        self._wait_for_work()
         # Not SystemExit: a running cell would swallow it, and the kernel live on.
         self._may_die = True
         # A signal that comes just before the main thread begins to wait is seen when it next wakes.

@@ -72,8 +72,9 @@ class KernelBoard(EngineBoard):
 
     def show(self, name: str, task_id: int | None = None) -> TaskJSON:
         """Return one task."""
-        if task_id is None and name in self.promised:
-            return self.promised[name]
+        promised = self.promised.get(name) if task_id is None else None
+        if promised is not None:
+            return promised
         if not self.is_open:
             raise NoSuchTaskError(name)
         return self._read(lambda: self.to_json(self._engine.get(name, task_id)))

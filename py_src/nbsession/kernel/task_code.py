@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.callable_reference import is_same, name_of
 from nbsession.core.target import Target
 
-from .callbacks import show_error
+from .error_display import ErrorDisplay
 
 if TYPE_CHECKING:
     from .main_loop import Context
@@ -25,12 +24,12 @@ class TaskCode:
         Of the cell that schedules the task.
     """
 
-    __slots__ = ("_shown", "code", "context")
+    __slots__ = ("_errors", "code", "context")
 
     def __init__(self, code: Any, context: Context) -> None:
         self.code = code
         self.context = context
-        self._shown = ""
+        self._errors = ErrorDisplay()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the callable."""
@@ -48,18 +47,12 @@ class TaskCode:
 
     def become(self, other: TaskCode) -> None:
         """Be another one from now on."""
-        self.code, self.context, self._shown = other.code, other.context, ""
+        self.code, self.context = other.code, other.context
+        self._errors.restart()
 
     def show(self, error: BaseException) -> None:
-        """Show an error in its cell, unless it is the one just shown: a task may run every 10 ms.
-
-        In the context of the run.
-        """
-        lines = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-        text = "".join(traceback.format_exception_only(error)) + repr(lines)
-        if text != self._shown:
-            self._shown = text
-            show_error(error)
+        """Show an error in its cell, unless it is the one just shown; in the context of the run."""
+        self._errors.show(error)
 
 
 def code_of(target: Target | None) -> TaskCode | None:

@@ -50,6 +50,9 @@ class Timer:
         self.fire = fire
         self.entry: Entry | None = None  # in the queue, while it is set
 
+    def __repr__(self) -> str:
+        return f"<Timer, {'called or removed' if self.entry is None else 'waiting'}>"
+
     def set(self, when: float) -> None:
         """Fire at a time of the loop, in seconds, and not when it would have. From any thread."""
         self._queue.set(self, when)
@@ -189,9 +192,9 @@ class TimerQueue:
             return
         time = self.main_loop.time
         began = now = time()
-        self.firing = True
-        timer = self._next_due(began)
         try:
+            self.firing = True
+            timer = self._next_due(began)
             if timer is None:  # it has been cancelled
                 return
             with self._busy:

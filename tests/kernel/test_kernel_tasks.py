@@ -1,0 +1,90 @@
+"""This kernel's own tasks at moments that are hard to meet."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import wait
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nbsession.core.clock import SystemClock
+from nbsession.core.errors import NoSuchTaskError
+from nbsession.core.policies import Policies
+from nbsession.core.schedule import make_trigger
+from nbsession.core.task_spec import TaskSpec
+from nbsession.kernel.kernel_tasks import KernelTasks
+from nbsession.kernel.loop_calls import LoopBlockedError, LoopCalls
+from nbsession.kernel.task_code import TaskCode
+from turns import on_loop, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class LateLoop(LoopCalls):
+    """The loop comes free just when the patience has ended."""
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        future = self.hand_over(function)
+        wait([future])
+        raise LoopBlockedError(future)
+
+
+def tasks_of(runtime: Any) -> KernelTasks:
+    return KernelTasks(runtime, None)
+
+
+def spec_of(tasks: KernelTasks, name: str, code: Any, **policies: Any) -> TaskSpec:
+    trigger = make_trigger(None, "1h", None, None, SystemClock().now_us())
+    target = TaskCode.target(code, tasks.context())
+    return TaskSpec(name, target, trigger, policies=Policies(**policies))
+
+
+@on_loop(tasks_of)
+async def test_a_loop_that_comes_free_at_the_last_moment(tasks: KernelTasks) -> None:
+    tasks._calls = LateLoop(tasks._main_loop)
+    spec = spec_of(tasks, "late", print)
+    row, outcome = await asyncio.to_thread(tasks.schedule, spec, replace=False)
+    assert (row["name"], outcome) == ("late", "made")
+    assert tasks.board.promised == {}
+
+
+class Gone(dict[str, Any]):
+    """Loses what it is asked for."""
+
+    def __contains__(self, name: object) -> bool:
+        self.clear()
+        return True
+
+
+@on_loop(tasks_of)
+async def test_a_promised_task_that_comes_while_it_is_looked_for(tasks: KernelTasks) -> None:
+    tasks.board.promised = Gone(late={"name": "late"})
+    assert tasks.board.show("late") == {"name": "late"}
+    tasks.board.promised.clear()
+    with pytest.raises(NoSuchTaskError):
+        tasks.board.show("late")
+
+
+@on_loop(tasks_of)
+async def test_cancelling_a_run_whose_own_loop_has_just_closed(tasks: KernelTasks) -> None:
+    going, may_end = threading.Event(), threading.Event()
+
+    async def work() -> None:
+        going.set()
+        may_end.wait(10)
+
+    tasks.schedule(spec_of(tasks, "work", work, threaded=True), replace=False)
+    await until(going.is_set)
+    executor: Any = tasks._engine._executor  # type: ignore[attr-defined]
+    [call] = executor._calls.values()
+
+    async def ended() -> asyncio.Task[Any] | None:
+        return asyncio.current_task()
+
+    call._awaiting = await asyncio.to_thread(asyncio.run, ended())
+    executor.cancel(call._run_id, "cancelled")
+    may_end.set()
+    await until(lambda: not executor._calls)
