@@ -28,7 +28,6 @@ test.each<[(api: NBSessionApi) => Promise<unknown>, string, string, unknown]>([
   [(api) => api.showRun('a/b?', 7), 'GET', 'tasks/a%2Fb%3F/runs/7', null],
   [(api) => api.orderTask('ä', 'run'), 'POST', 'tasks/%C3%A4/run', {}],
   [(api) => api.orderTask('a', 'cancel', { wait: true }), 'POST', 'tasks/a/cancel', { wait: true }],
-  [(api) => api.showSession('k'), 'GET', 'sessions/k', null],
   [
     (api) => api.setCallback('k', '1', { period: 5 }),
     'POST',

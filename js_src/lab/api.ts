@@ -7,9 +7,7 @@ import type {
   Order,
   Run,
   RunListing,
-  Session,
   SessionListing,
-  Task,
   TaskListing,
 } from '../shared/tasks';
 import { ApiError } from './model/apiError';
@@ -21,10 +19,6 @@ export class NBSessionApi implements SidebarApi {
 
   listTasks(): Promise<TaskListing> {
     return this.get('tasks');
-  }
-
-  showTask(name: string): Promise<Task> {
-    return this.get(path('tasks', name));
   }
 
   /** `limit` runs at the most, the newest first, without their texts. */
@@ -42,10 +36,6 @@ export class NBSessionApi implements SidebarApi {
 
   listSessions(): Promise<SessionListing> {
     return this.get('sessions');
-  }
-
-  showSession(kernelId: string): Promise<Session> {
-    return this.get(path('sessions', kernelId));
   }
 
   setCallback(kernelId: string, id: string, change: CallbackChange): Promise<KernelAnswer> {

@@ -107,7 +107,7 @@ test('notebooks are found by their kernels', () => {
   );
   const changed = vi.fn();
   notebooks.changed.connect(changed);
-  expect(notebooks.find('k1')).toEqual({ name: 'tour.ipynb', path: 'nb/tour.ipynb', busy: null });
+  expect(notebooks.find('k1')).toEqual({ name: 'tour.ipynb', path: 'nb/tour.ipynb' });
   expect(notebooks.find('k2')).toBeNull();
   models.push({ name: '', path: 'console-1', kernel: { id: 'k2' } });
   runningChanged.emit(models);

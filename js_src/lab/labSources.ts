@@ -115,6 +115,6 @@ export class LabNotebooks implements Notebooks {
     if (!model) {
       return null;
     }
-    return { name: model.name, path: model.path, busy: null };
+    return { name: model.name, path: model.path };
   }
 }

@@ -88,11 +88,12 @@ export interface Task {
   readonly policies: Policies;
   readonly next_run: string | null;
   readonly last_run: string | null;
+  /** Of the last run that has ended; of the last occurrence if none has ever begun. */
   readonly last_state: RunState | null;
-  /** Why the code of the schedule ended the task; not the error of a run. */
+  /** The last error, of a run or of the code of the schedule. */
   readonly last_error: string | null;
-  /** The line of the last run's error, from servers that tell it. */
-  readonly last_run_error?: string | null;
+  /** The error by which the code of the schedule has ended the task. */
+  readonly ended_by: string | null;
   readonly run_count: number;
   readonly error_count: number;
   /** Whether this server has what it needs to run it. */
@@ -126,8 +127,8 @@ export interface Session {
   readonly started_at: string;
   /** Whether nbsession was ever loaded there. */
   readonly linked: boolean;
-  /** Whether code of the user runs there, from servers that tell it. */
-  readonly busy?: boolean | null;
+  /** Whether code of the user runs there; null if nobody knows. */
+  readonly busy: boolean | null;
   readonly callbacks: readonly SessionCallback[];
   readonly tasks: readonly Task[];
 }

@@ -43,8 +43,8 @@ class Stage {
     this.server.problem = problem ?? null;
     this.fail(failure ?? null);
     const notebooks = new FakeNotebooks();
-    notebooks.known.set('k1', { name: 'tour.ipynb', path: 'notebooks/tour.ipynb', busy: null });
-    notebooks.known.set('k3', { name: 'clock.ipynb', path: 'clock.ipynb', busy: false });
+    notebooks.known.set('k1', { name: 'tour.ipynb', path: 'notebooks/tour.ipynb' });
+    notebooks.known.set('k3', { name: 'clock.ipynb', path: 'clock.ipynb' });
     this.model = new SidebarModel({
       api: this.server,
       events: this.server,

@@ -16,6 +16,8 @@ export class StageServer implements SidebarApi, EventSource {
   /** What every order ends with. */
   refusal: ApiError | null = null;
   isOpen: boolean | null = true;
+  /** Whether the kernels' loops are kept by a cell. */
+  blocked = false;
   private serial = 0;
   private slot: (event: unknown) => void = () => undefined;
   private follower: () => void = () => undefined;
@@ -49,14 +51,6 @@ export class StageServer implements SidebarApi, EventSource {
 
   async listSessions() {
     return this.answer({ ...this.stamp, sessions: this.sessions });
-  }
-
-  async showTask(name: string): Promise<Task> {
-    return this.answer(this.task(name));
-  }
-
-  async showSession(kernelId: string): Promise<Session> {
-    return this.answer(this.session(kernelId));
   }
 
   async listRuns(name: string, limit: number) {
@@ -93,6 +87,9 @@ export class StageServer implements SidebarApi, EventSource {
   }
 
   private change(session: Session) {
+    if (this.blocked) {
+      return { done: false };
+    }
     this.sessions = this.sessions.map((each) =>
       each.kernel_id === session.kernel_id ? session : each,
     );

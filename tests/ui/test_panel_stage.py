@@ -234,8 +234,82 @@ class TestActions:
         page.get_by_role("button", name="tour.ipynb").last.click()
         assert page.evaluate("stage.opened") == ["notebooks/tour.ipynb"]
 
+    def test_a_kernel_that_a_cell_keeps_obeys_later_and_that_is_said(self, show: Show) -> None:
+        page = show()
+        page.evaluate("stage.server.blocked = true")
+        page.get_by_role("button", name="Pause: redraw").click()
+        said = page.get_by_role("status")
+        eventually(lambda: said.inner_text() == "redraw is paused when the cell has ended.")
+        page.get_by_role("switch", name="Run update_plot").click()
+        eventually(lambda: said.inner_text() == "update_plot is stopped when the cell has ended.")
+
+    def test_a_task_of_a_kernel_has_no_history_to_lose(self, show: Show) -> None:
+        page = show()
+        page.get_by_role("button", name="Cancel: redraw").click()
+        assert "Cancel it?" in task(page, "redraw").inner_text()
+        page.get_by_role("button", name="Cancel: heartbeat").click()
+        assert "Cancel it and delete its history?" in task(page, "heartbeat").inner_text()
+
+
+class TestSessions:
+    def test_say_whether_they_are_busy(self, show: Show) -> None:
+        page = show()
+        said = page.locator(".nbsession-Session-busy").all_inner_texts()
+        assert said == ["busy", "idle"]  # Of the third nobody knows it.
+        assert page.locator(".nbsession-Session-busy .nbsession-Icon-busy").count() == 1
+        page.evaluate("stage.server.tell({sessions: [{...stage.server.sessions[0], busy: false}]})")
+        eventually(
+            lambda: page.locator(".nbsession-Session-busy").all_inner_texts() == ["idle", "idle"]
+        )
+
+    def test_the_last_error_of_a_task_is_in_its_details(self, show: Show) -> None:
+        page = show()
+        row = task(page, "read sensor")
+        row.locator(".nbsession-Task-name").click()
+        row.get_by_text("Last error: OSError: no such device: /dev/ttyUSB0").wait_for()
+
+    def test_the_filters_reach_into_them(self, show: Show) -> None:
+        page = show()
+        states = page.get_by_label("State of tasks")
+        assert states.locator("option").nth(2).inner_text() == "Failed (4)"
+        states.select_option("failed")
+        task(page, "read sensor").wait_for()
+        eventually(lambda: task(page, "redraw").count() == 0)
+        assert page.get_by_role("switch").count() == 0
+        states.select_option("all")
+        page.get_by_role("searchbox").fill("update_plot")
+        eventually(lambda: page.get_by_role("switch").count() == 1)
+        assert task(page, "read sensor").count() == 0
+        page.get_by_role("searchbox").fill("tour")
+        eventually(lambda: page.get_by_role("switch").count() == 2)
+
 
 class TestRuns:
+    def test_an_error_that_no_run_shows_is_above_them(self, show: Show) -> None:
+        page = show()
+        open_failed_run(page)
+        row = task(page, "refresh prices")
+        assert "Last error" not in row.inner_text()  # It is at the run.
+        page.evaluate(
+            "stage.server.tell({tasks: [{...stage.server.tasks[0], last_error: 'OSError: old'}]})"
+        )
+        row.get_by_text("Last error: OSError: old").wait_for()
+
+    def test_a_schedule_that_failed_is_told_once(self, show: Show) -> None:
+        page = show()
+        row = task(page, "moon phase")
+        assert "schedule failed" in row.inner_text()
+        row.locator(".nbsession-Task-name").click()
+        row.locator("tbody[data-run]").first.wait_for()
+        assert row.inner_text().count("ValueError: no such month") == 1
+
+    def test_of_a_single_run_the_chart_says_how_long_it_took(self, show: Show) -> None:
+        page = show()
+        task(page, "import 2026").locator(".nbsession-Task-name").click()
+        caption = page.locator(".nbsession-Chart figcaption")
+        caption.wait_for()
+        assert caption.inner_text() == "One run · 900 ms"
+
     def test_a_traceback_is_read(self, show: Show) -> None:
         page = show()
         open_failed_run(page)
@@ -268,7 +342,21 @@ class TestMessages:
         page = show(tasks=0, sessions=0)
         page.get_by_text("state.schedule_task(").wait_for()
         page.get_by_text("%load_ext nbsession").wait_for()
+        assert "update" not in page.locator(".nbsession-Sidebar").inner_text()
         assert page.get_by_role("searchbox").count() == 0
+
+    def test_examples_break_between_lines_only(self, show: Show) -> None:
+        page = show(width=250, tasks=0, sessions=0)
+        page.get_by_text("%load_ext nbsession").wait_for()
+        lines = page.evaluate(
+            """() => [...document.querySelectorAll('.nbsession-Empty pre')].map((pre) => {
+                const style = getComputedStyle(pre);
+                const height = pre.clientHeight - 2 * parseFloat(style.paddingTop);
+                return [Math.round(height / parseFloat(style.lineHeight)),
+                        pre.textContent.split('\\n').length];
+            })"""
+        )
+        assert [shown for shown, _ in lines] == [written for _, written in lines]
 
     def test_nothing_found_can_be_cleared(self, show: Show) -> None:
         page = show()

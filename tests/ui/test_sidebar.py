@@ -88,6 +88,17 @@ def test_failure_leads_to_its_traceback(ada: Sidebar) -> None:
     expect(text).to_contain_text("looking")  # What it has printed.
 
 
+def test_failure_of_a_task_of_the_kernel_leads_to_it(ada: Sidebar) -> None:
+    ada.host.run(
+        ada.kernel,
+        "def bad(): 1 / 0\nstate.schedule_task('own', bad, period='1h')",
+    )
+    toast = ada.page.locator(".Toastify__toast", has_text="“own” failed")
+    expect(toast).to_contain_text("ZeroDivisionError: division by zero")
+    toast.get_by_role("button", name="Show").click()
+    expect(ada.task("own")).to_contain_text("Last error: ZeroDivisionError: division by zero")
+
+
 def test_callback_is_stopped_in_the_notebook_too(ada: Sidebar) -> None:
     ada.host.run(ada.kernel, "ticking.start()")
     switch = ada.session(ada.kernel).get_by_role("switch", name="Run tick")

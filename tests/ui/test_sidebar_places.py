@@ -82,6 +82,7 @@ def test_running_panel(ada: Sidebar) -> None:
     ada.visit.command("running:show-panel")
     item = ada.page.locator(".jp-RunningSessions-item", has_text="greet")
     expect(item).to_contain_text("scheduled")
+    expect(ada.page.get_by_role("button", name="Cancel All")).to_be_visible()
     item.get_by_text("greet").click()
     expect(ada.task("greet")).to_have_attribute("data-open", "true")
 
@@ -150,6 +151,11 @@ def test_who_may_only_read_has_no_buttons(ada: Sidebar, visit: NewVisit) -> None
     expect(bob.task("greet").get_by_role("button")).to_have_count(1)
     enabled = bob.page.evaluate("() => window.jupyterapp.commands.isEnabled('nbsession:pause')")
     assert not enabled
+    bob.visit.command("running:show-panel")
+    running = bob.page.locator("#jp-running-sessions")
+    expect(running.locator(".jp-RunningSessions-item", has_text="greet")).to_be_visible()
+    expect(running.get_by_role("button", name="Cancel All")).to_have_count(0)
+    expect(running.get_by_role("button", name="Shut Down All").first).to_be_visible()
 
 
 def test_server_is_restarted(ada: Sidebar, lab: Host, monkeypatch: pytest.MonkeyPatch) -> None:

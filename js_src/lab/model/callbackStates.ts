@@ -16,6 +16,7 @@ export class CallbackStates {
   /** @param onChange - Called when a callback has changed that its kernel has not told of. */
   constructor(onChange: () => void) {
     this.ledger = new Ledger<CallbackChange>({
+      isSame: (one, other) => JSON.stringify(one) === JSON.stringify(other),
       isTold: (key, change) => {
         const callback = this.callbacks.get(key);
         return callback === undefined || isSet(callback, change);

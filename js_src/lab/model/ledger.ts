@@ -7,14 +7,20 @@ export type Outcome<Answer = unknown> =
 
 interface Entry<Action> {
   readonly action: Action;
-  /** Null once it has been refused. */
-  outcome: Promise<Outcome<never>> | null;
   pending: boolean;
   refusal: ApiError | null;
   timer?: ReturnType<typeof setTimeout>;
 }
 
+/** The last order for a thing, under way or waiting for those before it. */
+interface Tail<Action> {
+  readonly action: Action;
+  readonly outcome: Promise<Outcome<never>>;
+}
+
 interface Rules<Action> {
+  /** Whether two actions on one thing are the same, so that a second click is none. */
+  isSame(one: Action, other: Action): boolean;
   /** Whether what the server has told of a thing shows this action's effect. */
   isTold(key: string, action: Action, answer: unknown): boolean;
   /** For how many ms an answered action is believed while the server does not tell of it. */
@@ -31,6 +37,8 @@ interface Rules<Action> {
  */
 export class Ledger<Action> {
   private readonly entries = new Map<string, Entry<Action>>();
+  private readonly tails = new Map<string, Tail<Action>>();
+  private disposed = false;
 
   constructor(private readonly rules: Rules<Action>) {}
 
@@ -50,23 +58,31 @@ export class Ledger<Action> {
     return this.entries.get(key)?.refusal ?? null;
   }
 
-  /** Orders something; while an order for the thing is under way, that one's outcome is returned. */
+  /**
+   * Orders something.
+   *
+   * While the same order for the thing is under way, that one's outcome is returned; another one waits
+   * for it, so that the server gets them in the order in which they were given.
+   */
   perform<Answer>(
     key: string,
     action: Action,
     send: () => Promise<Answer>,
   ): Promise<Outcome<Answer>> {
-    const known = this.entries.get(key);
-    if (known?.pending && known.outcome) {
-      return known.outcome;
+    const before = this.tails.get(key);
+    if (before && this.rules.isSame(before.action, action)) {
+      return before.outcome;
     }
-    this.remove(key);
-    const entry: Entry<Action> = { action, outcome: null, pending: true, refusal: null };
-    this.entries.set(key, entry);
-    const outcome = this.carryOut(key, entry, send);
-    entry.outcome = outcome as Promise<Outcome<never>>;
-    this.rules.onChange(key);
-    return outcome;
+    const outcome = before
+      ? before.outcome.then(() => this.begin(key, action, send))
+      : this.begin(key, action, send);
+    const tail = { action, outcome: outcome as Promise<Outcome<never>> };
+    this.tails.set(key, tail);
+    return outcome.finally(() => {
+      if (this.tails.get(key) === tail) {
+        this.tails.delete(key);
+      }
+    });
   }
 
   /** To be called when the server has told of a thing; makes no change known. */
@@ -93,9 +109,27 @@ export class Ledger<Action> {
   }
 
   dispose(): void {
+    this.disposed = true;
     for (const key of [...this.entries.keys()]) {
       this.remove(key);
     }
+  }
+
+  private begin<Answer>(
+    key: string,
+    action: Action,
+    send: () => Promise<Answer>,
+  ): Promise<Outcome<Answer>> {
+    const entry: Entry<Action> = { action, pending: true, refusal: null };
+    if (!this.disposed) {
+      this.remove(key);
+      this.entries.set(key, entry);
+    }
+    const outcome = this.carryOut(key, entry, send);
+    if (!this.disposed) {
+      this.rules.onChange(key);
+    }
+    return outcome;
   }
 
   private async carryOut<Answer>(

@@ -38,6 +38,7 @@ export function aTask(name: string, more: Partial<Task> = {}): Task {
     last_run: '2026-11-22T20:00:00Z',
     last_state: 'succeeded',
     last_error: null,
+    ended_by: null,
     run_count: 1,
     error_count: 0,
     editable: true,
@@ -71,6 +72,7 @@ export function aSession(kernelId: string, more: Partial<Session> = {}): Session
     user: { username: 'ada', display_name: 'Ada' },
     started_at: NOW,
     linked: true,
+    busy: null,
     callbacks: [],
     tasks: [],
     ...more,
@@ -135,14 +137,6 @@ export class FakeServer implements SidebarApi, EventSource {
   async listSessions(): Promise<SessionListing> {
     const { sessions, writable } = this;
     return this.answer('sessions', { ...this.stamp, writable, sessions });
-  }
-
-  showTask(name: string): Promise<Task> {
-    return this.answer(`tasks/${name}`, this.tasks.find((task) => task.name === name) as Task);
-  }
-
-  showSession(kernelId: string): Promise<Session> {
-    return this.answer(`sessions/${kernelId}`, aSession(kernelId));
   }
 
   listRuns(name: string, limit: number) {

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Task } from '../../shared/tasks';
 import { ApiError } from './apiError';
 import { model, notebooks, pass, server, start } from './playedSidebar';
-import { aCallback, aSession, aTask, changes } from './samples';
+import { aCallback, aSession, aTask, changes, settled } from './samples';
 
 describe('sessions', () => {
   const session = aSession('k1', {
@@ -20,37 +21,68 @@ describe('sessions', () => {
     expect(model.sessions.visible.map((row) => row.key)).toEqual(['k1']);
     server.emit(changes(1, { sessions: [aSession('k3')], ended: ['k1', 'unknown'] }));
     expect(model.sessions.visible.map((row) => row.key)).toEqual(['k3']);
-    model.sessions.onlyLinked = false;
+    model.sessions.filter = { text: '', state: 'all', onlyLinked: false };
     expect(model.sessions.visible.map((row) => row.key)).toEqual(['k2', 'k3']);
   });
 
   test('are called what Jupyter calls them', () => {
-    expect(model.sessions.find('k1')).toMatchObject({ title: 'k1', path: null, busy: null });
-    notebooks.known.set('k1', { name: 'tour.ipynb', path: 'nb/tour.ipynb', busy: true });
+    expect(model.sessions.find('k1')).toMatchObject({ title: 'k1', path: null });
+    notebooks.known.set('k1', { name: 'tour.ipynb', path: 'nb/tour.ipynb' });
     notebooks.changed.emit();
     expect(model.sessions.find('k1')).toMatchObject({
       title: 'tour.ipynb',
       path: 'nb/tour.ipynb',
-      busy: true,
     });
     server.emit(
       changes(1, {
-        sessions: [
-          aSession('v', { host_kind: 'voila', app_url: '/voila/render/my%20app.ipynb' }),
-          aSession('k1', { busy: false }),
-        ],
+        sessions: [aSession('v', { host_kind: 'voila', app_url: '/voila/render/my%20app.ipynb' })],
       }),
     );
     expect(model.sessions.find('v')?.title).toBe('my app.ipynb');
-    expect(model.sessions.find('k1')?.busy).toBe(false);
   });
 
-  test('are found by what they have', () => {
+  test('are found by what they have, and show no more than that', () => {
     const found = (text: string) => {
-      model.sessions.text = text;
-      return model.sessions.visible.length;
+      model.filter({ text });
+      return model.sessions.visible.map(({ callbacks, tasks }) => [callbacks.length, tasks.length]);
     };
-    expect([found('save'), found('OWN'), found('ada'), found('nothing')]).toEqual([1, 1, 1, 0]);
+    expect(found('save')).toEqual([[1, 0]]);
+    expect(found('OWN')).toEqual([[0, 1]]);
+    expect(found('ada')).toEqual([[2, 1]]);
+    expect(found('ada save')).toEqual([[1, 0]]);
+    expect(found('nothing')).toEqual([]);
+    expect(found('')).toEqual([[2, 1]]);
+    expect(model.sessions.visible[0]).toBe(model.sessions.find('k1'));
+  });
+
+  test('of one state show their tasks of that state', () => {
+    model.filter({ state: 'scheduled' });
+    expect(model.sessions.visible[0]?.tasks.map(({ task }) => task.name)).toEqual(['own']);
+    expect(model.sessions.visible[0]?.callbacks).toEqual([]);
+    model.filter({ state: 'failed' });
+    expect(model.sessions.visible).toEqual([]);
+  });
+
+  test('tell what has failed in them while we listen', async () => {
+    const failed: [string, number][] = [];
+    model.sessions.taskFailed.connect((_, { task, count }) => failed.push([task.name, count]));
+    const own = (error_count: number, more = {}) =>
+      aTask('own', { kernel_id: 'k1', home: null, next_run: null, error_count, ...more });
+    const told = (...tasks: Task[]) => ({ ...session, tasks });
+    server.emit(changes(1, { sessions: [told(own(1))] }));
+    server.emit(changes(2, { sessions: [told(own(1, { run_count: 9 }))] }));
+    expect(failed).toEqual([['own', 1]]);
+    server.emit(changes(3, { sessions: [told(own(3), aTask('new', { error_count: 1 }))] }));
+    expect(failed.slice(1)).toEqual([
+      ['own', 2],
+      ['new', 1],
+    ]);
+    server.emit(changes(4, { sessions: [told(own(1, { id: 2 }))] })); // Another one.
+    expect(failed.slice(3)).toEqual([['own', 1]]);
+    server.sessions = [told(own(2, { id: 2 })), aSession('old', { tasks: [own(5)] })];
+    void model.feed.refresh();
+    await settled();
+    expect(failed.slice(4)).toEqual([['own', 1]]);
   });
 
   test('a callback is stopped at once, and its counter goes on to be told', async () => {
@@ -69,6 +101,32 @@ describe('sessions', () => {
     server.emit(changes(3, { sessions: [told(true, 9)] })); // in the notebook
     expect(callback(0)?.callback.running).toBe(true);
     expect(callback(1)).toBeUndefined();
+  });
+
+  test('another order for a callback waits for the first, and is sent', async () => {
+    const outcomes = [
+      model.sessions.setCallback('k1', '1', { period: 2000 }),
+      model.sessions.setCallback('k1', '1', { running: false }),
+      model.sessions.setCallback('k1', '1', { running: false }), // A second click.
+    ];
+    expect(server.asked).toEqual(['set 1 of k1 {"period":2000}']);
+    await server.grant({ done: true });
+    expect(server.asked.slice(1)).toEqual(['set 1 of k1 {"running":false}']);
+    expect(callback(0)).toMatchObject({ pending: true, callback: { running: false } });
+    await server.refuse(new ApiError(504, 'silent_kernel', 'silent'));
+    expect((await Promise.all(outcomes)).map(({ ok }) => ok)).toEqual([true, false, false]);
+    expect(server.orders).toEqual([]);
+    void model.sessions.setCallback('k1', '1', { running: false }); // Once more, after the refusal.
+    expect(server.orders).toHaveLength(1);
+  });
+
+  test('an order that waits when the model goes leaves nothing', async () => {
+    const stopped = model.sessions.setCallback('k1', '1', { period: 2000 });
+    const started = model.sessions.setCallback('k1', '1', { running: false });
+    model.dispose();
+    await server.grant({ done: true });
+    await server.grant({ done: true });
+    expect(await Promise.all([stopped, started])).toMatchObject([{ ok: true }, { ok: true }]);
   });
 
   test('a kernel that is kept by a cell obeys later', async () => {

@@ -9,12 +9,13 @@ import type {
 } from '../../shared/tasks';
 import { CallbackStates } from './callbackStates';
 import type { Outcome } from './ledger';
-import { callbackKey, isAbout, type SessionRow, titleOf } from './sessionRow';
+import { type NewErrors, newErrors } from './newErrors';
+import { filtered, type SessionFilter } from './sessionFilter';
+import { callbackKey, type SessionRow, titleOf } from './sessionRow';
 import type { Notebooks, SessionApi } from './sources';
 import type { Refused } from './taskModel';
 import { taskKey } from './taskRow';
 import { TaskRows } from './taskRows';
-import { wordsOf } from './wordsOf';
 
 /** The sessions with their periodic callbacks and tasks, and what is ordered of these. */
 export class SessionModel {
@@ -25,6 +26,7 @@ export class SessionModel {
 
   private readonly changedSignal = new Signal<this, void>(this);
   private readonly refusedSignal = new Signal<this, Refused>(this);
+  private readonly failedSignal = new Signal<this, NewErrors>(this);
   /** The oldest first. */
   private readonly sessions = new Map<string, Session>();
   private readonly rows = new Map<string, SessionRow>();
@@ -32,8 +34,7 @@ export class SessionModel {
   private readonly callbacks = new CallbackStates(() => this.forget());
   private allRows: readonly SessionRow[] | null = null;
   private visibleRows: readonly SessionRow[] | null = null;
-  private shownText = '';
-  private isOnlyLinked = true;
+  private wanted: SessionFilter = { text: '', state: 'all', onlyLinked: true };
 
   constructor(
     private readonly api: SessionApi,
@@ -52,40 +53,29 @@ export class SessionModel {
     return this.refusedSignal;
   }
 
+  /** Emitted when a task that a kernel runs itself has failed while we listen. */
+  get taskFailed(): ISignal<this, NewErrors> {
+    return this.failedSignal;
+  }
+
   /** The oldest first. The same array until something changes, as with `visible`. */
   get all(): readonly SessionRow[] {
     this.allRows ??= [...this.sessions.values()].map((session) => this.row(session));
     return this.allRows;
   }
 
-  /** Those that the filters let through. */
+  /** What the filter lets through. */
   get visible(): readonly SessionRow[] {
-    if (this.visibleRows === null) {
-      const words = wordsOf(this.shownText);
-      this.visibleRows = this.all.filter(
-        (row) => (row.session.linked || !this.isOnlyLinked) && isAbout(row, words),
-      );
-    }
+    this.visibleRows ??= filtered(this.all, this.wanted);
     return this.visibleRows;
   }
 
-  /** Only sessions with all of these words are shown. */
-  get text(): string {
-    return this.shownText;
+  get filter(): SessionFilter {
+    return this.wanted;
   }
 
-  set text(text: string) {
-    this.shownText = text;
-    this.choose();
-  }
-
-  /** Whether sessions are left out in which nbsession was never loaded. */
-  get onlyLinked(): boolean {
-    return this.isOnlyLinked;
-  }
-
-  set onlyLinked(onlyLinked: boolean) {
-    this.isOnlyLinked = onlyLinked;
+  set filter(filter: SessionFilter) {
+    this.wanted = filter;
     this.choose();
   }
 
@@ -125,15 +115,20 @@ export class SessionModel {
     this.loaded = true;
     this.writable = writable;
     const before = new Map(this.sessions);
+    const failures: NewErrors[] = [];
     this.sessions.clear(); // They come in their order.
     for (const session of sessions) {
-      this.set(session, before.get(session.kernel_id));
+      const known = before.get(session.kernel_id);
+      if (known) {
+        failures.push(...newErrors(known, session));
+      }
+      this.set(session, known);
       before.delete(session.kernel_id);
     }
     for (const session of before.values()) {
       this.end(session);
     }
-    this.choose(true);
+    this.tell(failures);
   }
 
   /** Takes in what has changed. */
@@ -141,8 +136,13 @@ export class SessionModel {
     if (sessions.length + ended.length === 0) {
       return;
     }
+    const failures: NewErrors[] = [];
     for (const session of sessions) {
-      this.set(session, this.sessions.get(session.kernel_id));
+      const before = this.sessions.get(session.kernel_id);
+      if (before || this.loaded) {
+        failures.push(...newErrors(before, session));
+      }
+      this.set(session, before);
     }
     for (const kernelId of ended) {
       const session = this.sessions.get(kernelId);
@@ -150,7 +150,7 @@ export class SessionModel {
         this.end(session);
       }
     }
-    this.choose(true);
+    this.tell(failures);
   }
 
   dispose(): void {
@@ -200,7 +200,6 @@ export class SessionModel {
         session,
         title: titleOf(session, notebook),
         path: notebook?.path ?? null,
-        busy: session.busy ?? notebook?.busy ?? null,
         callbacks: callbackKeys.map((key) => this.callbacks.state(key)).filter((s) => s !== null),
         tasks: taskKeys.map((key) => this.taskRows.row(key)).filter((r) => r !== null),
       };
@@ -218,6 +217,13 @@ export class SessionModel {
       this.refusedSignal.emit({ what, kernelId, error: outcome.error });
     }
     return outcome;
+  }
+
+  private tell(failures: readonly NewErrors[]): void {
+    this.choose(true);
+    for (const failure of failures) {
+      this.failedSignal.emit(failure);
+    }
   }
 
   /** Makes all rows anew: something has changed that the sessions do not tell. */

@@ -2,7 +2,6 @@ import type { Session, SessionCallback } from '../../shared/tasks';
 import type { ApiError } from './apiError';
 import type { Notebook } from './sources';
 import type { TaskRow } from './taskRow';
-import { hasWords } from './wordsOf';
 
 /** A periodic callback as it is shown. */
 export interface CallbackState {
@@ -23,8 +22,6 @@ export interface SessionRow {
   readonly title: string;
   /** The file that can be opened for it; null for none. */
   readonly path: string | null;
-  /** Null if nobody knows. */
-  readonly busy: boolean | null;
   readonly callbacks: readonly CallbackState[];
   readonly tasks: readonly TaskRow[];
 }
@@ -48,15 +45,4 @@ function decoded(part: string): string {
   } catch {
     return part; // Not UTF-8.
   }
-}
-
-/** Whether every word is in what a session is called, or has. */
-export function isAbout(row: SessionRow, words: readonly string[]): boolean {
-  const { title, session, callbacks, tasks } = row;
-  return hasWords(words, () => [
-    title,
-    session.user?.display_name ?? '',
-    ...callbacks.map(({ callback }) => callback.name),
-    ...tasks.map(({ task }) => task.name),
-  ]);
 }

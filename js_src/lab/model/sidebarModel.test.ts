@@ -5,16 +5,22 @@ import { aRun, aSession, aTask, changes, NOW, settled } from './samples';
 test('counts are of all tasks', async () => {
   server.tasks = [aTask('a', { state: 'running' }), aTask('b', { last_state: 'failed' })];
   server.sessions = [
-    aSession('k1', { tasks: [aTask('c', { last_error: 'KeyError' })] }),
+    aSession('k1', { tasks: [aTask('c', { ended_by: 'KeyError' })] }),
     aSession('k2', { linked: false }),
   ];
   await start();
-  expect(model.counts).toEqual({ tasks: 3, running: 1, failed: 2, sessions: 1 });
+  expect(model.counts).toMatchObject({ all: 3, running: 1, scheduled: 2, failed: 2, sessions: 1 });
   const changed = vi.fn();
   model.changed.connect(changed);
   server.emit(changes(1, { ended: ['k1'] }));
   expect(changed).toHaveBeenCalled();
-  expect(model.counts).toEqual({ tasks: 2, running: 1, failed: 1, sessions: 0 });
+  expect(model.counts).toMatchObject({ all: 2, running: 1, failed: 1, sessions: 0 });
+});
+
+test('an order goes to whom the task runs for', () => {
+  void model.perform(aTask('a'), 'pause');
+  void model.perform(aTask('c', { kernel_id: 'k1' }), 'pause');
+  expect(server.asked).toEqual(['pause a', 'pause c of k1']);
 });
 
 test('the server’s clock counts', async () => {

@@ -1,21 +1,20 @@
 import { type ISignal, Signal } from '@lumino/signaling';
-import type { Changes, Listing } from '../../shared/tasks';
+import type { Changes, KernelAnswer, Listing, Order, Task } from '../../shared/tasks';
 import { type Fed, Feed } from './feed';
+import type { Outcome } from './ledger';
 import { OverdueWatch } from './overdueWatch';
 import { ServerClock } from './serverClock';
 import { SessionModel } from './sessionModel';
-import type { EventSource, Notebooks, Page, SidebarApi } from './sources';
+import type { EventSource, Notebooks, OrderAnswer, Page, SidebarApi } from './sources';
 import { type Refused, TaskModel } from './taskModel';
-import { hasFailed } from './taskRow';
+import { countTasks, type StateFilter, type TaskCounts } from './taskView';
 import { Ticker } from './ticker';
 
 /** Of the server's tasks and those of all its kernels. */
-export interface Counts {
-  readonly tasks: number;
-  readonly running: number;
-  readonly failed: number;
-  readonly sessions: number;
-}
+export type Counts = TaskCounts & { readonly sessions: number };
+
+/** What tells a task from all others. */
+export type NamedTask = Pick<Task, 'name' | 'kernel_id'>;
 
 export interface SidebarOptions {
   readonly api: SidebarApi;
@@ -70,6 +69,23 @@ export class SidebarModel implements Fed {
     return this.disposed;
   }
 
+  /** Shows only tasks and sessions with these words, and tasks of this state; all of them by default. */
+  filter({ text = '', state = 'all' }: { text?: string; state?: StateFilter } = {}): void {
+    this.tasks.text = text;
+    this.tasks.state = state;
+    this.sessions.filter = { ...this.sessions.filter, text, state };
+  }
+
+  /** Orders something of a task, whoever runs it. */
+  perform(
+    { name, kernel_id }: NamedTask,
+    order: Order,
+  ): Promise<Outcome<OrderAnswer | KernelAnswer>> {
+    return kernel_id === null
+      ? this.tasks.perform(name, order)
+      : this.sessions.perform(kernel_id, name, order);
+  }
+
   /** Begins, once. */
   start(): void {
     this.feed.start();
@@ -106,12 +122,9 @@ export class SidebarModel implements Fed {
   }
 
   private count(): Counts {
-    const own = this.sessions.all.flatMap((session) => session.tasks).map(({ task }) => task);
-    const { all, running, failed } = this.tasks.counts;
+    const own = this.sessions.all.flatMap((session) => session.tasks);
     return {
-      tasks: all + own.length,
-      running: running + own.filter((task) => task.state === 'running').length,
-      failed: failed + own.filter(hasFailed).length,
+      ...countTasks([...this.tasks.all, ...own]),
       sessions: this.sessions.all.filter(({ session }) => session.linked).length,
     };
   }

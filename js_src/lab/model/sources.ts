@@ -6,7 +6,6 @@ import type {
   Order,
   Run,
   RunListing,
-  Session,
   SessionListing,
   Task,
   TaskListing,
@@ -23,7 +22,6 @@ export type OrderAnswer = Task | Run | { readonly name: string };
 /** Every method rejects with an `ApiError`. */
 export interface TaskApi {
   listTasks(): Promise<TaskListing>;
-  showTask(name: string): Promise<Task>;
   listRuns(name: string, limit: number): Promise<RunListing>;
   showRun(name: string, id: number): Promise<Run>;
   orderTask(name: string, order: Order, options?: OrderOptions): Promise<OrderAnswer>;
@@ -32,7 +30,6 @@ export interface TaskApi {
 /** Every method rejects with an `ApiError`. */
 export interface SessionApi {
   listSessions(): Promise<SessionListing>;
-  showSession(kernelId: string): Promise<Session>;
   setCallback(kernelId: string, id: string, change: CallbackChange): Promise<KernelAnswer>;
   orderSessionTask(kernelId: string, name: string, order: Order): Promise<KernelAnswer>;
 }
@@ -53,8 +50,6 @@ export interface EventSource {
 export interface Notebook {
   readonly name: string;
   readonly path: string;
-  /** Null where nobody looks at the kernel. */
-  readonly busy: boolean | null;
 }
 
 /** What Jupyter itself knows of kernels. */

@@ -185,9 +185,6 @@ export class TaskModel {
       this.delete(taskKey(name));
     }
     const ended = this.endedRuns.news(runs);
-    for (const run of ended) {
-      this.rows.ended(taskKey(run.task), run);
-    }
     for (const history of this.histories) {
       const news = runs.filter((run) => run.task === history.task);
       if (news.length > 0) {

@@ -94,6 +94,17 @@ describe('orders', () => {
     expect((await Promise.all(outcomes)).map(({ ok }) => ok)).toEqual([true, true]);
   });
 
+  test('another order waits for the first', async () => {
+    void model.perform('a', 'run');
+    const paused = model.perform('a', 'pause');
+    expect(server.asked).toEqual(['run a']);
+    await server.grant(aRun(5, 'a', { state: 'running', ended_at: null }));
+    expect(server.asked).toEqual(['run a', 'pause a']);
+    expect(shown('a')?.state).toBe('paused');
+    await server.grant(aTask('a', { state: 'paused' }));
+    expect(await paused).toMatchObject({ ok: true, answer: { state: 'paused' } });
+  });
+
   test('a task that goes while its order is under way', async () => {
     void model.perform('a', 'pause');
     apply({ removed: ['a'] });

@@ -10,8 +10,6 @@ export interface TaskRow {
   readonly pending: Order | null;
   /** Why the last order was refused. */
   readonly refusal: ApiError | null;
-  /** The newest ended run that was heard of since the page was opened; without texts. */
-  readonly lastRun: Run | null;
 }
 
 /** Unique among the tasks of the server and of all kernels. */
@@ -27,5 +25,5 @@ export function isOpen(run: Run): boolean {
 
 /** Whether the last run has failed or was lost, or the code of the schedule has ended the task. */
 export function hasFailed(task: Task): boolean {
-  return task.last_state === 'failed' || task.last_state === 'lost' || task.last_error !== null;
+  return task.last_state === 'failed' || task.last_state === 'lost' || task.ended_by !== null;
 }

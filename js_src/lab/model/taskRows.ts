@@ -1,4 +1,4 @@
-import type { Order, Run, Task } from '../../shared/tasks';
+import type { Order, Task } from '../../shared/tasks';
 import { Ledger, type Outcome } from './ledger';
 import { hasObeyed, isDropped, ordered, type TaskOrdered, withOrder } from './taskOrder';
 import type { TaskRow } from './taskRow';
@@ -12,13 +12,13 @@ const PATIENCE_WITH_KERNELS_MS = 60_000;
 /** Tasks as the server told them, with what is under way, by key. */
 export class TaskRows {
   private readonly tasks = new Map<string, Task>();
-  private readonly lastRuns = new Map<string, Run>();
   private readonly rows = new Map<string, TaskRow | null>();
   private readonly ledger: Ledger<TaskOrdered>;
 
   /** @param onChange - Called when a row has changed that the server has not told of. */
   constructor(onChange: () => void) {
     this.ledger = new Ledger<TaskOrdered>({
+      isSame: (one, other) => one.order === other.order,
       isTold: (key, action, answer) => isDropped(answer) || hasObeyed(this.tasks.get(key), action),
       patienceMs: (answer) =>
         (answer as { done?: boolean } | null)?.done === false
@@ -69,17 +69,8 @@ export class TaskRows {
 
   delete(key: string): void {
     this.tasks.delete(key);
-    this.lastRuns.delete(key);
     this.ledger.gone(key);
     this.rows.delete(key);
-  }
-
-  /** Notes a run that has ended. */
-  ended(key: string, run: Run): void {
-    if ((this.lastRuns.get(key)?.id ?? -1) < run.id) {
-      this.lastRuns.set(key, run);
-      this.rows.delete(key);
-    }
   }
 
   /** Orders something of a task, and shows it as done. */
@@ -109,7 +100,6 @@ export class TaskRows {
           task,
           pending: action && this.ledger.isPending(key) ? action.order : null,
           refusal: this.ledger.refusal(key),
-          lastRun: this.lastRuns.get(key) ?? null,
         }
       : null;
   }

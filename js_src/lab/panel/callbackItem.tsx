@@ -25,7 +25,7 @@ export const CallbackItem = React.memo(function CallbackItem(props: CallbackItem
     const outcome = await model.sessions.setCallback(kernelId, id, wanted);
     panel.announce(
       outcome.ok
-        ? doneWords(wanted, name, trans)
+        ? (outcome.answer.done === false ? laterWords : doneWords)(wanted, name, trans)
         : trans.__('%1: %2', name, errorWords(outcome.error, trans)),
     );
   };
@@ -121,4 +121,15 @@ function doneWords(wanted: CallbackChange, name: string, trans: Trans): string {
     return trans.__('%1 runs every %2 now.', name, durationWords(wanted.period, trans));
   }
   return wanted.running ? trans.__('%1 is started.', name) : trans.__('%1 is stopped.', name);
+}
+
+/** The kernel's loop is kept by a cell. */
+function laterWords(wanted: CallbackChange, name: string, trans: Trans): string {
+  if ('period' in wanted) {
+    const length = durationWords(wanted.period, trans);
+    return trans.__('%1 runs every %2 when the cell has ended.', name, length);
+  }
+  return wanted.running
+    ? trans.__('%1 is started when the cell has ended.', name)
+    : trans.__('%1 is stopped when the cell has ended.', name);
 }

@@ -13,8 +13,11 @@ state.schedule_task(
 
 const SESSION = `%load_ext nbsession
 
+def tick():
+    print("tick")
+
 state.add_periodic_callback(
-    update, period=500
+    tick, period=500
 )`;
 
 /** Nothing is scheduled: how to do that. */
@@ -48,14 +51,9 @@ export function NoSessions() {
 /** The filters let nothing through. */
 export function NoMatch() {
   const { model, trans } = useSurroundings();
-  const clear = () => {
-    model.tasks.text = '';
-    model.sessions.text = '';
-    model.tasks.state = 'all';
-  };
   return (
     <Empty text={trans.__('Nothing matches the filter.')}>
-      <button type="button" className="nbsession-Button" onClick={clear}>
+      <button type="button" className="nbsession-Button" onClick={() => model.filter()}>
         {trans.__('Clear the filter')}
       </button>
     </Empty>

@@ -11,10 +11,9 @@ interface IconButtonProps {
   readonly onClick: () => void;
   /** Stays in the focus order, as it may be the very button that has the focus. */
   readonly busy?: boolean;
-  readonly expanded?: boolean;
 }
 
-export function IconButton({ icon, title, label, onClick, busy, expanded }: IconButtonProps) {
+export function IconButton({ icon, title, label, onClick, busy }: IconButtonProps) {
   const tabIndex = useTabIndex();
   return (
     <button
@@ -23,7 +22,6 @@ export function IconButton({ icon, title, label, onClick, busy, expanded }: Icon
       title={title}
       aria-label={label}
       aria-disabled={busy || undefined}
-      aria-expanded={expanded}
       tabIndex={tabIndex}
       onClick={() => {
         if (!busy) {

@@ -59,8 +59,7 @@ describe('the runs of a task', () => {
 describe('to reveal', () => {
   test('opens the section, the task and the run, and takes filters away that hide it', () => {
     state.toggleSection('tasks');
-    model.tasks.text = 'backup';
-    model.tasks.state = 'failed';
+    model.filter({ text: 'backup', state: 'failed' });
     state.reveal('report', { runId: 7 });
     expect(state.isSectionOpen('tasks')).toBe(true);
     expect(state.isTaskOpen(taskKey('report'))).toBe(true);
@@ -74,17 +73,19 @@ describe('to reveal', () => {
   });
 
   test('leaves filters that do not hide it', () => {
-    model.tasks.text = 'rep';
+    model.filter({ text: 'rep' });
     state.reveal('report');
     expect(model.tasks.text).toBe('rep');
   });
 
-  test('a task of a kernel is in its session', () => {
+  test('a task of a kernel is in its session, and nothing hides it', () => {
+    model.filter({ state: 'failed' });
     state.toggleSession('k1');
     state.reveal('own', { kernelId: 'k1' });
     expect(state.isSessionOpen('k1')).toBe(true);
     expect(state.isTaskOpen(taskKey('own', 'k1'))).toBe(true);
     expect(state.target('sessions')).toBe('k1');
+    expect(model.sessions.visible[0]?.tasks[0]?.task.name).toBe('own');
     expect(state.target('tasks')).toBeNull();
   });
 });

@@ -101,7 +101,7 @@ export class PanelState {
       this.runTarget = runKey(key, runId);
       this.toggled.add(this.runTarget);
     }
-    this.unfilter(section, kernelId ?? key);
+    this.unfilter(key, kernelId);
     this.rowTarget = { section, key: kernelId ?? key };
     this.signal.emit();
   }
@@ -184,15 +184,15 @@ export class PanelState {
     }
   }
 
-  private unfilter(section: SectionName, key: string): void {
+  /** Takes filters away that hide a task. */
+  private unfilter(key: string, kernelId: string | null): void {
     const { tasks, sessions } = this.model;
-    if (section === 'tasks' && !tasks.visible.some((row) => row.key === key)) {
-      tasks.text = '';
-      sessions.text = '';
-      tasks.state = 'all';
-    } else if (section === 'sessions' && !sessions.visible.some((row) => row.key === key)) {
-      tasks.text = '';
-      sessions.text = '';
+    const rows =
+      kernelId === null
+        ? tasks.visible
+        : sessions.visible.find((session) => session.key === kernelId)?.tasks;
+    if (!rows?.some((row) => row.key === key)) {
+      this.model.filter();
     }
   }
 }

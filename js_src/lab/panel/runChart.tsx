@@ -92,9 +92,12 @@ function countInWords({ count }: RunSummary, trans: Trans): string {
   return count === 1 ? trans.__('One run') : trans.__('Last %1 runs', count);
 }
 
-function timesInWords({ median, longest }: RunSummary, trans: Trans): string {
-  return median === null || longest === null
-    ? ''
+function timesInWords({ count, median, longest }: RunSummary, trans: Trans): string {
+  if (median === null || longest === null) {
+    return '';
+  }
+  return count === 1
+    ? durationWords(longest, trans)
     : trans.__(
         'median %1, longest %2',
         durationWords(median, trans),

@@ -1,5 +1,6 @@
 import * as React from 'react';
 import { errorWords } from '../words';
+import { LastError } from './lastError';
 import { Notice } from './notice';
 import { RunChart } from './runChart';
 import { RunTable } from './runTable';
@@ -9,17 +10,22 @@ import { useSignal } from './useSignal';
 interface RunsProps {
   readonly taskKey: string;
   readonly name: string;
+  /** Of the task; shown here if it is at none of the runs. */
+  readonly lastError: string | null;
 }
 
 /** The last runs of a task of the server. */
-export function Runs({ taskKey, name }: RunsProps) {
+export function Runs({ taskKey, name, lastError }: RunsProps) {
   const { state, trans } = useSurroundings();
   const history = state.history(name);
   const runs = useSignal(history.changed, () => history.runs);
   const error = useSignal(history.changed, () => history.error);
   const isLoading = useSignal(history.changed, () => history.loading);
+  const isMissing =
+    lastError !== null && !isLoading && !runs.some((run) => run.error === lastError);
   return (
     <>
+      {isMissing && <LastError error={lastError} />}
       {error && <Notice kind="error" text={errorWords(error, trans)} />}
       {runs.length > 0 ? (
         <>

@@ -66,7 +66,7 @@ function SessionHead({ row, isOpen, bodyId }: SessionHeadProps) {
         <Icon name="caret" />
       </button>
       <SessionTitle row={row} />
-      <BusyMark busy={row.busy} />
+      <BusyMark busy={row.session.busy} />
       <span className="nbsession-Session-where" title={trans.__('Since %1', since)}>
         {whereWords(row.session, trans)}
       </span>

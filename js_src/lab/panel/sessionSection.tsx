@@ -17,7 +17,7 @@ export function SessionSection() {
   const rows = useSignal(sessions.changed, () => sessions.visible);
   const isWritable = useSignal(sessions.changed, () => sessions.writable);
   const isLoaded = useSignal(sessions.changed, () => sessions.loaded);
-  const text = useSignal(sessions.changed, () => sessions.text);
+  const { text, state: wanted } = useSignal(sessions.changed, () => sessions.filter);
   const target = useSignal(state.changed, () => state.target('sessions'));
   const [height, setHeight] = React.useState<number | null>(null);
   const isList = rows.length > 0;
@@ -40,7 +40,7 @@ export function SessionSection() {
           render={(row) => <SessionItem row={row} isWritable={isWritable} />}
         />
       )}
-      {!isList && isLoaded && (text === '' ? <NoSessions /> : <NoMatch />)}
+      {!isList && isLoaded && (text === '' && wanted === 'all' ? <NoSessions /> : <NoMatch />)}
     </Section>
   );
 }

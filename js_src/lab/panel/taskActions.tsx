@@ -1,5 +1,7 @@
 import * as React from 'react';
+import type { Task } from '../../shared/tasks';
 import type { TaskRow } from '../model';
+import type { Trans } from '../words';
 import { IconButton } from './iconButton';
 import { useTabIndex } from './rowFocus';
 import { useSurroundings } from './surroundings';
@@ -62,10 +64,7 @@ export function ConfirmCancel({ row, onDone }: ConfirmCancelProps) {
   const tabIndex = useTabIndex();
   const keep = React.useRef<HTMLButtonElement>(null);
   React.useLayoutEffect(() => keep.current?.focus(), []);
-  const question =
-    row.task.state === 'finished'
-      ? trans.__('Remove it and its history?')
-      : trans.__('Cancel it and delete its history?');
+  const question = questionOf(row.task, trans);
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms.
     <div
@@ -109,4 +108,14 @@ export function ConfirmCancel({ row, onDone }: ConfirmCancelProps) {
       </span>
     </div>
   );
+}
+
+/** A kernel keeps no history of its tasks. */
+function questionOf({ kernel_id, state }: Task, trans: Trans): string {
+  if (kernel_id !== null) {
+    return state === 'finished' ? trans.__('Remove it?') : trans.__('Cancel it?');
+  }
+  return state === 'finished'
+    ? trans.__('Remove it and its history?')
+    : trans.__('Cancel it and delete its history?');
 }

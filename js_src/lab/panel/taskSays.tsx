@@ -46,7 +46,7 @@ export function NextText({ task }: { readonly task: Task }) {
   const due = Date.parse(next_run);
   return (
     <time dateTime={next_run} title={instantWords(next_run, locale)}>
-      <PassingText say={(now) => countdown(due, now, trans)} />
+      <PassingText say={(now) => countdown(due, now, trans, locale)} />
     </time>
   );
 }
@@ -54,11 +54,11 @@ export function NextText({ task }: { readonly task: Task }) {
 /** `succeeded 3 min ago`; while it runs what the run says of itself. */
 export function LastText({ task }: { readonly task: Task }) {
   const { trans, locale } = useSurroundings();
-  const { last_state, last_run, last_error, run } = task;
+  const { last_state, last_run, ended_by, run } = task;
   if (run?.progress_text) {
     return <>{run.progress_text}</>;
   }
-  if (last_error !== null) {
+  if (ended_by !== null) {
     return <>{trans.__('schedule failed')}</>;
   }
   if (last_state === null) {
@@ -70,7 +70,7 @@ export function LastText({ task }: { readonly task: Task }) {
       {last_run !== null && (
         <time dateTime={last_run} title={instantWords(last_run, locale)} className="nbsession-ago">
           {' '}
-          <PassingText say={(now) => ago(Date.parse(last_run), now, trans)} />
+          <PassingText say={(now) => ago(Date.parse(last_run), now, trans, locale)} />
         </time>
       )}
     </>

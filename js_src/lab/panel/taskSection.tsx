@@ -1,5 +1,5 @@
 import * as React from 'react';
-import { hasFailed, type TaskRow } from '../model';
+import type { TaskRow } from '../model';
 import { NoMatch, NoTasks } from './emptyStates';
 import { Section } from './section';
 import { useSurroundings } from './surroundings';
@@ -15,13 +15,12 @@ export function TaskSection() {
   const { model, state, trans } = useSurroundings();
   const { tasks } = model;
   const rows = useSignal(tasks.changed, () => tasks.visible);
-  const all = useSignal(tasks.changed, () => tasks.all);
+  const { all, failed } = useSignal(tasks.changed, () => tasks.counts);
   const isWritable = useSignal(tasks.changed, () => tasks.writable);
   const isLoaded = useSignal(tasks.changed, () => tasks.loaded);
   const target = useSignal(state.changed, () => state.target('tasks'));
   const [height, setHeight] = React.useState<number | null>(null);
-  const failed = all.filter(({ task }) => hasFailed(task)).length;
-  const count = failed ? trans.__('%1, %2 failed', all.length, failed) : trans.__('%1', all.length);
+  const count = failed ? trans.__('%1, %2 failed', all, failed) : trans.__('%1', all);
   const isList = rows.length > 0;
   return (
     <Section
@@ -42,7 +41,7 @@ export function TaskSection() {
           render={(row) => <TaskItem row={row} isWritable={isWritable} />}
         />
       )}
-      {!isList && isLoaded && (all.length === 0 ? <NoTasks /> : <NoMatch />)}
+      {!isList && isLoaded && (all === 0 ? <NoTasks /> : <NoMatch />)}
     </Section>
   );
 }

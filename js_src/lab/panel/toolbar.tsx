@@ -17,16 +17,14 @@ const ORDERS: readonly TaskOrder[] = ['name', 'next', 'errors'];
 
 /** What is shown, and in what order. */
 export function Toolbar() {
-  const { model, trans } = useSurroundings();
+  const { model, state: panel, trans } = useSurroundings();
   const { tasks } = model;
   const text = useSignal(tasks.changed, () => tasks.text);
   const state = useSignal(tasks.changed, () => tasks.state);
   const order = useSignal(tasks.changed, () => tasks.order);
-  const counts = useSignal(tasks.changed, () => tasks.counts);
-  const search = (words: string) => {
-    tasks.text = words;
-    model.sessions.text = words;
-  };
+  const hasSessions = useSignal(panel.changed, () => panel.showSessions);
+  const counts = useSignal(model.changed, () => (hasSessions ? model.counts : tasks.counts));
+  const search = (words: string) => model.filter({ text: words, state });
   return (
     <search className="nbsession-Toolbar" aria-label={trans.__('Filter and order')}>
       <div className="nbsession-Toolbar-search">
@@ -50,9 +48,7 @@ export function Toolbar() {
         label={trans.__('State of tasks')}
         value={state}
         options={STATES.map((each) => [each, `${filterWords(each, trans)} (${counts[each]})`])}
-        onChoose={(value) => {
-          tasks.state = value;
-        }}
+        onChoose={(value) => model.filter({ text, state: value })}
       />
       <Choice
         label={trans.__('Order of tasks')}

@@ -5,6 +5,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Order, Task } from '../../shared/tasks';
 import type { SidebarModel, TaskRow } from '../model';
 import { allTasks, canOrder, carryOut, confirmCancel } from './orders';
+import { labelsOf } from './taskLabels';
 import { INews, ISidebar } from './tokens';
 
 export const OPEN = 'nbsession:open';
@@ -80,8 +81,11 @@ async function execute(
     if (task) {
       await carryOut(model, task, order, trans);
     }
-  } else if (order !== 'cancel' || (await confirmCancel(name, trans))) {
-    await carryOut(model, { name, kernel_id: text(kernelId) }, order, trans);
+    return;
+  }
+  const task = { name, kernel_id: text(kernelId) };
+  if (order !== 'cancel' || (await confirmCancel(task, trans))) {
+    await carryOut(model, task, order, trans);
   }
 }
 
@@ -92,10 +96,11 @@ async function ask(
   trans: TranslationBundle,
 ): Promise<Task | null> {
   const rows = choices(model, order);
-  const labels = rows.map(({ task }) => {
-    const session = task.kernel_id === null ? null : model.sessions.find(task.kernel_id);
-    return session ? trans.__('%1 (%2)', task.name, session.title) : task.name;
-  });
+  const labels = labelsOf(
+    rows.map(({ task }) => task),
+    model,
+    trans,
+  );
   const { button, value } = await InputDialog.getItem({
     title: labelOf(order, trans).replace('…', ''),
     label: trans.__('Task'),

@@ -2,9 +2,9 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { Notification } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import type { Run } from '../../shared/tasks';
-import type { SidebarModel } from '../model';
+import { type NewErrors, type SidebarModel, taskKey } from '../model';
 import { runWords } from '../words/task';
-import { INews, IPreferences, ISidebar } from './tokens';
+import { INews, IPreferences, ISidebar, type Target } from './tokens';
 
 /** Failures that come together are told together. */
 const GATHER_MS = 1000;
@@ -12,7 +12,7 @@ const GATHER_MS = 1000;
 /** How many names a notification tells. */
 const MOST_NAMES = 3;
 
-/** Says when a task of the server has failed. Those of a kernel show it in their notebook. */
+/** Says when a task has failed, of the server or of a kernel: nobody may look at its notebook. */
 export const notifications: JupyterFrontEndPlugin<void> = {
   id: 'nbsession:notifications',
   description: 'Notifies when a task fails.',
@@ -32,7 +32,12 @@ export const notifications: JupyterFrontEndPlugin<void> = {
         const failures = new Failures(model, sidebar, trans);
         model.tasks.runEnded.connect((_, run) => {
           if (preferences.notifyOnFailure) {
-            failures.note(run);
+            failures.noteRun(run);
+          }
+        });
+        model.sessions.taskFailed.connect((_, news) => {
+          if (preferences.notifyOnFailure) {
+            failures.noteErrors(news);
           }
         });
       },
@@ -42,7 +47,9 @@ export const notifications: JupyterFrontEndPlugin<void> = {
 };
 
 interface Failure {
-  readonly last: Run;
+  readonly target: Target;
+  /** What became of the last run. */
+  readonly words: string;
   readonly count: number;
 }
 
@@ -62,7 +69,8 @@ class Failures {
     this.since = Date.now();
   }
 
-  note(run: Run): void {
+  /** Notes that a run of a task of the server has ended. */
+  noteRun(run: Run): void {
     if (run.state !== 'failed' && run.state !== 'lost') {
       return;
     }
@@ -70,13 +78,29 @@ class Failures {
     if (Date.parse(run.ended_at ?? '') < this.since + this.model.clock.offset) {
       return; // Before this page was opened.
     }
+    this.note({
+      target: { task: run.task, runId: run.id },
+      words: runWords(run, this.trans),
+      count: 1,
+    });
+  }
+
+  /** Notes that a task of a kernel has failed. */
+  noteErrors({ task, count }: NewErrors): void {
+    const { name, kernel_id, last_error } = task;
+    const words = runWords({ state: 'failed', error: last_error, reason: null }, this.trans);
+    this.note({ target: { task: name, kernelId: kernel_id }, words, count });
+  }
+
+  private note(failure: Failure): void {
     if (this.shownId !== null && !Notification.manager.has(this.shownId)) {
       this.shownId = null; // Dismissed: what comes now is new.
       this.failures.clear();
     }
-    const count = (this.failures.get(run.task)?.count ?? 0) + 1;
-    this.failures.delete(run.task);
-    this.failures.set(run.task, { last: run, count });
+    const key = taskKey(failure.target.task, failure.target.kernelId);
+    const count = (this.failures.get(key)?.count ?? 0) + failure.count;
+    this.failures.delete(key);
+    this.failures.set(key, { ...failure, count });
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       this.show();
@@ -104,13 +128,13 @@ class Failures {
 
   private message(): string {
     const { trans } = this;
-    const tasks = [...this.failures.keys()].reverse();
+    const tasks = [...this.failures.values()].map(({ target }) => target.task).reverse();
     const only = this.only;
     if (only) {
-      const { last, count } = only;
+      const { target, words, count } = only;
       return count === 1
-        ? trans.__('Task “%1” %2', last.task, runWords(last, trans))
-        : trans.__('Task “%1” %2 (%3 times)', last.task, runWords(last, trans), count);
+        ? trans.__('Task “%1” %2', target.task, words)
+        : trans.__('Task “%1” %2 (%3 times)', target.task, words, count);
     }
     const told = tasks.slice(0, MOST_NAMES).join(', ');
     return tasks.length > MOST_NAMES
@@ -127,10 +151,9 @@ class Failures {
   private async lead(): Promise<void> {
     const { only } = this;
     if (only) {
-      await this.sidebar.open({ task: only.last.task, runId: only.last.id });
+      await this.sidebar.open(only.target);
     } else {
-      this.model.tasks.text = '';
-      this.model.tasks.state = 'failed';
+      this.model.filter({ state: 'failed' });
       await this.sidebar.open();
     }
   }

@@ -2,7 +2,7 @@
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Order, Task } from '../../shared/tasks';
-import type { SidebarModel, TaskRow } from '../model';
+import type { NamedTask, SidebarModel, TaskRow } from '../model';
 import { errorWords } from '../words/error';
 
 /** Every task of the server, then those of the kernels. */
@@ -29,10 +29,16 @@ export function canOrder(model: SidebarModel, task: Task, order: Order): boolean
 }
 
 /** Asks, as this cannot be undone. */
-export async function confirmCancel(name: string, trans: TranslationBundle): Promise<boolean> {
+export async function confirmCancel(
+  { name, kernel_id }: NamedTask,
+  trans: TranslationBundle,
+): Promise<boolean> {
   const { button } = await showDialog({
     title: trans.__('Cancel the task?'),
-    body: trans.__('“%1” will not run any more, and its history goes with it.', name),
+    body:
+      kernel_id === null
+        ? trans.__('“%1” will not run any more, and its history goes with it.', name)
+        : trans.__('“%1” will not run any more.', name),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Keep') }),
       Dialog.warnButton({ label: trans.__('Cancel Task') }),
@@ -45,15 +51,12 @@ export async function confirmCancel(name: string, trans: TranslationBundle): Pro
 /** Carries an order out, and says so if it was refused. */
 export async function carryOut(
   model: SidebarModel,
-  { name, kernel_id }: Pick<Task, 'name' | 'kernel_id'>,
+  task: NamedTask,
   order: Order,
   trans: TranslationBundle,
 ): Promise<void> {
-  const outcome =
-    kernel_id === null
-      ? await model.tasks.perform(name, order)
-      : await model.sessions.perform(kernel_id, name, order);
+  const outcome = await model.perform(task, order);
   if (!outcome.ok) {
-    Notification.warning(`${name}: ${errorWords(outcome.error, trans)}`, { autoClose: 5000 });
+    Notification.warning(`${task.name}: ${errorWords(outcome.error, trans)}`, { autoClose: 5000 });
   }
 }

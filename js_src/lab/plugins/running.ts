@@ -7,6 +7,7 @@ import { stateWords } from '../words/task';
 import { tasksIcon } from './icon';
 import { allTasks, canOrder, carryOut, confirmCancel } from './orders';
 import { INews, ISidebar } from './tokens';
+import '../../style/running.css';
 
 /** JupyterLab's section draws each of its rows at every change: it stays short. */
 const MOST = 100;
@@ -100,8 +101,9 @@ class RunningTasks implements IRunningSessions.IManager {
   private item(model: SidebarModel, row: TaskRow): IRunningSessions.IRunningItem {
     const { task } = row;
     const { name, kernel_id: kernelId } = task;
+    const canCancel = canOrder(model, task, 'cancel');
     const cancel = async () => {
-      if (await confirmCancel(name, this.trans)) {
+      if (await confirmCancel(task, this.trans)) {
         await carryOut(model, task, 'cancel', this.trans);
       }
     };
@@ -111,7 +113,8 @@ class RunningTasks implements IRunningSessions.IManager {
       labelTitle: () => task.callback,
       detail: () => wordsOf(row, this.trans),
       open: () => void this.sidebar.open({ task: name, kernelId }),
-      ...(canOrder(model, task, 'cancel') ? { shutdown: () => void cancel() } : {}),
+      // The section has its button for all of them wherever it has items: the style hides it.
+      ...(canCancel ? { shutdown: () => void cancel() } : { className: 'nbsession-mod-readOnly' }),
     };
   }
 
@@ -123,7 +126,9 @@ class RunningTasks implements IRunningSessions.IManager {
   }
 
   private tell(): void {
-    const shown = JSON.stringify(this.running().map(({ label, detail }) => [label(), detail?.()]));
+    const shown = JSON.stringify(
+      this.running().map(({ label, detail, className }) => [label(), detail?.(), className]),
+    );
     if (shown !== this.shown) {
       this.shown = shown;
       this.signal.emit();

@@ -45,7 +45,7 @@ export const statusBar: JupyterFrontEndPlugin<void> = {
 function ignore(): void {}
 
 class TasksItem extends ReactWidget {
-  private counts: Counts = { tasks: 0, running: 0, failed: 0, sessions: 0 };
+  private counts: Pick<Counts, 'all' | 'running' | 'failed'> = { all: 0, running: 0, failed: 0 };
   private readonly signal = new Signal<this, void>(this);
 
   constructor(
@@ -57,7 +57,7 @@ class TasksItem extends ReactWidget {
   }
 
   get hasTasks(): boolean {
-    return this.counts.tasks > 0;
+    return this.counts.all > 0;
   }
 
   get activeChanged(): ISignal<this, void> {
@@ -65,8 +65,8 @@ class TasksItem extends ReactWidget {
   }
 
   count(counts: Counts): void {
-    const { tasks, running, failed } = this.counts;
-    if (tasks === counts.tasks && running === counts.running && failed === counts.failed) {
+    const { all, running, failed } = this.counts;
+    if (all === counts.all && running === counts.running && failed === counts.failed) {
       return;
     }
     const { hasTasks } = this;
@@ -102,11 +102,11 @@ class TasksItem extends ReactWidget {
 
   private words(): string {
     const { trans } = this;
-    const { tasks, running, failed } = this.counts;
+    const { all, running, failed } = this.counts;
     const parts = [
       running > 0 && trans._n('%1 running', '%1 running', running),
       failed > 0 && trans._n('%1 failed', '%1 failed', failed),
     ].filter((part) => part !== false);
-    return parts.join(', ') || trans._n('%1 task', '%1 tasks', tasks);
+    return parts.join(', ') || trans._n('%1 task', '%1 tasks', all);
   }
 }

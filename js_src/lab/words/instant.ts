@@ -5,6 +5,11 @@ export function instantWords(iso: string | null, locale?: string): string {
   return format(iso, locale, { dateStyle: 'medium', timeStyle: 'medium' });
 }
 
+/** The day of an instant in local time, as in `22 Nov 2026`. */
+export function dateWords(ms: number, locale?: string): string {
+  return format(new Date(ms).toISOString(), locale, { dateStyle: 'medium' });
+}
+
 /** Without the day if that is today, else without the seconds: `09:00:12`, `22 Nov, 09:00`. */
 export function shortInstant(iso: string | null, nowMs: number, locale?: string): string {
   if (iso === null) {

@@ -40,9 +40,11 @@ describe('countdown', () => {
     [HOUR, 'in 1 h', 10 * SECOND],
     [5 * HOUR + 12 * MINUTE, 'in 5 h 12 min', 10 * SECOND],
     [12 * DAY, 'in 12 d', 10 * SECOND],
+    [60 * DAY - 1, 'in 60 d', 10 * SECOND],
+    [1135 * DAY, 'on 31 Dec 2029', HOUR],
     [-3 * DAY, 'late by 3 d', 10 * SECOND],
   ])('%s ms: %s', (ms, text, stepMs) => {
-    expect(countdown(NOW + ms, NOW, english)).toEqual({ text, stepMs });
+    expect(countdown(NOW + ms, NOW, english, 'en-GB')).toEqual({ text, stepMs });
   });
 });
 
@@ -53,8 +55,9 @@ test.each([
   [3 * MINUTE + 50 * SECOND, '3 min ago', 10 * SECOND],
   [5 * HOUR + 12 * MINUTE, '5 h 12 min ago', MINUTE],
   [4 * DAY, '4 d ago', MINUTE],
+  [400 * DAY, 'on 18 Oct 2025', HOUR],
 ])('%s ms since: %s', (ms, text, stepMs) => {
-  expect(ago(NOW - ms, NOW, english)).toEqual({ text, stepMs });
+  expect(ago(NOW - ms, NOW, english, 'en-GB')).toEqual({ text, stepMs });
 });
 
 test('an instant of today has no day, one of another year has the year', () => {

@@ -31,7 +31,7 @@ export function stateWords(state: RunState | TaskState, trans: Trans): string {
 }
 
 /** What became of a run, in one line: `failed: ValueError: no such file`, `failed: timeout`. */
-export function runWords(run: Run, trans: Trans): string {
+export function runWords(run: Pick<Run, 'state' | 'error' | 'reason'>, trans: Trans): string {
   const state = stateWords(run.state, trans);
   const why = run.error ?? reasonWords(run.reason, trans);
   return why ? trans.__('%1: %2', state, why.trim().split('\n', 1)[0]) : state;
