@@ -6,6 +6,7 @@ import { Icon } from './icon';
 import { PassingText } from './passingText';
 import { useTabIndex } from './rowFocus';
 import { RunText } from './runText';
+import { showElement } from './showElement';
 import { useSurroundings } from './surroundings';
 import { useSignal } from './useSignal';
 
@@ -83,8 +84,8 @@ function RunRow({ taskKey, run, history, isOpen }: RunRowProps) {
   const start = run.started_at ?? run.due;
   const body = React.useRef<HTMLTableSectionElement>(null);
   React.useEffect(() => {
-    if (state.takeRunTarget(taskKey, run.id)) {
-      body.current?.scrollIntoView({ block: 'nearest' });
+    if (body.current && state.takeRunTarget(taskKey, run.id)) {
+      showElement(body.current);
     }
   });
   return (
