@@ -140,8 +140,7 @@ def _connect(path: Path, is_network: bool) -> sqlite3.Connection:
         if not is_network:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
         connection.execute("PRAGMA synchronous = NORMAL")
-        while _migrate(connection):
-            pass
+        _migrate(connection)
     except BaseException:
         connection.close()
         raise
@@ -165,20 +164,20 @@ def _bare(path: Path, is_network: bool) -> sqlite3.Connection:
     return connection
 
 
-def _migrate(connection: sqlite3.Connection) -> bool:
+def _migrate(connection: sqlite3.Connection) -> None:
+    # All in one: who begins a database with others must not see an older version between.
     connection.execute("BEGIN IMMEDIATE")
     try:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-        is_due = version < len(MIGRATIONS)
-        if is_due:
-            for statement in MIGRATIONS[version]:
+        for statements in MIGRATIONS[version:]:
+            for statement in statements:
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {version + 1}")
+        if version < len(MIGRATIONS):
+            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-    return is_due
 
 
 def _patiently(path: Path, do: Callable[[], _T]) -> _T:
