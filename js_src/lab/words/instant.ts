@@ -10,14 +10,17 @@ export function dateWords(ms: number, locale?: string): string {
   return format(new Date(ms).toISOString(), locale, { dateStyle: 'medium' });
 }
 
-/** Without the day if that is today, else without the seconds: `09:00:12`, `22 Nov, 09:00`. */
+/**
+ * Without the day if that is today, else without the seconds: `09:00:12`, `22 Nov, 09:00`. For
+ * columns, which have no room for AM and PM.
+ */
 export function shortInstant(iso: string | null, nowMs: number, locale?: string): string {
   if (iso === null) {
     return '';
   }
   const [then, now] = [new Date(iso), new Date(nowMs)];
   if (then.toDateString() === now.toDateString()) {
-    return format(iso, locale, { timeStyle: 'medium' });
+    return format(iso, locale, { timeStyle: 'medium', hourCycle: 'h23' });
   }
   const isThisYear = then.getFullYear() === now.getFullYear();
   return format(iso, locale, {
@@ -26,6 +29,7 @@ export function shortInstant(iso: string | null, nowMs: number, locale?: string)
     month: 'short',
     hour: '2-digit',
     minute: '2-digit',
+    hourCycle: 'h23',
   });
 }
 

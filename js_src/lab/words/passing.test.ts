@@ -68,4 +68,6 @@ test('an instant of today has no day, one of another year has the year', () => {
   expect(at(2026, 10, 21, 9, 5)).toBe('21 Nov, 09:05');
   expect(at(2025, 10, 21, 9, 5)).toBe('21 Nov 2025, 09:05');
   expect(shortInstant(null, now)).toBe('');
+  const evening = new Date(2026, 10, 22, 21, 5).toISOString();
+  expect(shortInstant(evening, now, 'en-US')).toBe('21:05:00');
 });
