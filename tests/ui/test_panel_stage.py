@@ -262,13 +262,11 @@ class TestActions:
 class TestSessions:
     def test_say_whether_they_are_busy(self, show: Show) -> None:
         page = show()
-        said = page.locator(".nbsession-Session-busy").all_inner_texts()
-        assert said == ["busy", "idle"]  # Of the third nobody knows it.
+        said = page.locator(".nbsession-Session-busy")
+        eventually(lambda: said.all_inner_texts() == ["busy", "idle"])  # of the third none knows
         assert page.locator(".nbsession-Session-busy .nbsession-Icon-busy").count() == 1
         page.evaluate("stage.server.tell({sessions: [{...stage.server.sessions[0], busy: false}]})")
-        eventually(
-            lambda: page.locator(".nbsession-Session-busy").all_inner_texts() == ["idle", "idle"]
-        )
+        eventually(lambda: said.all_inner_texts() == ["idle", "idle"])
 
     def test_the_last_error_of_a_task_is_in_its_details(self, show: Show) -> None:
         page = show()
