@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from hosts import Host
 
 
+WAIT = "import pathlib, time\nwhile not pathlib.Path('go-on').exists(): time.sleep(0.01)"
+
+
 def test_what_lasts_a_moment_is_left_out() -> None:
     async def main(_clock: FakeClock) -> None:
         told: list[tuple[float, str, bool | None]] = []
@@ -54,12 +57,17 @@ def test_a_kernel_that_runs_a_cell(server: Host) -> None:
         rows = described(server.http.get("nbsession/api/sessions"))["sessions"]
         return next(bool(row["busy"]) for row in rows if row["kernel_id"] == kernel)
 
-    assert not busy()
+    def is_idle() -> bool:
+        return server.http.get(f"api/kernels/{kernel}").json()["execution_state"] == "idle"
+
     with server.client(kernel) as client:
-        client.execute(
-            "import pathlib, time\nwhile not pathlib.Path('go-on').exists(): time.sleep(.01)"
-        )
-        eventually(busy, what="the session is marked as busy")
-        (server.root / "go-on").touch()
+        # What a kernel says before its server listens is lost to the server.
+        eventually(lambda: client.kernel_info() and is_idle(), what="the server hears the kernel")
+        assert not busy()
+        client.execute(WAIT)
+        try:
+            eventually(busy, what="the session is marked as busy")
+        finally:
+            (server.root / "go-on").touch()
         eventually(lambda: not busy(), what="the mark goes")
     server.http.delete(f"api/kernels/{kernel}").raise_for_status()
