@@ -10,6 +10,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 APP ?= lab
 CHECK ?=
 WORKERS ?= 2
+AT ?=
 MATRIX ?= oldest ipykernel-6.29 ipykernel-7.3 latest
 
 export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
@@ -24,12 +25,12 @@ SOURCES := $(shell find js_src jupyter-config schema -type f) install.json rspac
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format types imports test-js test-py test-wheel test-matrix \
-  test-stress browser watch bench wheel clean
+  test-stress test-shifted browser watch bench wheel clean
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo "also: lint format types imports test-js test-py test-wheel test-matrix test-stress"
+	@echo "also: lint format types imports test-js test-py test-wheel test-matrix test-stress test-shifted"
 	@echo "      browser watch bench wheel clean"
 
 # ------------------------------------------------------------------------------------------- install
@@ -128,8 +129,12 @@ test-wheel: wheel
 test-matrix: wheel browser
 	PYTHON=$(PYTHON) PYTEST_ADDOPTS="$(WHOLE)" tools/test-matrix.sh $(MATRIX)
 
-test-stress: $(INSTALLED) browser
+test-stress: $(INSTALLED) browser test-shifted
 	$(BIN)/pytest tests -m stress
+
+# Tests that start no server, on other days: AT="+1d 2028-02-28T23:59" chooses.
+test-shifted: $(INSTALLED)
+	$(BIN)/python tools/test_shifted.py $(if $(AT),--at $(AT)) -n $(WORKERS) --dist loadfile
 
 # Finds a Chromium, or installs Debian's if this is root on a machine with apt-get.
 browser:

@@ -7,11 +7,10 @@ import logging
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbsession.core.clock import SystemClock
+from fake_clock import FakeClock
 from nbsession.core.errors import StoreBusyError
 from nbsession.scheduler.abc import Claim, HistoryLimits
 from nbsession.scheduler.stores.sqlite import SqliteStore
@@ -106,7 +105,7 @@ def race(store: SqliteStore) -> None:
                 if answer.won:
                     assert answer.run is not None
                     run = answer.run
-                    run.state, run.ended_us = "succeeded", time.time_ns() // 1000
+                    run.state, run.ended_us = "succeeded", run.started_us
                     ended.append((task, run))
                 else:
                     store.read(task.id)
@@ -162,5 +161,5 @@ if __name__ == "__main__":
     logging.basicConfig()
     limits = HistoryLimits(runs=10_000)
     globals()[sys.argv[1]](
-        SqliteStore(Path(sys.argv[2]), SystemClock(), logging.getLogger("tasks"), limits)
+        SqliteStore(Path(sys.argv[2]), FakeClock(), logging.getLogger("tasks"), limits)
     )

@@ -56,7 +56,9 @@ class Notebook:
     @property
     def seconds_of_ending(self) -> float:
         """How long ago the last line was said: to be asked when the kernel has ended."""
-        return time.time() - self._file.stat().st_mtime
+        ended = self._file.with_name("ended")  # files have a clock of their own
+        ended.touch()
+        return ended.stat().st_mtime - self._file.stat().st_mtime
 
     def wait_for_end(self, seconds: float = 30) -> int:
         """Return the kernel's exit status."""

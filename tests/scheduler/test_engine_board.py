@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engines import ByName
-from nbsession.core.clock import SystemClock
+from fake_clock import FakeClock
 from nbsession.core.errors import NoSuchTaskError, StoreBusyError
 from nbsession.scheduler.engine import Engine
 from nbsession.scheduler.engine_board import EngineBoard
@@ -35,8 +35,9 @@ def on_board(test: Test) -> Callable[[], None]:
                 "slow": lambda: asyncio.sleep(60),
                 "two": lambda: None,
             }
-            clock: Any = SystemClock()
-            engine = Engine(MemoryStore(), ByName(clock, functions), clock, logging.getLogger())
+            clock = FakeClock()  # stands still at the start of the specs, on whatever day
+            store = MemoryStore(clock=clock)
+            engine = Engine(store, ByName(clock, functions), clock, logging.getLogger())
             engine.open()
             await test(EngineBoard(engine, asyncio.get_running_loop(), "kernel-1"))
             await engine.close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nbsession.core.clock import SystemClock
+from fake_clock import FakeClock
 from nbsession.core.errors import StoreBusyError
 from nbsession.scheduler.stores.sqlite import SqliteStore
 from scheduling import NOW, SECOND, a_claim, a_spec
@@ -26,7 +26,7 @@ def database(tmp_path: Path) -> Path:
 
 
 def _open(database: Path) -> SqliteStore:
-    store = SqliteStore(database, SystemClock(), logging.getLogger("tasks"))
+    store = SqliteStore(database, FakeClock(), logging.getLogger("tasks"))
     store.open()
     return store
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nbsession.core.clock import SystemClock
+from fake_clock import FakeClock
 from nbsession.core.errors import StoreBusyError, StoreError
 from nbsession.scheduler.stores import sqlite_opening, sqlite_use
 from nbsession.scheduler.stores.sqlite import SqliteStore
@@ -33,7 +33,7 @@ def database(tmp_path: Path) -> Path:
 
 
 def _store(database: Path) -> SqliteStore:
-    return SqliteStore(database, SystemClock(), logging.getLogger("tasks"))
+    return SqliteStore(database, FakeClock(), logging.getLogger("tasks"))
 
 
 @contextlib.contextmanager
@@ -63,7 +63,8 @@ def _ask(database: Path, statement: str) -> list[tuple[object, ...]]:
 
 
 def _aside(database: Path) -> list[Path]:
-    return sorted(path for path in database.parent.glob("tasks.*-*.sqlite*"))
+    found = database.parent.glob("tasks.*-*.sqlite*")
+    return sorted(found, key=lambda path: path.stat().st_mtime_ns)
 
 
 def test_a_file_that_is_no_database_is_set_aside(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sqlite3
 import time
 from pathlib import Path
@@ -114,7 +115,12 @@ def _condition(path: Path, is_network: bool) -> Condition:
 
 def _set_aside(path: Path, condition: Condition, now_us: int, log: Logger) -> None:
     stamp = from_instant(now_us).strftime("%Y%m%dT%H%M%S.%fZ")
-    aside = path.with_name(f"{path.stem}.{condition}-{stamp}{path.suffix}")
+    name = f"{path.stem}.{condition}-{stamp}"
+    aside = path.with_name(f"{name}{path.suffix}")
+    for number in itertools.count(2):  # a clock that was set back tells the same time twice
+        if not aside.exists():
+            break
+        aside = path.with_name(f"{name}-{number}{path.suffix}")
     try:
         for ending in ("-wal", "-shm", "-journal", ""):  # the file last: till then it is in place
             with contextlib.suppress(FileNotFoundError):
