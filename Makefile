@@ -11,6 +11,10 @@ APP ?= lab
 CHECK ?=
 WORKERS ?= 2
 AT ?=
+BASE ?=
+BENCH ?= busy round_trip location worker engine
+ROUNDS ?= 7
+SAMPLES ?=
 MATRIX ?= oldest ipykernel-6.29 ipykernel-7.3 latest
 
 export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
@@ -25,13 +29,13 @@ SOURCES := $(shell find js_src jupyter-config schema -type f) install.json rspac
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format types imports test-js test-py test-wheel test-matrix \
-  test-stress test-shifted browser watch bench wheel clean
+  test-stress test-shifted browser watch bench bench-compare wheel clean
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n 's/^#   //p' Makefile
 	@echo "also: lint format types imports test-js test-py test-wheel test-matrix test-stress test-shifted"
-	@echo "      browser watch bench wheel clean"
+	@echo "      browser watch bench bench-compare wheel clean"
 
 # ------------------------------------------------------------------------------------------- install
 
@@ -88,6 +92,12 @@ watch: $(INSTALLED)
 
 bench: $(VENV)/.bench browser
 	$(BIN)/python benchmarks/run.py
+
+# Rounds of benchmarks on the commit BASE and on this checkout, in turns; fails on a regression.
+bench-compare: $(VENV)/.bench browser
+	@test -n "$(BASE)" || { echo 'say with what: make bench-compare BASE=<commit>' >&2; exit 2; }
+	$(BIN)/python benchmarks/compare.py $(BASE) $(BENCH) --rounds $(ROUNDS) \
+	  $(if $(SAMPLES),--samples $(SAMPLES))
 
 # -------------------------------------------------------------------------------------------- checks
 
