@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,6 +148,17 @@ def hold_transaction(store: SqliteStore) -> None:
         store._claim(writing, _claim_of(task))
         _say("claiming")
         _wait()
+
+
+def follow(store: SqliteStore) -> None:
+    """Take up the file and add a task, again and again."""
+    store.open()
+    store.load()
+    _say("ready")
+    while sys.stdin.readline():
+        followed = store.follow_file()
+        store.add(a_spec(f"{store._engine_id} {time.monotonic_ns()}"), NOW, asks=False)
+        _say("followed", followed)
 
 
 def use(store: SqliteStore) -> None:

@@ -73,10 +73,20 @@ def _check_server(server: RunningServer) -> Iterator[Check]:
         yield Check(f"{part} tasks", "bad", problem, mend)
     else:
         yield Check(f"{part} tasks", "good", f"{status['tasks']} kept in {status['database']}")
+    if status["file_notice"]:
+        yield _check_file(f"{part} database", status["file_notice"])
     if not status["workers"]:
         yield Check(f"{part} workers", "idle", "none is needed yet")
     for worker in status["workers"]:
         yield _check_worker(f"{part} worker", worker)
+
+
+def _check_file(part: str, notice: dict[str, Any]) -> Check:
+    if not notice["missing"]:
+        return Check(part, "idle", notice["message"])
+    names = ", ".join(notice["missing"])
+    mend = "schedule them again, or stop this server, put the right file in place and start it"
+    return Check(part, "bad", f"{notice['message']}; missing from it: {names}", mend)
 
 
 def _check_worker(part: str, worker: dict[str, Any]) -> Check:

@@ -165,6 +165,12 @@ class Store(Protocol):
     def beat(self) -> list[Run]:
         """Note that this engine lives; return the runs of others that it has marked lost."""
 
+    def follow_file(self) -> bool:
+        """Take up what is in the place of the store's file, if it was deleted or replaced.
+
+        Return whether that happened: `changes` tells what is different.
+        """
+
     def read(self, task_id: int) -> TaskRecord | None:
         """Return a task as it is now; None if it has gone."""
 

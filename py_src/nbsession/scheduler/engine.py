@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace as copy_with
 from typing import TYPE_CHECKING
 
-from nbsession.core.errors import NoSuchTaskError, NotRunnableError
+from nbsession.core.errors import NoSuchTaskError, NotRunnableError, StoreBusyError
 
 from .engine_room import EngineRoom
 from .intake import Intake
@@ -101,7 +102,7 @@ class Engine:
 
     def find(self, name: str) -> TaskRecord | None:
         """Return the task that holds a name."""
-        self._room.upkeep.hear_others()
+        self._hear_others()
         return self._room.book.find(name)
 
     def get(self, name: str, task_id: int | None = None) -> TaskRecord:
@@ -112,7 +113,7 @@ class Engine:
         NoSuchTaskError
             If there is none.
         """
-        self._room.upkeep.hear_others()
+        self._hear_others()
         book = self._room.book
         task = book.find(name) if task_id is None else book.recall(task_id)
         if task is None:
@@ -160,6 +161,11 @@ class Engine:
             Ends it.
         """
         return self._room.news.subscribe(on_changes)
+
+    def _hear_others(self) -> None:
+        # While another process holds the database, what is known is what can be told.
+        with contextlib.suppress(StoreBusyError):
+            self._room.upkeep.hear_others()
 
     # -- what can be ordered -----------------------------------------------------------------------
 

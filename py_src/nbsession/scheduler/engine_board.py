@@ -97,12 +97,12 @@ class EngineBoard:
 
         On the loop only, which it leaves free.
         """
-        finished = self._engine.finished(run_id)
+        finished = await patiently(lambda: self._engine.finished(run_id))
         try:
             await asyncio.wait([finished], timeout=seconds)
         finally:
             self._engine.wait_no_more(run_id, finished)
-        run = self._engine.run(run_id)
+        run = await patiently(lambda: self._engine.run(run_id))
         return None if run is None else run.to_json()
 
     def wait_for_run(self, run_id: int, seconds: float) -> dict[str, Any] | None:

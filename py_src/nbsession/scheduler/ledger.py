@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 FIRST_WAIT_SECONDS = 0.02
 FAILED_WAIT_SECONDS = 1.0
+CLOSE_SECONDS = 0.1
+"""How long the end waits for others, with the loop."""
 
 
 class Ledger:
@@ -48,6 +51,7 @@ class Ledger:
         self._handle: asyncio.TimerHandle | None = None
         self.is_clear = True
         self._has_failed = False
+        self._was_busy = False
 
     def write(self, order: Callable[..., object], *args: Any) -> None:
         """Call a function that writes, now or when the store can be written again."""
@@ -69,13 +73,18 @@ class Ledger:
                 self._log.warning("The tasks are kept again")
 
     def close(self) -> None:
-        """Try a last time what is not written yet."""
-        if self._handle is not None:
-            self._handle.cancel()
-        self.is_clear = True
-        self._write_all()
-        if self._handle is not None:
-            self._handle.cancel()
+        """Try a last time what is not written yet, for a moment if others are in the way."""
+        deadline = time.monotonic() + CLOSE_SECONDS
+        while True:
+            if self._handle is not None:
+                self._handle.cancel()
+            self.is_clear = True
+            self._write_all()
+            if self._handle is not None:
+                self._handle.cancel()
+            if self.is_clear or not self._was_busy or time.monotonic() > deadline:
+                return
+            time.sleep(CLOSE_SECONDS / 10)
 
     def _write_all(self) -> None:
         while self._orders and self.is_clear:  # an order may write others, which may fail
@@ -92,7 +101,8 @@ class Ledger:
                 self.went_well()
 
     def _plan(self, error: StoreError) -> None:
-        if isinstance(error, StoreBusyError):
+        self._was_busy = isinstance(error, StoreBusyError)
+        if self._was_busy:
             doubled = max(FIRST_WAIT_SECONDS, 2 * self._wait_seconds)
             self._wait_seconds = min(doubled, FAILED_WAIT_SECONDS)
         else:

@@ -63,6 +63,10 @@ class TaskRecord:
     ended_by: str | None = None
     revision: int = 0
 
+    def __lt__(self, other: TaskRecord) -> bool:
+        """Order records of one id and one next occurrence, which a replaced database can bring."""
+        return id(self) < id(other)
+
     @property
     def state(self) -> TaskState:
         """What it does, as people see it."""

@@ -58,6 +58,8 @@ class Upkeep:
         if offset_us < self._offset_us - SECOND_US:
             self.mend_grids(now_us)
         self._offset_us = offset_us
+        if self._store.shared:
+            self._follow_file()
         if self._room.dispatch.ledger.is_clear:
             try:
                 self._keep(now)
@@ -81,12 +83,20 @@ class Upkeep:
         if changes is None:
             return
         changed, removed = changes
-        for task in changed:
-            self._room.heard(task)
-        for task_id in removed:
+        for task_id in removed:  # first: in another database their ids may be those of others
             gone = self._room.book.get(task_id)
             if gone is not None:
                 self._room.gone(gone)
+        for task in changed:
+            self._room.heard(task)
+
+    def _follow_file(self) -> None:
+        """Look for the store's file, also while it cannot be written to: that may be why."""
+        try:
+            if self._store.follow_file():
+                self.hear_others()
+        except StoreError as error:
+            self._room.dispatch.ledger.failed(error)
 
     def _keep(self, now: float) -> None:
         if self._progressed:

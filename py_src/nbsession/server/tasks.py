@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbsession.scheduler.engine_board import EngineBoard
     from nbsession.scheduler.executors.worker import WorkerExecutor
     from nbsession.scheduler.news import Changes
+    from nbsession.scheduler.stores.sqlite import SqliteStore
 
     from .configuration import NBSession
     from .host import Host
@@ -35,6 +36,7 @@ CLOSE_SECONDS = 10.0
 
 _AGAIN_SECONDS = 1.0
 _LOOK_SECONDS = 5.0
+_HELD_SECONDS = 0.1
 
 
 class TaskService:
@@ -74,9 +76,12 @@ class TaskService:
         self._engine: Engine | None = None
         self._engine_board: EngineBoard | None = None
         self._worker: WorkerExecutor | None = None
+        self._store: SqliteStore | None = None
+        self._is_held: tuple[float, str] = 0.0, ""  # until when not to look, and by whom
         self._setups_ran: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[Changes], object]] = []
         self._closed = False
+        self._has_warned = False
         self.problem: str | None = None
         self.database = configured_database(configuration.database, host.root)
         self.setups = tuple(str(Path(each).expanduser().absolute()) for each in configuration.setup)
@@ -93,7 +98,9 @@ class TaskService:
             try:
                 self._make_board()
             except StoreBusyError as error:
-                self._log.warning("nbsession: tasks have to wait: %s", error)
+                if not self._has_warned:
+                    self._has_warned = True
+                    self._log.warning("nbsession: tasks have to wait: %s", error)
                 seconds = _AGAIN_SECONDS
         loop = asyncio.get_running_loop()
         loop.call_later(seconds, self.start, context=contextvars.Context())
@@ -114,10 +121,16 @@ class TaskService:
 
     def status(self) -> dict[str, Any]:
         """Return what the owner may want to know when something is wrong."""
+        problem, tasks = self.problem, 0
+        try:
+            tasks = len(self.board.list())
+        except StoreBusyError as error:
+            problem = str(error)
         return {
-            "problem": self.problem,
+            "problem": problem,
             "database": str(self.database) if self.database is not None else ":memory:",
-            "tasks": len(self.board.list()),
+            "file_notice": self._store.file_notice if self._store is not None else None,
+            "tasks": tasks,
             "setups": list(self.setups),
             "workers": self._worker.status() if self._worker is not None else [],
         }
@@ -153,8 +166,16 @@ class TaskService:
             if self._closed:
                 message = "the server is stopping: its tasks go on when it runs again"
                 raise StoreError(message)
-            # Timers and the worker must not live in the context of a visitor's request.
-            self._engine_board = contextvars.Context().run(self._open)
+            now = asyncio.get_running_loop().time()
+            until, text = self._is_held
+            if now < until:  # one look is enough for all that ask meanwhile
+                raise StoreBusyError(text)
+            try:
+                # Timers and the worker must not live in the context of a visitor's request.
+                self._engine_board = contextvars.Context().run(self._open)
+            except StoreBusyError as error:
+                self._is_held = now + _HELD_SECONDS, str(error)
+                raise
         return self._engine_board
 
     def _open(self) -> EngineBoard:
@@ -195,14 +216,18 @@ class TaskService:
         if self.database is not None:
             from nbsession.scheduler.stores.sqlite import SqliteStore
 
+            store = SqliteStore(self.database, clock, self._log, limits, is_patient=False)
             try:
-                return opened(SqliteStore(self.database, clock, self._log, limits))
+                engine = opened(store)
             except StoreBusyError:
                 raise
             except StoreError as error:
                 self.problem = f"{error}; until then they are forgotten when this server ends"
                 self._log.warning("nbsession: %s", self.problem)
                 self.database = None
+            else:
+                self._store = store
+                return engine
         return opened(MemoryStore(limits, clock))
 
     async def _run_setups(self, worker: WorkerExecutor) -> None:

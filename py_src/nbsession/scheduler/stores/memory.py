@@ -64,6 +64,10 @@ class MemoryStore:
     def changes(self) -> None:
         """Return None: nobody else is here."""
 
+    def follow_file(self) -> bool:
+        """Return False: there is none."""
+        return False
+
     def beat(self) -> list[Run]:
         """Return nothing: nobody else is here."""
         return []

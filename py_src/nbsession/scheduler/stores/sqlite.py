@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import sqlite3
+from typing import TYPE_CHECKING, Any
 
-from nbsession.core.errors import StoreError
+from nbsession.core.errors import StoreBusyError, StoreError
 
 from .file_system import file_system_kind, is_network
 from .host_claim import HostClaim, OtherHostError
 from .placing import make_place
 from .sqlite_claims import SqliteClaims
 from .sqlite_engines import SqliteEngines
+from .sqlite_file import DatabaseFiles
 from .sqlite_opening import open_database
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from logging import Logger
     from pathlib import Path
 
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
     from nbsession.scheduler.abc import HistoryLimits
 
     from .sqlite_use import Use
+    from .sqlite_writing import StoreConnection
+
+
+_CLOSE_MS = 100
+_FOLLOW_SECONDS = 15.0  # between tries to write a file where that cannot be done
+_SERIAL = "SELECT value FROM serial"
+_ENGINE = "SELECT machine, boot, pids, pid, process_start FROM engines WHERE id = ?"
 
 
 class SqliteStore(SqliteClaims, SqliteEngines):
@@ -45,9 +54,17 @@ class SqliteStore(SqliteClaims, SqliteEngines):
         How much of the past is kept.
     kind_of_file_system
         Tells the name of a folder's, as mounts have it.
+    is_patient
+        Whether to wait some seconds for others when it is opened, which blocks the event loop.
+
+    Attributes
+    ----------
+    file_notice
+        The last time that the file was deleted or replaced while in use, as ``message`` and the
+        names of ``missing`` tasks; None if it never was.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last two say how to open it
         self,
         path: Path,
         clock: Clock,
@@ -55,16 +72,22 @@ class SqliteStore(SqliteClaims, SqliteEngines):
         limits: HistoryLimits | None = None,
         *,
         kind_of_file_system: Callable[[Path], str] = file_system_kind,
+        is_patient: bool = True,
     ) -> None:
         super().__init__(path, clock, log, limits)
+        self._is_patient = is_patient
         self._kind_of_file_system = kind_of_file_system
         self._use: Use | None = None
         self._host: HostClaim | None = None
+        self._is_unknown = False  # whether this engine has yet to say that it lives
+        self._last_serial = 0  # of the files that were in place before
+        self._next_follow = 0.0  # in the clock's monotonic seconds
+        self.file_notice: dict[str, Any] | None = None
 
     def open(self) -> None:
         """Make it ready; note that this engine lives; mark the runs of dead engines lost.
 
-        May take some seconds if other servers begin at the same time.
+        May take some seconds if other servers begin at the same time, and it is patient.
         """
         make_place(self.path)
         try:
@@ -78,6 +101,33 @@ class SqliteStore(SqliteClaims, SqliteEngines):
             self._host = None
             raise
 
+    def follow_file(self) -> bool:
+        """Open what is in the file's place now, if it was deleted or replaced while in use.
+
+        A file that was deleted is written again from what is open; another database that was put
+        in its place is the truth from then on. Return whether that happened: `changes` tells what
+        is different.
+        """
+        files, now = self._files, self._clock.monotonic()
+        if files is None or (self._connection is not None and files.are_in_place):
+            return False
+        if now < self._next_follow and files.are_accepted:
+            return False
+        try:
+            self._follow(files)
+        except StoreBusyError:
+            raise
+        except StoreError as error:
+            # What is open is used on: better than nothing while this server runs.
+            files.accept()
+            self._next_follow = now + _FOLLOW_SECONDS
+            self._notice(
+                f"{self.path} was deleted or replaced, and cannot be opened again ({error}); until "
+                "it can, what is scheduled is lost when this server ends",
+            )
+            return False
+        return True
+
     def beat(self) -> list[Run]:
         """Note that this engine lives; return the runs of others that it has marked lost."""
         if self._host is not None:
@@ -90,9 +140,11 @@ class SqliteStore(SqliteClaims, SqliteEngines):
 
     def close(self) -> None:
         """Mark what this engine still runs as lost, and let go of everything."""
-        if self._connection is None and self._host is None:
+        if self._files is None and self._host is None:
             return
         try:
+            self.follow_file()
+            self._rows(f"PRAGMA busy_timeout = {_CLOSE_MS}")
             if self._leave() and self._host is not None:
                 self._host.give_up()
         except StoreError as error:  # then others will, as the process is gone
@@ -101,7 +153,7 @@ class SqliteStore(SqliteClaims, SqliteEngines):
             self._let_go()
             self._host = None
 
-    def _open_connection(self) -> sqlite3.Connection:
+    def _open_connection(self) -> StoreConnection:
         # Here, not in `beat`: an engine that has something to write does that first.
         if self._connection is None and self._host is not None:
             self._host.renew()
@@ -109,6 +161,13 @@ class SqliteStore(SqliteClaims, SqliteEngines):
             self._must_look = True  # the new connection has not seen what others have done
             # The other machine has taken this engine for dead: no run before it lives again.
             super().beat()
+        if self._is_unknown:
+            self._is_unknown = False
+            try:
+                super().beat()
+            except BaseException:
+                self._is_unknown = True
+                raise
         return super()._open_connection()
 
     def _connect(self) -> None:
@@ -117,11 +176,73 @@ class SqliteStore(SqliteClaims, SqliteEngines):
             is_network=self._host is not None,
             now_us=self._clock.now_us(),
             log=self._log,
+            is_patient=self._is_patient,
         )
+        self._files = DatabaseFiles(self.path)
+
+    def _follow(self, files: DatabaseFiles) -> None:
+        if self._use is not None:  # so that others can do what must be done alone
+            self._use.close()
+            self._use = None
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._last_serial = self._connection.execute(_SERIAL).fetchone()[0]
+
+        def begin() -> None:
+            old = self._connection
+            if old is not None and files.write_again(old):
+                self._connection = None
+                old.close()
+
+        connection, use = open_database(
+            self.path,
+            is_network=self._host is not None,
+            now_us=self._clock.now_us(),
+            log=self._log,
+            is_patient=False,
+            begin=begin,
+        )
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._use, self._files = connection, use, DatabaseFiles(self.path)
+        self._next_follow, self._is_unknown = 0.0, False
+        if self._has_all_of_ours():
+            self._must_look = True
+            self._notice(
+                f"{self.path} was deleted while in use: a copy is there now, with all tasks"
+            )
+        else:
+            self._engine_id, self._is_another, self._heard = 0, True, {}
+            names = {name for (name,) in self._rows("SELECT name FROM tasks WHERE ending = 0")}
+            missing = sorted(
+                kept.spec.name
+                for kept in self._records.values()
+                if not kept.ending and kept.spec.name not in names
+            )
+            self._notice(
+                f"{self.path} was replaced while in use: the database that is there now counts",
+                missing,
+            )
+        self._is_unknown = True
+
+    def _has_all_of_ours(self) -> bool:
+        """Return whether the database is a copy of the one that was open before."""
+        own = self._process
+        found = self._rows(_ENGINE, (self._engine_id,))
+        is_known = found == [(own.machine, own.boot, own.pids, own.pid, own.start)]
+        serial: int = self._rows(_SERIAL)[0][0]
+        return is_known and serial >= self._last_serial
+
+    def _notice(self, message: str, missing: Sequence[str] = ()) -> None:
+        if self.file_notice is not None and self.file_notice["message"] == message and not missing:
+            return
+        self.file_notice = {"message": message, "missing": list(missing)}
+        names = ", ".join(map(repr, missing))
+        self._log.warning("%s%s", message, f"; missing from it: {names}" if missing else "")
 
     def _let_go(self) -> None:
         connection, use = self._connection, self._use
-        self._connection = self._use = None
+        self._connection = self._use = self._files = None
         if connection is not None:
             connection.close()
         if use is not None:

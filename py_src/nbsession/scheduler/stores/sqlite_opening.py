@@ -16,12 +16,12 @@ from .placing import make_place
 from .sqlite_errors import is_damage, store_error
 from .sqlite_schema import APPLICATION_ID, MIGRATIONS
 from .sqlite_use import Use
+from .sqlite_writing import BUSY_MS, StoreConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from logging import Logger
 
-_BUSY_SECONDS = 0.1  # of a server's event loop
 _PATIENCE_SECONDS = 5.0
 _RETRY_SECONDS = 0.02
 _SMALLEST_BYTES = 512
@@ -32,9 +32,15 @@ _T = TypeVar("_T")
 Condition = Literal["sound", "older", "newer", "damaged"]
 
 
-def open_database(
-    path: Path, *, is_network: bool, now_us: int, log: Logger
-) -> tuple[sqlite3.Connection, Use]:
+def open_database(  # noqa: PLR0913 - each says how
+    path: Path,
+    *,
+    is_network: bool,
+    now_us: int,
+    log: Logger,
+    is_patient: bool = True,
+    begin: Callable[[], object] | None = None,
+) -> tuple[StoreConnection, Use]:
     """Open a database; make it, bring it up to date, or set it aside and begin a new one.
 
     Parameters
@@ -47,27 +53,42 @@ def open_database(
         The time, an instant.
     log
         Is told of a database that was set aside.
+    is_patient
+        Whether to wait some seconds for others, which blocks the event loop.
+    begin
+        Makes the file where none is, while nobody else does; None for an empty one.
 
     Raises
     ------
+    StoreBusyError
+        If others are in the way.
     StoreError
         If it cannot be written to, is another program's, or would have to be changed while
         another server uses it.
     """
-    use = Use(path)
+    use = Use(path, is_patient=is_patient)
+    seconds = _PATIENCE_SECONDS if is_patient else 0.0
+    connection = None
     try:
+        if begin is not None:
+            use.reserve()
+            begin()
         make_place(path)
-        if (condition := _condition(path, is_network)) != "sound":
+        if (condition := _condition(path, is_network, seconds)) != "sound":
             use.hold_alone(_PURPOSES[condition])
-            condition = _condition(path, is_network)  # another server may have been here first
-            if condition in ("damaged", "newer"):
-                _set_aside(path, condition, now_us, log)
+            # Another server may have been here first.
+            found = _condition(path, is_network, seconds)
+            if found in ("damaged", "newer"):
+                _set_aside(path, found, now_us, log, is_empty=begin is None)
+                if begin is not None:
+                    begin()
                 make_place(path)
-            connection = _patiently(path, lambda: _connect(path, is_network))
+        connection = _patiently(path, lambda: _connect(path, is_network), seconds)
+        if begin is not None or condition != "sound":
             use.share()
-        else:
-            connection = _patiently(path, lambda: _connect(path, is_network))
     except BaseException:
+        if connection is not None:
+            connection.close()
         use.close()
         raise
     return connection, use
@@ -80,12 +101,16 @@ _PURPOSES: dict[Condition, str] = {
 }
 
 
-def _condition(path: Path, is_network: bool) -> Condition:
+def _condition(path: Path, is_network: bool, seconds: float) -> Condition:
     if 0 < path.stat().st_size < _SMALLEST_BYTES:
         return "damaged"  # SQLite would take it for an empty one
 
     def inspect() -> Condition:
         with contextlib.closing(_bare(path, is_network)) as connection:
+            # Another process may hold the database for long: no more is looked at until it can be
+            # written to.
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
             connection.execute("BEGIN")  # so that all this is of one moment
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -106,14 +131,16 @@ def _condition(path: Path, is_network: bool) -> Condition:
             return "older" if version < len(MIGRATIONS) else "sound"
 
     try:
-        return _patiently(path, inspect)
+        return _patiently(path, inspect, seconds)
     except StoreError as error:
         if isinstance(error.__cause__, sqlite3.Error) and is_damage(error.__cause__):
             return "damaged"
         raise
 
 
-def _set_aside(path: Path, condition: Condition, now_us: int, log: Logger) -> None:
+def _set_aside(
+    path: Path, condition: Condition, now_us: int, log: Logger, *, is_empty: bool
+) -> None:
     stamp = from_instant(now_us).strftime("%Y%m%dT%H%M%S.%fZ")
     name = f"{path.stem}.{condition}-{stamp}"
     aside = path.with_name(f"{name}{path.suffix}")
@@ -131,16 +158,17 @@ def _set_aside(path: Path, condition: Condition, now_us: int, log: Logger) -> No
             "or name another file with NBSession.database"
         ) from error
     why = "is damaged" if condition == "damaged" else "was written by a newer nbsession"
+    what = (
+        "an empty one begun: global tasks have to be scheduled again"
+        if is_empty
+        else "the tasks of this server are written to a new one"
+    )
     log.warning(
-        "The database of tasks %s %s. It was set aside as %s, and an empty one begun: global tasks "
-        "have to be scheduled again.",
-        path,
-        why,
-        aside,
+        "The database of tasks %s %s. It was set aside as %s, and %s.", path, why, aside, what
     )
 
 
-def _connect(path: Path, is_network: bool) -> sqlite3.Connection:
+def _connect(path: Path, is_network: bool) -> StoreConnection:
     connection = _bare(path, is_network)
     try:
         if not is_network:
@@ -153,10 +181,12 @@ def _connect(path: Path, is_network: bool) -> sqlite3.Connection:
     return connection
 
 
-def _bare(path: Path, is_network: bool) -> sqlite3.Connection:
+def _bare(path: Path, is_network: bool) -> StoreConnection:
     # mode=rw: a file that has gone meanwhile is not to be made with other permissions.
     address = f"{path.absolute().as_uri()}?mode=rw"
-    connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(
+        address, uri=True, timeout=BUSY_MS / 1000, isolation_level=None, factory=StoreConnection
+    )
     try:
         if is_network:
             # Without this a database that was moved here in WAL would share memory once more.
@@ -186,15 +216,15 @@ def _migrate(connection: sqlite3.Connection) -> None:
             connection.execute("ROLLBACK")
 
 
-def _patiently(path: Path, do: Callable[[], _T]) -> _T:
+def _patiently(path: Path, do: Callable[[], _T], seconds: float) -> _T:
     # Nobody waits for others to begin a database but SQLite's own timeout, which does not hold
     # for the change to WAL.
-    end = time.monotonic() + _PATIENCE_SECONDS
+    end = time.monotonic() + seconds
     while True:
         try:
             return do()
         except sqlite3.DatabaseError as error:
             failure = store_error(error, path)
-            if not isinstance(failure, StoreBusyError) or time.monotonic() > end:
+            if not isinstance(failure, StoreBusyError) or time.monotonic() >= end:
                 raise failure from error
         time.sleep(_RETRY_SECONDS)

@@ -11,9 +11,8 @@ from nbsession.core.errors import StoreError
 from nbsession.core.task_spec import TaskSpec
 from nbsession.scheduler.abc import HistoryLimits
 
-from .sqlite_errors import store_error
 from .sqlite_rows import TASK_COLUMNS, KeptTask
-from .sqlite_writing import Writing
+from .sqlite_writing import StoreConnection, Writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
     from nbsession.core.clock import Clock
     from nbsession.scheduler.task_record import TaskRecord
+
+    from .sqlite_file import DatabaseFiles
 
 _ROW = f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?"  # noqa: S608 - constants
 
@@ -53,26 +54,33 @@ class SqliteRecords:
         self.limits = limits or HistoryLimits()
         self._clock = clock
         self._log = log
-        self._connection: sqlite3.Connection | None = None
+        self._connection: StoreConnection | None = None
+        self._files: DatabaseFiles | None = None
         self._engine_id = 0  # none is open yet
         self._records: dict[int, KeptTask] = {}
         self._seen_version = 0  # of the database
         self._seen_revision = 0
         self._must_look = False  # whether this engine itself changed what it has not told
+        self._is_another = False  # whether another database is open than the engine knows
 
-    def _open_connection(self) -> sqlite3.Connection:
+    def _open_connection(self) -> StoreConnection:
         if self._connection is None:
             raise StoreError(f"the store of tasks {self.path} is closed")
         return self._connection
 
     def _writing(self) -> Writing:
-        return Writing(self._open_connection(), self.path)
+        return Writing(self._open_connection(), self.path, self._check_files)
+
+    def _check_files(self) -> None:
+        if self._files is not None:
+            self._files.check()
 
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        connection = self._open_connection()
         try:
-            return self._open_connection().execute(statement, values).fetchall()
+            return connection.execute(statement, values).fetchall()
         except sqlite3.DatabaseError as error:
-            raise store_error(error, self.path) from error
+            raise connection.failed(error, self.path) from error
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
 _HISTORY = f"SELECT {RUN_COLUMNS} FROM runs WHERE task_id = ? ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants
 _RUN = f"SELECT {RUN_COLUMNS} FROM runs WHERE id = ?"  # noqa: S608 - constants
-_UPDATE = f"UPDATE runs SET tries = ?, progress = ?, progress_text = ? WHERE id = ? AND {IS_OPEN}"  # noqa: S608 - constants
+# The engine's own: another database, put in this one's place, has runs of the same ids.
+_OWN_RUN = f"SELECT {RUN_COLUMNS} FROM runs WHERE id = ? AND engine_id = ?"  # noqa: S608 - constants
+_UPDATE = f"""
+    UPDATE runs SET tries = ?, progress = ?, progress_text = ?
+    WHERE id = ? AND engine_id = ? AND {IS_OPEN}
+"""  # noqa: S608 - constants
 _FINISH = f"""
     UPDATE runs SET state = ?, reason = ?, started_us = ?, ended_us = ?, tries = ?, error = ?,
         traceback = ?, output = ?, progress = ?, progress_text = ?
-    WHERE id = ? AND {IS_OPEN}
+    WHERE id = ? AND engine_id = ? AND {IS_OPEN}
 """  # noqa: S608 - constants
 _LAST = "SELECT revision, last_state FROM tasks WHERE id = ?"
 _COUNT = """
@@ -52,7 +57,8 @@ class SqliteRuns(SqliteRecords):
         with self._writing() as writing:
             for run in runs:
                 text = storable(run.progress_text)
-                writing.execute(_UPDATE, (run.tries, run.progress, text, run.id))
+                values = (run.tries, run.progress, text, run.id, self._engine_id)
+                writing.execute(_UPDATE, values)
 
     def finish(self, ended: Sequence[tuple[TaskRecord, Run]]) -> None:
         """Keep what runs have become, and count them at their tasks, which may have gone.
@@ -65,11 +71,11 @@ class SqliteRuns(SqliteRecords):
                 values = (
                     *(run.state, run.reason, run.started_us, run.ended_us, run.tries),
                     *(storable(run.error), storable(run.traceback), storable(run.output)),
-                    *(run.progress, storable(run.progress_text), run.id),
+                    *(run.progress, storable(run.progress_text), run.id, self._engine_id),
                 )
                 if writing.execute(_FINISH, values).rowcount:
                     self._finish(writing, task, run)
-                elif row := writing.row(_RUN, (run.id,)):
+                elif row := writing.row(_OWN_RUN, (run.id, self._engine_id)):
                     kept = read_run(row)
                     run.state, run.reason, run.ended_us = kept.state, kept.reason, kept.ended_us
 

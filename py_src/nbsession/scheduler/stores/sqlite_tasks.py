@@ -45,6 +45,8 @@ class SqliteTasks(SqliteRecords):
 
         None if nothing at all has changed, which is cheap to find out.
         """
+        if self._is_another:
+            return self._all_changes()
         version = self._version()
         if version == self._seen_version and not self._must_look:
             return None
@@ -63,6 +65,28 @@ class SqliteTasks(SqliteRecords):
         removed = [task_id for (task_id,) in gone if self._records.pop(task_id, None)]
         self._seen_version, self._seen_revision, self._must_look = version, seen, False
         return (list(changed), removed) if changed or removed else None
+
+    def _all_changes(self) -> tuple[list[TaskRecord], list[int]]:
+        """Return what another database has, and the ids of what it does not have."""
+        version = self._version()
+        with self._reading():
+            seen = self._rows("SELECT value FROM serial")[0][0]
+            names = dict(self._rows("SELECT id, name FROM tasks"))
+            removed = [
+                known.id
+                for known in self._records.values()
+                if names.get(known.id) != known.spec.name
+            ]
+            for task_id in removed:
+                del self._records[task_id]
+            for known in self._records.values():
+                known.epoch = -1  # its declaration is another one's too: read it
+            changed = [kept for task_id in names if (kept := self._read_row(task_id))]
+        for kept in changed:
+            kept.told, kept.grown = kept.revision, 1
+        self._seen_version, self._seen_revision = version, seen
+        self._must_look = self._is_another = False
+        return list(changed), removed
 
     def read(self, task_id: int) -> TaskRecord | None:
         """Return a task as it is now; None if it has gone."""

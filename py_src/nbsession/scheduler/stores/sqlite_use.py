@@ -23,6 +23,8 @@ class Use:
     ----------
     database
         The database's path.
+    is_patient
+        Whether to wait for others, which blocks the event loop.
 
     Raises
     ------
@@ -30,8 +32,9 @@ class Use:
         If the lock's file cannot be made, or another server keeps it to itself.
     """
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, *, is_patient: bool = True) -> None:
         self._database = database
+        self._is_patient = is_patient
         self._path = Path(f"{database}-use")
         make_place(self._path)
         self._connection = sqlite3.connect(self._path, isolation_level=None)
@@ -50,6 +53,14 @@ class Use:
         except sqlite3.Error as error:
             raise store_error(error, self._path) from error
 
+    def reserve(self) -> None:
+        """Use the database beside others, of which no other one may reserve it meanwhile."""
+        try:
+            self._let_go(_SHARE_MS)
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise store_error(error, self._path) from error
+
     def hold_alone(self, purpose: str) -> None:
         """Use the database alone.
 
@@ -62,6 +73,8 @@ class Use:
             self._let_go(_ALONE_MS)
             self._connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
+            if not self._is_patient:
+                raise store_error(error, self._path) from error
             raise StoreError(
                 f"{self._database} {purpose}, but another server is using it: stop that one, or "
                 "name another file with NBSession.database"
@@ -74,4 +87,5 @@ class Use:
     def _let_go(self, patience_ms: int) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        self._connection.execute(f"PRAGMA busy_timeout = {patience_ms}").fetchall()
+        wait_ms = patience_ms if self._is_patient else 0
+        self._connection.execute(f"PRAGMA busy_timeout = {wait_ms}").fetchall()

@@ -5,12 +5,37 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any, Self
 
+from nbsession.core.errors import StoreBusyError, StoreError
+
 from .sqlite_errors import store_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
+
+
+BUSY_MS = 5
+"""How long SQLite itself may wait for others, which blocks the event loop."""
+
+
+class StoreConnection(sqlite3.Connection):
+    """A connection that waits a moment for others, but not again while they go on."""
+
+    waits = True
+
+    def set_waits(self, *, waits: bool) -> None:
+        """Wait a moment for others, or not at all."""
+        if waits is not self.waits:
+            self.execute(f"PRAGMA busy_timeout = {BUSY_MS if waits else 0}").fetchall()
+            self.waits = waits
+
+    def failed(self, error: sqlite3.Error, path: Path) -> StoreError:
+        """Return what to raise in an error's stead."""
+        failure = store_error(error, path)
+        if isinstance(failure, StoreBusyError):
+            self.set_waits(waits=False)
+        return failure
 
 
 class Writing:
@@ -29,6 +54,8 @@ class Writing:
         Without a transaction.
     path
         The database's, for errors.
+    check
+        Raises if the database is not to be written to.
 
     Raises
     ------
@@ -38,11 +65,21 @@ class Writing:
         If the database has failed.
     """
 
-    __slots__ = ("_changes", "_connection", "_last_id", "_path", "_then", "execute", "revision")
+    __slots__ = (
+        "_changes",
+        "_check",
+        "_connection",
+        "_last_id",
+        "_path",
+        "_then",
+        "execute",
+        "revision",
+    )
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: StoreConnection, path: Path, check: Callable[[], None]) -> None:
         self._connection = connection
         self._path = path
+        self._check = check
         self._last_id = 0
         self._changes = 0
         self._then: list[Callable[[], object]] = []
@@ -51,10 +88,15 @@ class Writing:
     def __enter__(self) -> Self:
         try:
             self.execute("BEGIN IMMEDIATE")
+            self._check()
             (last_id,) = self.row("SELECT value FROM serial")
         except sqlite3.Error as error:
             self._take_back()
-            raise store_error(error, self._path) from error
+            raise self._connection.failed(error, self._path) from error
+        except StoreError:
+            self._take_back()
+            raise
+        self._connection.set_waits(waits=True)
         self.revision: int = last_id + 1
         self._last_id = self.revision
         self._changes = self._connection.total_changes
