@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from nbsession.core.triggers import Trigger
-    from nbsession.scheduler.task_record import TaskRecord
+    from nbsession.scheduler.task_record import OccurrenceRange, TaskRecord
 
 SECOND = 1_000_000
 NOW = 1_795_338_000 * SECOND
@@ -66,12 +66,12 @@ def a_claim(
     following: int | None = None,
     *,
     verdict: Any = "run",
-    missed: Sequence[int] = (),
+    missed: Sequence[OccurrenceRange] = (),
     asks: bool = False,
 ) -> Claim:
     """Return the claim of a task's next occurrence, made half a second after it."""
     due_us = task.due_us
     assert due_us is not None
-    last_us = missed[-1] if verdict == "missed" else due_us
+    last_us = missed[-1].last_us if verdict == "missed" else due_us
     now_us = due_us + SECOND // 2
     return Claim(task, verdict, following, asks, last_us, missed, "too late", now_us)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from nbsession.core import cron
 from nbsession.core.cron import CronExpression
 from nbsession.core.instant import from_instant, to_instant
 from nbsession.core.zone import find_zone
@@ -115,3 +116,47 @@ def test_it_remembers_nothing(text: str) -> None:
     forwards = [expression.next_after(start) for start in starts]
     backwards = [expression.next_after(start) for start in reversed(starts)]
     assert forwards == backwards[::-1]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Beirut"])
+@pytest.mark.parametrize(
+    "text",
+    ["0 9 * * *", "*/20 * * * *", "30 0,2,23 * * mon,sat", "59 23 1 * *", "5-7 */5 * * * 0,30"],
+)
+def test_matches_are_counted_as_if_one_by_one(
+    zone: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cron, "COUNTING_SECONDS", 10)
+    expression = CronExpression(text, find_zone(zone))
+    for begin in (
+        "2017-02-15T03:10:20",
+        "2017-10-10T22:59:59",
+        "2027-03-25T00:00",
+        "2027-10-28T00:00",
+    ):
+        matches = [expression.next_after(to_instant(datetime.fromisoformat(f"{begin}+00:00")))]
+        while len(matches) < 400:
+            matches.append(expression.next_after(matches[-1] or 0))
+        for last in (0, 1, 2, 30, 217, 399):
+            assert expression.count(matches[0] or 0, matches[last] or 0) == last + 1
+            assert expression.count(matches[last // 2] or 0, matches[last] or 0) == (
+                last - last // 2 + 1
+            )
+
+
+@pytest.mark.parametrize("text", ["* * * * *", "* * * * * *"])
+def test_no_more_than_ten_thousand_matches_are_counted(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cron, "COUNTING_SECONDS", 10)
+    expression = CronExpression(text, find_zone("Europe/Berlin"))
+    step = 60_000_000 if text.count("*") == 5 else 1_000_000
+    first = to_instant(datetime(2027, 1, 5, 23, 58, tzinfo=UTC))
+    assert expression.count(first, first + 9_999 * step) == 10_000
+    assert expression.count(first, first + 10_000 * step) is None
+
+
+def test_matches_that_take_long_to_find_are_not_counted() -> None:
+    expression = CronExpression("0 0 29 2 *", find_zone("UTC"))
+    first = to_instant(datetime(2028, 2, 29, tzinfo=UTC))
+    assert expression.count(first, to_instant(datetime(9000, 2, 28, tzinfo=UTC))) is None

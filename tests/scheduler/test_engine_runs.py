@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace as copy_with
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,24 @@ import pytest
 from engines import Bench, on_bench
 from nbsession.core.current_run import current_run
 from nbsession.core.errors import NoSuchTaskError
-from nbsession.scheduler.abc import HistoryLimits
-from nbsession.scheduler.stores.memory import MemoryStore
 from scheduling import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from nbsession.core.run import Run
+    from nbsession.scheduler.news import Changes
+
+
+def _span(bench: Bench, run: Run) -> tuple[float, float, int | None]:
+    """Return the first and last instant of a row in seconds from the start, and its count."""
+    assert run.due_us is not None
+    assert run.until_us is not None
+    return (
+        (run.due_us - bench.begun_us) / SECOND,
+        (run.until_us - bench.begun_us) / SECOND,
+        run.count,
+    )
 
 
 def _slow(bench: Bench, seconds: float) -> Callable[[], object]:
@@ -33,8 +46,10 @@ async def test_an_occurrence_is_skipped_while_a_run_goes(bench: Bench) -> None:
     task = bench.add("slow", _slow(bench, 2.5), period="1s")
     await asyncio.sleep(3.9)
     assert bench.times == [0, 3]
-    assert bench.states("slow") == ["succeeded", "skipped", "skipped", "running"]
-    assert bench.rows("slow")[1].reason
+    assert bench.states("slow") == ["succeeded", "skipped", "running"]
+    skipped = bench.rows("slow")[1]
+    assert skipped.reason == "the run before was still going"
+    assert _span(bench, skipped) == (1, 2, 2)
     assert (task.state, task.run_count) == ("running", 1)
 
 
@@ -42,10 +57,11 @@ async def test_an_occurrence_is_skipped_while_a_run_goes(bench: Bench) -> None:
 async def test_one_occurrence_is_queued_behind_a_run(bench: Bench) -> None:
     bench.add("slow", _slow(bench, 3.5), period="1s", overlap="queue")
     await asyncio.sleep(3.4)
-    assert bench.states("slow") == ["running", "queued", "skipped", "skipped"]
+    assert bench.states("slow") == ["running", "queued", "skipped"]
+    assert _span(bench, bench.rows("slow")[2]) == (2, 3, 2)
     await asyncio.sleep(0.4)
     assert bench.times == [0, 3.5]
-    assert bench.states("slow") == ["succeeded", "running", "skipped", "skipped"]
+    assert bench.states("slow") == ["succeeded", "running", "skipped"]
 
 
 @on_bench
@@ -81,11 +97,9 @@ async def test_what_was_missed_runs_once(bench: Bench) -> None:
     await asyncio.sleep(2)
     assert [time - 600 for time in bench.times[1:]] == pytest.approx([0.5 + 0.5, 2])
     assert task.run_count == 3
-    states = bench.states("tick")
-    assert states[-2:] == ["succeeded"] * 2
-    assert set(states[:-2]) == {"missed"}
-    assert len(states) == bench.store.limits.runs
-    assert bench.due("tick")[-3:] == [600, 601, 602]
+    assert bench.states("tick") == ["succeeded", "missed", "succeeded", "succeeded"]
+    assert _span(bench, bench.rows("tick")[1]) == (1, 600, 600)
+    assert bench.due("tick")[2:] == [601, 602]
 
 
 @on_bench
@@ -95,8 +109,9 @@ async def test_what_was_missed_is_left_out_where_that_is_asked_for(bench: Bench)
     bench.clock.set_wall(65)
     await asyncio.sleep(20)
     assert bench.times == [0, 80]
-    assert bench.states("tick") == ["succeeded", "missed", "missed", "missed", "succeeded"]
-    assert bench.due("tick") == [0, 20, 40, 60, 80]
+    assert bench.states("tick") == ["succeeded", "missed", "succeeded"]
+    assert _span(bench, bench.rows("tick")[1]) == (20, 60, 3)
+    assert bench.due("tick") == [0, 20, 80]
 
 
 @on_bench
@@ -105,8 +120,9 @@ async def test_a_last_occurrence_within_the_grace_runs_all_the_same(bench: Bench
     await asyncio.sleep(1)
     bench.clock.set_wall(65)
     await asyncio.sleep(1)
-    assert bench.states("tick") == ["succeeded", "missed", "missed", "succeeded"]
-    assert bench.due("tick") == [0, 20, 40, 60]
+    assert bench.states("tick") == ["succeeded", "missed", "succeeded"]
+    assert _span(bench, bench.rows("tick")[1]) == (20, 40, 2)
+    assert bench.due("tick") == [0, 20, 60]
 
 
 @on_bench
@@ -121,16 +137,19 @@ async def test_a_time_in_the_past_runs_once_or_ends_the_task(bench: Bench) -> No
 
 
 @on_bench
-async def test_missed_cron_occurrences_leave_the_newest_rows(bench: Bench) -> None:
-    other = Bench(bench.clock, MemoryStore(HistoryLimits(runs=5), bench.clock))
-    other.add("cron", cron="* * * * *", tz="UTC")
+@pytest.mark.parametrize(("days", "count"), [(3, 4319), (7, None)])
+async def test_missed_cron_occurrences_are_counted_unless_they_are_many(
+    bench: Bench, days: int, count: int | None
+) -> None:
+    bench.add("cron", cron="* * * * *", tz="UTC")
     await asyncio.sleep(90)
-    other.clock.set_wall(7 * 86_400)
+    asleep = days * 86_400
+    bench.clock.set_wall(asleep)
     await asyncio.sleep(2)
-    assert len(other.times) == 2
-    due = [due - 7 * 86_400 for due in other.due("cron") if due is not None]
-    assert due == [-180, -120, -60, 0, 60]
-    await other.engine.close()
+    assert len(bench.times) == 2
+    assert bench.states("cron") == ["succeeded", "missed", "succeeded"]
+    assert _span(bench, bench.rows("cron")[1]) == (120, asleep, count)
+    assert bench.due("cron")[2] == asleep + 60
 
 
 @on_bench
@@ -143,7 +162,69 @@ async def test_a_blocking_run_is_not_caught_up(bench: Bench) -> None:
     bench.add("block", block, period="500ms")
     await asyncio.sleep(4.1)
     assert bench.times == [0, pytest.approx(3, abs=0.06), 3.5, 4]
-    assert bench.states("block")[:7] == ["succeeded", *["missed"] * 5, "succeeded"]
+    assert bench.states("block")[:3] == ["succeeded", "missed", "succeeded"]
+    assert _span(bench, bench.rows("block")[1]) == (0.5, 2.5, 5)
+
+
+@on_bench
+async def test_what_is_due_while_a_run_goes_is_skipped_also_where_it_was_missed(
+    bench: Bench,
+) -> None:
+    bench.add("slow", _slow(bench, 60), period="1s")
+    for _ in range(8):  # asleep again and again
+        await asyncio.sleep(1.5)
+        bench.clock.go_on(5)
+    await asyncio.sleep(1)
+    assert bench.states("slow") == ["running", "skipped"]
+    assert _span(bench, bench.rows("slow")[1]) == (1, 53, 53)
+
+
+@on_bench
+async def test_time_asleep_pushes_no_run_out_of_the_history(bench: Bench) -> None:
+    bench.add("tick", period="1s")
+    await asyncio.sleep(9.5)
+    for _ in range(30):
+        bench.clock.go_on(115)
+        await asyncio.sleep(1)
+    states = bench.states("tick")
+    assert states[:10] == ["succeeded"] * 10
+    assert sum(run.count or 0 for run in bench.rows("tick")) == 10 + 30 * 116
+
+
+@on_bench
+async def test_a_run_by_hand_that_is_skipped_has_its_own_row(bench: Bench) -> None:
+    bench.add("slow", _slow(bench, 10), period="1s")
+    await asyncio.sleep(2.5)
+    by_hand = bench.engine.start("slow")
+    assert (by_hand.state, by_hand.due_us, by_hand.until_us, by_hand.count) == (
+        ("skipped", None, None, 1)
+    )
+    await asyncio.sleep(3)
+    running, skipped, asked = bench.rows("slow")
+    assert running.state == "running"
+    assert (_span(bench, skipped), asked.id) == ((1, 5, 5), by_hand.id)
+
+
+@on_bench
+async def test_a_row_that_grows_is_published_once_a_second(bench: Bench) -> None:
+    told: list[tuple[float, Run]] = []
+    slow = bench.add("slow", _slow(bench, 3.95), period="100ms")
+    tasks: list[float] = []
+
+    def note(changes: Changes) -> None:
+        tasks.extend(bench.seconds() for task in changes.tasks if task is slow)
+        rows = [copy_with(run) for run in changes.runs if run.state == "skipped"]
+        told.extend((bench.seconds(), row) for row in rows)
+
+    bench.engine.subscribe(note)
+    await asyncio.sleep(9)
+    first, second, _ = sorted({row.id for _, row in told})
+    times = [moment for moment, row in told if row.id == first]
+    assert times == pytest.approx([0.1, 1.1, 2.1, 3.1, 4.1], abs=0.05)
+    counts = [row.count for _, row in told if row.id == first]
+    assert counts == [1, *(pytest.approx(count, abs=1) for count in (10, 20, 30)), 39]
+    assert [row.count for _, row in told if row.id == second][-1] == 39
+    assert len(tasks) > 60, "of the next run is told each time"
 
 
 @on_bench

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import sqlite3
 from pathlib import Path
@@ -15,7 +16,8 @@ from nbsession.core.errors import StoreError
 from nbsession.scheduler.stores import sqlite_opening, sqlite_use
 from nbsession.scheduler.stores.sqlite import SqliteStore
 from nbsession.scheduler.stores.sqlite_schema import MIGRATIONS
-from scheduling import NOW, SECOND, a_spec, setup_spec
+from nbsession.scheduler.task_record import OccurrenceRange
+from scheduling import NOW, SECOND, a_claim, a_spec, setup_spec
 from store_process import store_processes
 
 if TYPE_CHECKING:
@@ -62,6 +64,9 @@ def test_a_database_of_version_1_is_taken_over(old: Path, tmp_path: Path) -> Non
         assert cleanup.spec == setup_spec("cleanup")
         assert (cleanup.due_us, cleanup.paused) == (None, True)
         assert [run.state for run in store.history(report, 9)] == ["running", "failed", "missed"]
+        assert [(run.until, run.count) for run in store.history(report, 9)] == [
+            (run.due, 1) for run in store.history(report, 9)
+        ]
         failed = store.history(report, 9)[1]
         assert (failed.output, failed.error, failed.progress) == (
             "half way\n",
@@ -74,6 +79,45 @@ def test_a_database_of_version_1_is_taken_over(old: Path, tmp_path: Path) -> Non
     assert _shape(old) == _shape(tmp_path / "new.sqlite")
     assert _ask(old, "PRAGMA user_version") == [(len(MIGRATIONS),)]
     assert [path.name for path in tmp_path.glob("tasks.*.sqlite")] == []
+
+
+def test_what_version_2_kept_was_one_occurrence_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        for statement in [each for version in MIGRATIONS[:2] for each in version]:
+            connection.execute(statement)
+        spec = json.dumps(a_spec().to_json())
+        connection.execute(
+            "INSERT INTO tasks (id, name, due_us, paused, asks, epoch, revision, last_state)"
+            " VALUES (2, 'report', ?, 0, 0, 1, 1, 'missed')",
+            (NOW + 3 * SECOND,),
+        )
+        connection.execute("INSERT INTO specs VALUES (2, ?)", (spec,))
+        connection.executemany(
+            "INSERT INTO runs"
+            " (id, task_id, task, epoch, due_us, engine_id, state, reason, ended_us)"
+            " VALUES (?, 2, 'report', 1, ?, 1, 'missed', 'too late', ?)",
+            [(3 + second, NOW + second * SECOND, NOW + second * SECOND) for second in range(3)],
+        )
+        connection.execute(
+            "INSERT INTO runs (id, task_id, task, epoch, engine_id, state) "
+            "VALUES (9, 2, 'report', 1, 1, 'succeeded')"
+        )
+        connection.execute("UPDATE serial SET value = 9")
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+    with _opened(path) as store:
+        [task] = store.load()
+        by_hand, *missed = store.history(task, 9)
+        assert (by_hand.due_us, by_hand.until_us, by_hand.count) == (None, None, 1)
+        assert [(row.due_us, row.until_us, row.count) for row in missed] == [
+            (NOW + second * SECOND, NOW + second * SECOND, 1) for second in (2, 1, 0)
+        ]
+        for following in (4, 5):
+            due_us = NOW + (following - 1) * SECOND
+            last = [OccurrenceRange(due_us, due_us)]
+            store.claim([a_claim(task, NOW + following * SECOND, verdict="missed", missed=last)])
+        assert [row.count for row in store.history(task, 9)] == [2, 1, 1, 1, 1]
 
 
 def test_an_older_database_is_migrated(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,37 @@ def test_two_processes_get_each_occurrence_once(database: Path, store: SqliteSto
         assert (task.run_count, task.open_runs, task.due_us) == (OCCURRENCES, 0, None)
 
 
+def test_two_processes_skip_each_occurrence_once_though_some_are_killed(
+    database: Path, store: SqliteStore
+) -> None:
+    task = store.add(a_spec(), NOW, asks=False)
+    [claimed] = store.claim([a_claim(task, NOW + SECOND)])
+    going = claimed.run
+    assert going is not None
+    with store_processes("skip", database) as [stays]:
+        stays.wait_for("ready")
+        for claims in (3, 10, 1, 25):
+            with store_processes("skip", database) as [killed]:
+                killed.wait_for("ready")
+                stays.go(20)
+                killed.go(1000)
+                for _ in range(claims):
+                    killed.wait_for("claimed")
+                killed.kill()
+                for _ in range(20):
+                    stays.wait_for("claimed")
+    assert store.beat() == []
+    store.read(task.id)
+    [skipped, running] = store.history(task, 1000)
+    assert (running.id, running.state) == (going.id, "running")
+    assert (skipped.state, skipped.due_us) == ("skipped", NOW + SECOND)
+    assert task.due_us == (skipped.until_us or 0) + SECOND
+    assert skipped.count == (task.due_us - NOW) // SECOND - 1 >= 4 * 20 + 3 + 10 + 1 + 25
+    going.state, going.ended_us = "succeeded", NOW
+    store.finish([(task, going)])
+    assert (task.run_count, task.open_runs, task.gap_id) == (1, 0, None)
+
+
 def test_many_begin_one_database_at_once(database: Path) -> None:
     with store_processes("open_fresh", database, 5) as others:
         for other in others:

@@ -9,10 +9,11 @@ import pytest
 from nbsession.core.errors import TaskExistsError
 from nbsession.scheduler.abc import HistoryLimits
 from nbsession.scheduler.stores.memory import MemoryStore
+from nbsession.scheduler.task_record import OccurrenceRange
 from scheduling import NOW, SECOND, a_claim, a_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fake_clock import FakeClock
     from nbsession.core.run import Run
@@ -35,6 +36,28 @@ def _claim(store: Store, task: TaskRecord, following: int | None = None) -> Run:
 def _end(store: Store, task: TaskRecord, run: Run, state: str = "succeeded") -> None:
     run.state, run.ended_us = state, (run.started_us or NOW) + SECOND
     store.finish([(task, run)])
+
+
+def _single(task: TaskRecord) -> list[OccurrenceRange]:
+    assert task.due_us is not None
+    return [OccurrenceRange(task.due_us, task.due_us)]
+
+
+def _miss(store: Store, task: TaskRecord, second: int, reason: str = "too late") -> None:
+    """Miss the next occurrence; the one after it comes at a second."""
+    claim = a_claim(task, NOW + second * SECOND, verdict="missed", missed=_single(task))
+    claim.reason = reason
+    [claimed] = store.claim([claim])
+    assert (claimed.won, claimed.run) == (True, None)
+
+
+def _spans(rows: Sequence[Run]) -> list[tuple[str, int | None, int | None, int | None]]:
+    """Return states, first and last instants in seconds, and counts."""
+
+    def second(instant_us: int | None) -> int | None:
+        return None if instant_us is None else (instant_us - NOW) // SECOND
+
+    return [(row.state, second(row.due_us), second(row.until_us), row.count) for row in rows]
 
 
 def test_an_added_task_is_found_by_name_and_id(store: Store) -> None:
@@ -183,28 +206,30 @@ def test_many_claims_are_answered_in_their_order(store: Store) -> None:
 
 def test_a_missed_occurrence_has_its_row_and_no_run(store: Store) -> None:
     task = _add(store)
-    missed = [NOW, NOW + SECOND]
+    missed = [
+        OccurrenceRange(NOW, NOW + SECOND, 2),
+        OccurrenceRange(NOW + SECOND * 2, NOW + SECOND * 2),
+    ]
     [claimed] = store.claim([a_claim(task, NOW + 9 * SECOND, verdict="missed", missed=missed)])
     assert claimed.won
     assert claimed.run is None
     rows = store.history(task, 10)
-    assert [(row.state, row.reason, row.due_us) for row in rows] == [
-        ("missed", "too late", NOW + SECOND),
-        ("missed", "too late", NOW),
-    ]
+    assert _spans(rows) == [("missed", 0, 2, 3)]
+    assert rows[0].reason == "too late"
+    assert list(claimed.gaps) == rows
     assert (task.due_us, task.run_count, task.last_state) == (NOW + 9 * SECOND, 0, "missed")
 
 
 def test_a_run_stands_in_for_what_was_missed(store: Store) -> None:
     task = _add(store)
-    claim = a_claim(task, NOW + 9 * SECOND, missed=range(NOW, NOW + 3 * SECOND, SECOND))
+    claim = a_claim(task, NOW + 9 * SECOND, missed=[OccurrenceRange(NOW, NOW + 2 * SECOND, 3)])
     claim.run_due_us = NOW + 3 * SECOND
     [claimed] = store.claim([claim])
     assert claimed.run is not None
     assert claimed.run.due_us == NOW + 3 * SECOND
-    states = [(row.state, row.due_us) for row in store.history(task, 10)]
-    missed = [("missed", NOW + second * SECOND) for second in (2, 1, 0)]
-    assert states == [("running", NOW + 3 * SECOND), *missed]
+    rows = store.history(task, 10)
+    assert _spans(rows) == [("running", 3, 3, 1), ("missed", 0, 2, 3)]
+    assert list(claimed.gaps) == rows[1:]
 
 
 def test_what_runs_have_become_counts_more_than_gaps_between(store: Store) -> None:
@@ -215,7 +240,7 @@ def test_what_runs_have_become_counts_more_than_gaps_between(store: Store) -> No
     _end(store, task, going, "failed")
     for number in (3, 4):
         [claimed] = store.claim(
-            [a_claim(task, NOW + number * SECOND, verdict="missed", missed=[task.due_us or 0])]
+            [a_claim(task, NOW + number * SECOND, verdict="missed", missed=_single(task))]
         )
         assert claimed.won
         found = store.read(task.id)
@@ -228,6 +253,195 @@ def test_what_runs_have_become_counts_more_than_gaps_between(store: Store) -> No
     assert found is not None
     for each in (task, found):  # when it had an error does not change
         assert (each.last_state, each.last_error) == ("succeeded", "ValueError: no")
+
+
+def test_what_is_missed_in_a_row_is_one_row(store: Store) -> None:
+    task = _add(store)
+    for second in range(1, 200):
+        _miss(store, task, second)
+    [row] = store.history(task, 1000)
+    assert _spans([row]) == [("missed", 0, 198, 199)]
+    assert row.ended_us == NOW + 198 * SECOND + SECOND // 2
+    assert store.run(row.id) == row
+    assert task.gap_id == row.id
+
+
+def test_what_is_skipped_in_a_row_is_one_row(store: Store) -> None:
+    task = _add(store)
+    going = _claim(store, task, NOW + SECOND)
+    rows = [_claim(store, task, NOW + second * SECOND) for second in range(2, 200)]
+    assert len({row.id for row in rows}) == 1
+    assert _spans(store.history(task, 9)) == [("skipped", 1, 198, 198), ("running", 0, 0, 1)]
+    _end(store, task, going)
+    assert task.gap_id is None
+
+
+def test_what_a_skipped_run_would_have_stood_in_for_is_skipped_with_it(store: Store) -> None:
+    task = _add(store)
+    _claim(store, task, NOW + SECOND)
+    for second in range(1, 50, 5):
+        missed = [OccurrenceRange(NOW + second * SECOND, NOW + (second + 3) * SECOND, 4)]
+        claim = a_claim(task, NOW + (second + 5) * SECOND, missed=missed)
+        claim.run_due_us = NOW + (second + 4) * SECOND
+        [claimed] = store.claim([claim])
+        assert claimed.run is not None
+        assert claimed.run.state == "skipped"
+    assert _spans(store.history(task, 9)) == [("skipped", 1, 50, 50), ("running", 0, 0, 1)]
+
+
+def test_a_run_that_begins_or_ends_closes_a_row(store: Store) -> None:
+    task = _add(store, a_spec(overlap="allow"))
+    _miss(store, task, 1)
+    going = _claim(store, task, NOW + 2 * SECOND)
+    assert task.gap_id is None
+    _miss(store, task, 3)
+    _miss(store, task, 4)
+    _end(store, task, going)
+    assert task.gap_id is None
+    _miss(store, task, 5)
+    by_hand = store.start_by_hand(task, NOW + 5 * SECOND)
+    _miss(store, task, 6)
+    assert by_hand.state == "running"
+    assert _spans(store.history(task, 9)) == [
+        ("missed", 5, 5, 1),
+        ("running", None, None, 1),
+        ("missed", 4, 4, 1),
+        ("missed", 2, 3, 2),
+        ("succeeded", 1, 1, 1),
+        ("missed", 0, 0, 1),
+    ]
+
+
+def test_a_queued_run_that_begins_closes_a_row(store: Store) -> None:
+    task = _add(store, a_spec(overlap="queue"))
+    going = _claim(store, task, NOW + SECOND)
+    _claim(store, task, NOW + 2 * SECOND)
+    for second in (3, 4):
+        _claim(store, task, NOW + second * SECOND)
+    _end(store, task, going)
+    assert store.start_queued(task, NOW + 4 * SECOND) is not None
+    assert task.gap_id is None
+    _claim(store, task, NOW + 5 * SECOND)
+    _claim(store, task, NOW + 6 * SECOND)
+    assert _spans(store.history(task, 9)) == [
+        ("skipped", 5, 5, 1),
+        ("queued", 4, 4, 1),
+        ("skipped", 2, 3, 2),
+        ("running", 1, 1, 1),
+        ("succeeded", 0, 0, 1),
+    ]
+
+
+def test_another_reason_or_state_begins_another_row(store: Store) -> None:
+    task = _add(store)
+    for second, reason in enumerate(["late", "late", "asleep", "late", "late"], 1):
+        _miss(store, task, second, reason)
+    assert _spans(store.history(task, 9)) == [
+        ("missed", 3, 4, 2),
+        ("missed", 2, 2, 1),
+        ("missed", 0, 1, 2),
+    ]
+
+
+def test_occurrences_that_are_laid_out_anew_begin_another_row(store: Store) -> None:
+    task = _add(store)
+    _miss(store, task, 1)
+    _miss(store, task, 2)
+    store.pause(task, paused=False, due_us=NOW + SECOND, asks=False)
+    _miss(store, task, 2)
+    _miss(store, task, 3)
+    assert store.replace(task, a_spec(), NOW + 3 * SECOND, asks=False)
+    _miss(store, task, 4)
+    assert store.set_due(task, NOW + 9 * SECOND, None)
+    _miss(store, task, 10)
+    assert _spans(store.history(task, 9)) == [
+        ("missed", 9, 9, 1),
+        ("missed", 3, 3, 1),
+        ("missed", 1, 2, 2),
+        ("missed", 0, 1, 2),
+    ]
+
+
+def test_an_instant_within_a_row_is_taken(store: Store) -> None:
+    task = store.add(a_spec(), None, asks=True)
+    for first, last in ((2, 4), (3, 3), (2, 2), (4, 4)):
+        assert store.set_due(task, NOW + first * SECOND, None)
+        missed = [
+            OccurrenceRange(NOW + second * SECOND, NOW + second * SECOND)
+            for second in range(first, last + 1)
+        ]
+        [claimed] = store.claim([a_claim(task, asks=True, verdict="missed", missed=missed)])
+        assert (claimed.won, claimed.run) == (True, None)
+    assert _spans(store.history(task, 9)) == [("missed", 2, 4, 3)]
+    assert store.set_due(task, NOW + 3 * SECOND, None)
+    [claimed] = store.claim([a_claim(task, asks=True)])
+    assert (claimed.won, claimed.run, list(claimed.gaps)) == (True, None, [])
+    assert task.open_runs == 0
+
+
+def test_times_between_which_some_have_rows_get_rows_of_their_own(store: Store) -> None:
+    """As of an iterator that begins anew with its worker."""
+    task = store.add(a_spec(), None, asks=True)
+    assert store.set_due(task, NOW + 3 * SECOND, None)
+    [claimed] = store.claim([a_claim(task, asks=True)])
+    assert claimed.run is not None
+    _end(store, task, claimed.run)
+    assert store.set_due(task, NOW + SECOND, None)
+    missed = [
+        OccurrenceRange(NOW + second * SECOND, NOW + second * SECOND) for second in (1, 2, 3, 5, 6)
+    ]
+    [claimed] = store.claim([a_claim(task, asks=True, verdict="missed", missed=missed)])
+    assert claimed.won
+    assert _spans(store.history(task, 9)) == [
+        ("missed", 5, 6, 2),
+        ("missed", 1, 2, 2),
+        ("succeeded", 3, 3, 1),
+    ]
+
+
+def test_what_is_too_much_to_count_stays_so(store: Store) -> None:
+    task = _add(store)
+    many = [
+        OccurrenceRange(NOW, NOW + 5 * SECOND, None),
+        OccurrenceRange(NOW + 6 * SECOND, NOW + 6 * SECOND),
+    ]
+    store.claim([a_claim(task, NOW + 7 * SECOND, verdict="missed", missed=many)])
+    _miss(store, task, 8)
+    assert _spans(store.history(task, 9)) == [("missed", 0, 7, None)]
+
+
+def test_what_is_missed_pushes_no_run_out(make_store: Callable[..., Store]) -> None:
+    store = make_store(HistoryLimits(runs=10))
+    task = _add(store)
+    for number in range(5):
+        run = _claim(store, task, NOW + (number + 1) * SECOND)
+        run.output = f"run {number}"
+        _end(store, task, run)
+    for second in range(6, 300):
+        _miss(store, task, second)
+    store.prune()
+    rows = store.history(task, 10)
+    assert [row.output for row in rows[:0:-1]] == [f"run {number}" for number in range(5)]
+    assert rows[0].count == 294
+
+
+def test_a_row_that_grows_does_not_grow_old(
+    make_store: Callable[..., Store], clock: FakeClock
+) -> None:
+    store = make_store(HistoryLimits(seconds=60))
+    task = _add(store, due_us=clock.now_us())
+    for _ in range(10):
+        following = clock.now_us() + 20 * SECOND
+        store.claim([a_claim(task, following, verdict="missed", missed=_single(task))])
+        clock.go_on(20)
+        store.prune()
+    [row] = store.history(task, 9)
+    assert row.count == 10
+    clock.go_on(70)
+    store.prune()
+    assert store.history(task, 9) == []
+    store.claim([a_claim(task, None, verdict="missed", missed=_single(task))])
+    assert [row.count for row in store.history(task, 9)] == [1]
 
 
 def test_an_occurrence_is_skipped_while_a_run_goes(store: Store) -> None:

@@ -66,9 +66,10 @@ def _all_rows(link: Link, name: str) -> list[dict[str, Any]]:
 
 
 def _assert_one_row_each(rows: list[dict[str, Any]], period_us: int) -> None:
-    """Every instant of the grid has one row, and nothing else has."""
-    dues = sorted(from_iso(row["due"]) for row in rows)
-    steps = Counter(later - earlier for earlier, later in pairwise(dues))
+    """Every instant of the grid is in one row, and nothing else is."""
+    spans = sorted((from_iso(row["due"]), from_iso(row["until"]), row["count"]) for row in rows)
+    assert all((until - due) == (count - 1) * period_us for due, until, count in spans), spans
+    steps = Counter(later[0] - earlier[1] for earlier, later in pairwise(spans))
     assert set(steps) == {period_us}, steps
 
 

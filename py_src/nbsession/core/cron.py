@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -9,9 +11,13 @@ from nbsession.core.cron_text import read_cron
 from nbsession.core.instant import EARLIEST_US, LATEST_US, MICROSECOND
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from nbsession.core.zone import Zone
+
+MOST_COUNTED = 10_000
+COUNTING_SECONDS = 0.02
+"""Of a server's event loop; CPU time, so that a busy machine does not change what is counted."""
+
+_DAY = timedelta(days=1)
 
 
 class CronExpression:
@@ -70,6 +76,28 @@ class CronExpression:
         else:
             following = self._next_fixed(wall)
         return None if following is None or following >= LATEST_US else following
+
+    def count(self, first_us: int, last_us: int) -> int | None:
+        """Return how many matches there are from one to another, both included.
+
+        None if they are more than `MOST_COUNTED`, or would take longer than `COUNTING_SECONDS`.
+        """
+        end = time.thread_time() + COUNTING_SECONDS
+        count, at_us = 1, first_us
+        while at_us < last_us and count <= MOST_COUNTED:
+            wall, last = self.zone.wall(at_us), self.zone.wall(last_us)
+            midnight = datetime.combine(wall.date() + _DAY, datetime.min.time())
+            if self.zone.offset(wall) != self.zone.offset(midnight):  # the clocks change: by steps
+                at_us, count = self.next_after(at_us) or last_us, count + 1
+            elif last < midnight:
+                count += self._fields.count_later(wall) - self._fields.count_later(last)
+                at_us = last_us
+            else:
+                count += self._fields.count_later(wall) + 1
+                at_us = self.next_after(self.zone.resolve(midnight) - 1) or last_us
+            if time.thread_time() > end:
+                return None
+        return count if count <= MOST_COUNTED else None
 
     def _next_fixed(self, wall: datetime) -> int | None:
         shift = self.zone.shift_at(wall) if wall.fold else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from calendar import monthrange
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -148,6 +148,15 @@ class CronFields:
                 return datetime.combine(today, later)
         day = self.day_rule.next_from(today + _DAY)
         return None if day is None else datetime.combine(day, self._first)
+
+    def count_later(self, wall: datetime) -> int:
+        """Return how many times come after a naive wall time on a day that the rule names."""
+        hours, minutes, seconds = self._hours, self._minutes, self._seconds
+        until = bisect_right(seconds, wall.second) if wall.minute in minutes else 0
+        until += bisect_left(minutes, wall.minute) * len(seconds)
+        until = until if wall.hour in hours else 0
+        per_hour = len(minutes) * len(seconds)
+        return (len(hours) - bisect_left(hours, wall.hour)) * per_hour - until
 
     def _later(self, hour: int, minute: int, second: int) -> time | None:
         """Return the first time of a day that comes after one, None if that was the last."""

@@ -1,4 +1,4 @@
-"""One occurrence of a task: what became of it."""
+"""What became of an occurrence of a task, or of several in a row that did not run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ OPEN_STATES = ("queued", "running")
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One occurrence, from its claim on. Users get copies, which nothing changes any more.
+    """One occurrence, from its claim on; or several in a row that were missed or skipped.
+
+    Users get copies, which nothing changes any more.
 
     Attributes
     ----------
@@ -35,6 +37,12 @@ class Run:
         exception of its own: ``"timeout"`` or ``"cancelled"``; None otherwise.
     due_us, started_us, ended_us
         Instants in µs since the epoch, UTC, or None. `due_us` is None for a run by hand.
+    until_us
+        When the last of several occurrences in a row was due, an instant; of one the same as
+        `due_us`.
+    count
+        How many occurrences it stands for: 1, or those that were missed or skipped in a row, for
+        the same reason and with no run between; None if they were too many to be counted.
     tries
         How often the callable was called.
     error
@@ -62,11 +70,22 @@ class Run:
     output: str = ""
     progress: float | None = None
     progress_text: str = ""
+    until_us: int | None = None
+    count: int | None = 1
+
+    def __post_init__(self) -> None:
+        if self.until_us is None:
+            self.until_us = self.due_us
 
     @property
     def due(self) -> datetime | None:
         """When it was due, aware UTC; None for a run by hand."""
         return None if self.due_us is None else from_instant(self.due_us)
+
+    @property
+    def until(self) -> datetime | None:
+        """When the last of several occurrences was due, aware UTC; of one the same as `due`."""
+        return None if self.until_us is None else from_instant(self.until_us)
 
     @property
     def started_at(self) -> datetime | None:
@@ -99,6 +118,8 @@ class Run:
             "state": self.state,
             "reason": self.reason,
             "due": iso_or_none(self.due_us),
+            "until": iso_or_none(self.until_us),
+            "count": self.count,
             "started_at": iso_or_none(self.started_us),
             "ended_at": iso_or_none(self.ended_us),
             "tries": self.tries,
@@ -119,6 +140,8 @@ class Run:
             state=data["state"],
             reason=data["reason"],
             due_us=instant_or_none(data["due"]),
+            until_us=instant_or_none(data.get("until")),
+            count=data.get("count", 1),
             started_us=instant_or_none(data["started_at"]),
             ended_us=instant_or_none(data["ended_at"]),
             tries=data["tries"],

@@ -145,6 +145,10 @@ class CronTrigger(Value):
                 end_us = middle
         return match_us
 
+    def count(self, first_us: int, last_us: int) -> int | None:
+        """Return how many occurrences there are from one to another; None if too many to count."""
+        return self.expression.count(first_us, last_us)
+
     def schedule(self) -> dict[str, str]:
         """Return what was asked for: two schedules are the same if these are equal."""
         schedule = {"cron": self.expression.text, "tz": self.expression.zone.name}

@@ -94,6 +94,12 @@ class Zone:
             return self._shift(wall, before, after).instant_us
         return (wall - _WALL_EPOCH - before) // MICROSECOND
 
+    def offset(self, wall: datetime) -> timedelta:
+        """Return the offset from UTC at a naive wall time, by its `fold`."""
+        offset = self.tzinfo.utcoffset(wall)
+        assert offset is not None  # noqa: S101 - as in `_offsets`
+        return offset
+
     def shift_at(self, wall: datetime) -> Shift | None:
         """Return the gap or the repeated stretch that a naive wall time is in, None if in none."""
         before, after = self._offsets(wall)

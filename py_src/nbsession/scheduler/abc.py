@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from nbsession.core.run import Run
     from nbsession.core.task_spec import TaskSpec
 
-    from .task_record import TaskRecord
+    from .task_record import OccurrenceRange, TaskRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,12 @@ class Claim:
         Whether the trigger's code has to be asked for it.
     run_due_us
         The instant that the run stands for: the last one due; `task.due_us` if nothing was missed.
-    missed_us
-        The earlier occurrences that this run stands in for, each to get a row; the newest ones if
-        there are more than the history keeps. Includes the last one if the verdict is "missed".
+    missed
+        The earlier occurrences that this run stands in for, in order; one range of them unless the
+        trigger is code, which may say a time that has a row. Includes the last occurrence if the
+        verdict is "missed".
     reason
-        Of the rows in `missed_us`.
+        Why those in `missed` were missed.
     now_us
         When the claim is made; the start of a run that it starts.
     late
@@ -62,7 +63,7 @@ class Claim:
     next_due_us: int | None
     asks: bool
     run_due_us: int
-    missed_us: Sequence[int]
+    missed: Sequence[OccurrenceRange]
     reason: str
     now_us: int
     late: str | None = None
@@ -80,10 +81,13 @@ class Claimed:
         Its row: ``"running"`` (with its first try counted), ``"queued"`` or ``"skipped"`` by the
         task's overlap policy; None for the verdict "missed", and if the occurrence has a row
         already, as when a trigger's code repeats itself.
+    gaps
+        The rows of what was missed or skipped, new or grown, in order.
     """
 
     won: bool
     run: Run | None = None
+    gaps: Sequence[Run] = ()
 
 
 @dataclass(slots=True)
@@ -199,7 +203,13 @@ class Store(Protocol):
         """
 
     def claim(self, claims: Sequence[Claim]) -> list[Claimed]:
-        """Claim occurrences by compare-and-set on `due_us`, in one transaction."""
+        """Claim occurrences by compare-and-set on `due_us`, in one transaction.
+
+        What was missed or skipped joins the task's newest ended row if that has the same state and
+        reason, the same declaration laid its occurrences out, and no run has begun or ended since.
+        Where a run would be skipped, so is what it would have stood in for. An instant between a
+        row's `due_us` and `until_us` has its row.
+        """
 
     def start_by_hand(self, task: TaskRecord, now_us: int) -> Run:
         """Add the row of a run that no occurrence asked for, by the task's overlap policy."""

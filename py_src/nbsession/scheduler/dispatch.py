@@ -77,7 +77,6 @@ class Dispatch:
         self._news = news
         self._can_run = can_run
         self._room = room
-        self._kept = store.limits.runs
         self._ended: list[tuple[TaskRecord, Run]] = []
         self._queued: dict[int, tuple[TaskRecord, Run]] = {}
         self._lacking: dict[int, TaskRecord] = {}
@@ -85,7 +84,7 @@ class Dispatch:
         self._took_seconds = 0.0  # since the loop had time for other things
         self.alarm = Alarm(clock, loop, room.wake, always=store.shared)
         self.attempts = Attempts(executor, clock, loop, self._finished, room.progressed)
-        self.questions = Questions(executor, clock, loop, self._kept, room.answered)
+        self.questions = Questions(executor, clock, loop, room.answered)
         self.ledger = Ledger(loop, log, self.alarm.ring)
 
     def plan(self, task: TaskRecord, after_us: int | None = None) -> None:
@@ -198,11 +197,12 @@ class Dispatch:
             self.alarm.set(task)
         elif task.asks:
             self.questions.ask(task, claim.run_due_us)
-        if run is not None and run.reason is None:
-            run.reason = claim.late
-        if run is None:
+        for gap in claimed.gaps:
+            self._news.gap(gap)
+        if run is None or run.state == "skipped":
             self._news.task(task.spec.name)
         else:
+            run.reason = claim.late
             self.begin(task, run)
         if task.ending:
             if run is not None and run.state == "skipped":
@@ -217,7 +217,7 @@ class Dispatch:
                 self._lacking[task.id] = task  # another server may have what it needs
                 continue
             try:
-                claims.append(claim_due(task, now_us, self._kept))
+                claims.append(claim_due(task, now_us))
             except Exception as error:  # noqa: BLE001 - as of a time zone that has gone
                 self.ledger.write(self._store.set_due, task, None, repr(error))
                 self._news.task(task.spec.name)

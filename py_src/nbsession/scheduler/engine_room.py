@@ -99,6 +99,7 @@ class EngineRoom:
         dispatch.flush()
         dispatch.ledger.close()
         self.waiters.close()
+        self.news.close()
 
     # -- what its parts tell it --------------------------------------------------------------------
 
@@ -154,7 +155,7 @@ class EngineRoom:
     def _take_answer(self, task: TaskRecord, spec: TaskSpec, answer: Answer) -> None:
         if task.paused or not self.has(task, spec):  # while the store could not be written
             return
-        if answer.late_us:
+        if answer.late:
             self._claim_late(task, answer)
         else:
             self._set_due(task, answer)
@@ -168,8 +169,8 @@ class EngineRoom:
         self.end_if_over(task)
 
     def _claim_late(self, task: TaskRecord, answer: Answer) -> None:
-        *missed, last_us = answer.late_us
-        if not self._store.set_due(task, missed[0] if missed else last_us, None):
+        *missed, (_, last_us, _) = answer.late
+        if not self._store.set_due(task, answer.late[0].first_us, None):
             self.reread(task)
             return
         now_us = self._clock.now_us()

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .task_book import TaskBook
     from .task_record import TaskRecord
 
+GAP_SECONDS = 1.0
+"""A row that grows is published once in so long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -57,6 +60,8 @@ class News:
         self._subscribers: list[Callable[[Changes], object]] = []
         self._names: dict[str, None] = {}
         self._runs: dict[int, Run] = {}
+        self._gaps: dict[int, Run | None] = {}  # told not long ago, with what has become of them
+        self._timers: dict[int, asyncio.TimerHandle] = {}
 
     def subscribe(self, on_changes: Callable[[Changes], object]) -> Callable[[], None]:
         """Call on the loop with what has changed; return a function that ends it."""
@@ -80,6 +85,31 @@ class News:
             self._plan()
             self._names[run.task] = None
             self._runs[run.id] = run
+
+    def gap(self, row: Run) -> None:
+        """Note a row of what was missed or skipped, new or grown; a row at most once a second."""
+        if not self._subscribers:
+            return
+        if row.id in self._gaps:
+            self._gaps[row.id] = row
+        else:
+            self._notify_gap(row)
+
+    def close(self) -> None:
+        """Tell nothing any more of rows that have grown."""
+        for timer in self._timers.values():
+            timer.cancel()
+
+    def _notify_gap(self, row: Run) -> None:
+        self.run(row)
+        self._gaps[row.id] = None
+        self._timers[row.id] = self._loop.call_later(GAP_SECONDS, self._look_at_gap, row.id)
+
+    def _look_at_gap(self, row_id: int) -> None:
+        del self._timers[row_id]
+        grown = self._gaps.pop(row_id)
+        if grown is not None:
+            self._notify_gap(grown)
 
     def _plan(self) -> None:
         if not self._names:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from nbsession.core.code_trigger import CodeTrigger
@@ -11,6 +10,7 @@ from nbsession.core.period import format_period
 from nbsession.core.triggers import CronTrigger, OnceTrigger, PeriodTrigger
 
 from .abc import Claim
+from .task_record import OccurrenceRange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def due_after(spec: TaskSpec, now_us: int) -> tuple[int | None, bool]:
     return moved_due(spec, due_us, now_us) or due_us, False
 
 
-def claim_due(task: TaskRecord, now_us: int, kept: int) -> Claim:
+def claim_due(task: TaskRecord, now_us: int) -> Claim:
     """Return the claim of all occurrences of a task that are due.
 
     Parameters
@@ -50,12 +50,10 @@ def claim_due(task: TaskRecord, now_us: int, kept: int) -> Claim:
         Whose `due_us` is the first of them.
     now_us
         An instant that is not before it.
-    kept
-        How many rows of what was missed are wanted, the newest.
     """
     trigger, due_us = task.spec.trigger, task.due_us
     assert due_us is not None  # noqa: S101 - it is what makes the task due
-    missed: Sequence[int] = ()
+    missed: Sequence[OccurrenceRange] = ()
     following: int | None
     asks = False
     last_us = due_us
@@ -63,7 +61,7 @@ def claim_due(task: TaskRecord, now_us: int, kept: int) -> Claim:
         period_us = trigger.period_us
         if behind := (now_us - due_us) // period_us:
             last_us = due_us + behind * period_us
-            missed = range(last_us - min(behind, kept) * period_us, last_us, period_us)
+            missed = [OccurrenceRange(due_us, last_us - period_us, behind)]
         following = last_us + period_us
         if following >= LATEST_US:
             following = None
@@ -73,7 +71,8 @@ def claim_due(task: TaskRecord, now_us: int, kept: int) -> Claim:
         following = trigger.next_after(due_us)
         if isinstance(trigger, CronTrigger) and following is not None and following <= now_us:
             last_us = trigger.last_until(following, now_us)
-            missed = _newest_before(trigger, due_us, last_us, kept)
+            before_us = trigger.last_until(due_us, last_us - 1)
+            missed = [OccurrenceRange(due_us, before_us, trigger.count(due_us, before_us))]
             following = trigger.next_after(last_us)
     return decide(task, last_us, missed, now_us, following, asks=asks)
 
@@ -81,7 +80,7 @@ def claim_due(task: TaskRecord, now_us: int, kept: int) -> Claim:
 def decide(  # noqa: PLR0913 - the fields of a claim
     task: TaskRecord,
     last_us: int,
-    missed: Sequence[int],
+    missed: Sequence[OccurrenceRange],
     now_us: int,
     following: int | None,
     *,
@@ -90,7 +89,8 @@ def decide(  # noqa: PLR0913 - the fields of a claim
     """Return the claim of occurrences by the task's misfire policy."""
     policies = task.spec.policies
     if policies.misfire == "skip" and now_us - last_us > policies.misfire_grace_us:
-        return Claim(task, "missed", following, asks, last_us, [*missed, last_us], TOO_LATE, now_us)
+        missed = [*missed, OccurrenceRange(last_us, last_us)]
+        return Claim(task, "missed", following, asks, last_us, missed, TOO_LATE, now_us)
     if task.ending:
         following, asks = None, False
     late = None
@@ -124,19 +124,3 @@ def moved_due(
     if is_start or ahead_us <= period_us + SECOND_US:
         return None
     return now_us + (ahead_us - 1) % period_us + 1
-
-
-def _newest_before(trigger: CronTrigger, due_us: int, last_us: int, kept: int) -> Sequence[int]:
-    found: deque[int] = deque(maxlen=kept)
-    window_us = 60 * SECOND_US
-    while len(found) < kept:
-        start_us = max(due_us, last_us - window_us)
-        found.clear()
-        at: int | None = trigger.next_after(start_us - 1)
-        while at is not None and at < last_us:
-            found.append(at)
-            at = trigger.next_after(at)
-        if start_us == due_us:
-            break
-        window_us *= 4
-    return list(found)

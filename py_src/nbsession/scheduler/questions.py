@@ -13,6 +13,7 @@ from nbsession.core.instant import SECOND_US, to_iso
 
 from .abc import TriggerCodeError
 from .failure import error_text
+from .task_record import OccurrenceRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,17 +39,20 @@ class Answer:
     ----------
     due_us
         The next occurrence, an instant that may have come by now; None if there is none any more.
-    late_us
-        Those before it that were said too late, in order; the newest ones.
+    late
+        Those before it that were said too late, in order; if they are very many, the older ones as
+        one range that is not counted.
     error
         Why the code ended the task, if it did so by an exception.
     """
 
-    __slots__ = ("due_us", "error", "late_us")
+    __slots__ = ("due_us", "error", "late")
 
-    def __init__(self, due_us: int | None, late_us: Sequence[int], error: str | None) -> None:
+    def __init__(
+        self, due_us: int | None, late: Sequence[OccurrenceRange], error: str | None
+    ) -> None:
         self.due_us = due_us
-        self.late_us = late_us
+        self.late = late
         self.error = error
 
 
@@ -63,8 +67,6 @@ class Questions:
         For what is "now".
     loop
         On which it is awaited.
-    kept
-        How many late occurrences of a task are wanted.
     answered
         Called on the loop with the answer, unless the question was withdrawn.
     """
@@ -74,13 +76,11 @@ class Questions:
         executor: Executor,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
-        kept: int,
         answered: Callable[[TaskRecord, Answer], None],
     ) -> None:
         self._executor = executor
         self._clock = clock
         self._loop = loop
-        self._kept = kept
         self._answered = answered
         self._open: dict[int, asyncio.Task[None]] = {}
 
@@ -115,7 +115,7 @@ class Questions:
         await asyncio.gather(*asked, return_exceptions=True)
 
     async def _ask(self, task: TaskRecord, after_us: int | None) -> None:
-        late: deque[int] = deque(maxlen=self._kept)
+        late: deque[OccurrenceRange] = deque()
         due_us, error = None, None
         try:
             due_us = await self._next(task, after_us, late)
@@ -128,7 +128,9 @@ class Questions:
             error = _text_of(raised)
         self._answered(task, Answer(due_us, tuple(late), error))
 
-    async def _next(self, task: TaskRecord, after_us: int | None, late: deque[int]) -> int | None:
+    async def _next(
+        self, task: TaskRecord, after_us: int | None, late: deque[OccurrenceRange]
+    ) -> int | None:
         trigger = task.spec.trigger
         is_iterator = isinstance(trigger, CodeTrigger) and trigger.kind == "iterator"
         is_first = after_us is None
@@ -147,7 +149,10 @@ class Questions:
                 if due_us <= now_us and not is_iterator and not is_first:
                     await asyncio.sleep(_BREATH_SECONDS)
                 return due_us
-            late.append(due_us)
+            late.append(OccurrenceRange(due_us, due_us))
+            if len(late) > _LATE_ANSWERS:
+                oldest, second = late.popleft(), late.popleft()
+                late.appendleft(OccurrenceRange(oldest.first_us, second.last_us, None))
             after_us = due_us
             if count == _LATE_ANSWERS and not is_iterator:
                 raise ValueError(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from dataclasses import replace as copy_with
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from nbsession.core.run import Run, RunState
     from nbsession.core.task_spec import TaskSpec
 
@@ -40,6 +42,8 @@ class TaskRecord:
         When the last run started, an instant.
     last_state
         What became of the last run that has ended; if none has ever begun, of the last occurrence.
+    gap_id
+        Of the row of what was missed or skipped last; None if a run has begun or ended since.
     last_error
         Of the last run that has failed or was lost, as text.
     ended_by
@@ -59,6 +63,7 @@ class TaskRecord:
     error_count: int = 0
     last_run_us: int | None = None
     last_state: RunState | None = None
+    gap_id: int | None = None
     last_error: str | None = None
     ended_by: str | None = None
     revision: int = 0
@@ -75,6 +80,22 @@ class TaskRecord:
         if self.open_runs:
             return "running"
         return "scheduled" if self.due_us is not None or self.asks else "finished"
+
+
+class OccurrenceRange(NamedTuple):
+    """Occurrences of a task in a row.
+
+    Attributes
+    ----------
+    first_us, last_us
+        The instants of the first and of the last one.
+    number
+        How many they are; None if too many to be counted.
+    """
+
+    first_us: int
+    last_us: int
+    number: int | None = 1
 
 
 class GoneTask(TaskRecord):
@@ -101,3 +122,31 @@ def last_state_after(last_state: RunState | None, run: Run) -> RunState:
     if run.started_us is not None or last_state in (None, "skipped", "missed"):
         return run.state
     return last_state
+
+
+def free_ranges(
+    ranges: Sequence[OccurrenceRange], is_free: Callable[[OccurrenceRange], bool]
+) -> Sequence[OccurrenceRange]:
+    """Return those that have no row yet, as one if that holds for all.
+
+    Parameters
+    ----------
+    ranges
+        In order.
+    is_free
+        Tells whether no row has an instant of a range.
+    """
+    if len(ranges) > 1:
+        numbers = [each.number for each in ranges if each.number is not None]
+        number = sum(numbers) if len(numbers) == len(ranges) else None
+        whole = OccurrenceRange(ranges[0].first_us, ranges[-1].last_us, number)
+        if is_free(whole):
+            return [whole]
+    return [each for each in ranges if is_free(each)]
+
+
+def grow(row: Run, more: OccurrenceRange, now_us: int) -> None:
+    """Let a row stand for occurrences after its own, too."""
+    row.until_us, row.ended_us = more.last_us, now_us
+    if row.count is not None:
+        row.count = None if more.number is None else row.count + more.number

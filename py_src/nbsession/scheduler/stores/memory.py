@@ -8,7 +8,13 @@ from nbsession.core.clock import SystemClock
 from nbsession.core.errors import TaskExistsError
 from nbsession.core.run import OPEN_STATES, Run
 from nbsession.scheduler.abc import ALREADY_QUEUED, STILL_GOING, Claimed, HistoryLimits
-from nbsession.scheduler.task_record import TaskRecord, last_state_after
+from nbsession.scheduler.task_record import (
+    OccurrenceRange,
+    TaskRecord,
+    free_ranges,
+    grow,
+    last_state_after,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,6 +45,10 @@ class MemoryStore:
         self._names: dict[str, TaskRecord] = {}
         self._rows: dict[int, list[Run]] = {}  # by task, the oldest first; none without a row
         self._runs: dict[int, Run] = {}
+        self._last_row_us: dict[
+            int, int
+        ] = {}  # by task, of the occurrences laid out as they are now
+        self._laid_out: dict[int, int] = {}  # by task, the last row before they were
         self._bare_since_us: dict[int, int] = {}  # finished tasks that have no row any more
         self._last_task_id = 0
         self._last_run_id = 0
@@ -90,11 +100,13 @@ class MemoryStore:
         if task.id not in self._tasks:
             return False
         self._bare_since_us.pop(task.id, None)
+        self._lay_out(task)
         task.spec, task.due_us, task.asks, task.ended_by = spec, due_us, asks, None
         return True
 
     def pause(self, task: TaskRecord, *, paused: bool, due_us: int | None, asks: bool) -> None:
         """Pause or resume a task, and set its next occurrence."""
+        self._lay_out(task)
         task.paused, task.due_us, task.asks = paused, due_us, asks
 
     def end(self, task: TaskRecord) -> None:
@@ -105,6 +117,8 @@ class MemoryStore:
     def remove(self, task: TaskRecord) -> None:
         """Remove a task; its rows stay until they are pruned."""
         self._bare_since_us.pop(task.id, None)
+        self._last_row_us.pop(task.id, None)
+        self._laid_out.pop(task.id, None)
         if self._tasks.pop(task.id, None) and not task.ending:
             del self._names[task.spec.name]
 
@@ -117,6 +131,8 @@ class MemoryStore:
 
     def set_due(self, task: TaskRecord, due_us: int | None, error: str | None) -> bool:
         """Set the occurrence that a trigger's code has answered, or a moved grid."""
+        if task.due_us is not None:  # a moved grid may pass the same instants again, as others
+            self._lay_out(task)
         task.due_us, task.asks, task.ended_by = due_us, False, error
         return task.id in self._tasks
 
@@ -125,12 +141,13 @@ class MemoryStore:
         tasks, claimed = self._tasks, []
         for claim in claims:
             is_there = claim.task.id in tasks
-            claimed.append(Claimed(is_there, self._claim(claim) if is_there else None))
+            claimed.append(self._claim(claim) if is_there else Claimed(won=False))
         return claimed
 
     def start_by_hand(self, task: TaskRecord, now_us: int) -> Run:
         """Add the row of a run that no occurrence asked for, by the task's overlap policy."""
-        return self._begin(task, None, now_us)
+        state, reason = self._by_overlap(task)
+        return self._begin(task, state, None, now_us, reason)
 
     def start_queued(self, task: TaskRecord, now_us: int) -> Run | None:
         """Turn the queued run of a task into a running one; None if there is none, or one goes."""
@@ -142,7 +159,7 @@ class MemoryStore:
                 queued = run
         if queued is not None:
             queued.state, queued.started_us, queued.tries = "running", now_us, 1
-            task.last_run_us = now_us
+            task.last_run_us, task.gap_id = now_us, None
         return queued
 
     def update(self, runs: Iterable[Run]) -> None:
@@ -200,36 +217,110 @@ class MemoryStore:
             return False
         return self._bare_since_us.setdefault(task.id, self._clock.now_us()) < oldest_us
 
-    def _claim(self, claim: Claim) -> Run | None:
+    def _lay_out(self, task: TaskRecord) -> None:
+        """Note that a task's occurrences are others from now on."""
+        self._laid_out[task.id] = self._last_run_id
+        self._last_row_us.pop(task.id, None)
+
+    def _claim(self, claim: Claim) -> Claimed:
         task = claim.task
         task.due_us, task.asks = claim.next_due_us, claim.asks
-        for due_us in claim.missed_us:
-            self._add(task, "missed", due_us, claim.now_us).reason = claim.reason
         if claim.verdict == "missed":
-            return None
-        return self._begin(task, claim.run_due_us, claim.now_us)
+            gaps = self._add_gaps(claim, claim.missed, "missed", claim.reason)
+            return Claimed(won=True, gaps=gaps)
+        state, reason = self._by_overlap(task)
+        due_us = claim.run_due_us
+        if state == "skipped":
+            ranges = [*claim.missed, OccurrenceRange(due_us, due_us)]
+            gaps = self._add_gaps(claim, ranges, state, reason)
+            return Claimed(won=True, run=gaps[-1] if gaps else None, gaps=gaps)
+        gaps = self._add_gaps(claim, claim.missed, "missed", claim.reason)
+        if not self._is_free(task, OccurrenceRange(due_us, due_us)):
+            return Claimed(won=True, gaps=gaps)
+        run = self._begin(task, state, due_us, claim.now_us, reason)
+        return Claimed(won=True, run=run, gaps=gaps)
 
-    def _begin(self, task: TaskRecord, due_us: int | None, now_us: int) -> Run:
+    def _by_overlap(self, task: TaskRecord) -> tuple[RunState, str | None]:
+        """Return what a run of a task would be now, and why."""
         overlap = task.spec.policies.overlap
         if not task.open_runs or overlap == "allow":
-            run = self._add(task, "running", due_us, None)
+            return "running", None
+        if overlap == "skip":
+            return "skipped", STILL_GOING
+        if all(run.state != "queued" for run in self._rows[task.id]):
+            return "queued", None
+        return "skipped", ALREADY_QUEUED
+
+    def _begin(
+        self,
+        task: TaskRecord,
+        state: RunState,
+        due_us: int | None,
+        now_us: int,
+        reason: str | None,
+    ) -> Run:
+        run = self._add(task, state, due_us, now_us if state == "skipped" else None, reason)
+        if state == "running":
             run.started_us, run.tries = now_us, 1
-            task.last_run_us = now_us
+            task.last_run_us, task.gap_id = now_us, None
+        if run.ended_us is None:
             task.open_runs += 1
-        elif overlap == "queue" and all(run.state != "queued" for run in self._rows[task.id]):
-            run = self._add(task, "queued", due_us, None)
-            task.open_runs += 1
-        else:
-            run = self._add(task, "skipped", due_us, now_us)
-            run.reason = ALREADY_QUEUED if overlap == "queue" else STILL_GOING
         return run
 
-    def _add(
-        self, task: TaskRecord, state: RunState, due_us: int | None, ended_us: int | None
+    def _add_gaps(
+        self,
+        claim: Claim,
+        ranges: Sequence[OccurrenceRange],
+        state: RunState,
+        reason: str | None,
+    ) -> list[Run]:
+        """Add what was missed or skipped to the row before it, or as new rows."""
+        task, gaps = claim.task, []
+        for each in free_ranges(ranges, lambda each: self._is_free(task, each)):
+            row = self._row_before(task, each.first_us)
+            if row is not None and (row.id, row.state, row.reason) == (task.gap_id, state, reason):
+                grow(row, each, claim.now_us)
+                self._last_row_us[task.id] = each.last_us
+            else:
+                row = self._add(task, state, each.first_us, claim.now_us, reason, each)
+                task.gap_id = row.id
+            gaps.append(row)
+        return gaps
+
+    def _is_free(self, task: TaskRecord, occurrences: OccurrenceRange) -> bool:
+        last_us = self._last_row_us.get(task.id)
+        if last_us is None or occurrences.first_us > last_us:  # as nearly always
+            return True
+        row = self._row_before(task, occurrences.last_us)
+        return row is None or (row.until_us or 0) < occurrences.first_us
+
+    def _row_before(self, task: TaskRecord, instant_us: int) -> Run | None:
+        """Return the last row until an instant, of the occurrences as they are laid out now."""
+        since, found = self._laid_out.get(task.id, 0), None
+        for run in self._rows.get(task.id, ()):
+            if run.id > since and run.due_us is not None and run.due_us <= instant_us:
+                found = run if found is None or run.due_us > (found.due_us or 0) else found
+        return found
+
+    def _add(  # noqa: PLR0913, PLR0917 - the fields of a row
+        self,
+        task: TaskRecord,
+        state: RunState,
+        due_us: int | None,
+        ended_us: int | None,
+        reason: str | None,
+        occurrences: OccurrenceRange | None = None,
     ) -> Run:
         run_id = self._last_run_id = self._last_run_id + 1
         name = task.spec.name
-        run = Run(id=run_id, task=name, state=state, due_us=due_us, ended_us=ended_us)
+        run = Run(
+            id=run_id, task=name, state=state, reason=reason, due_us=due_us, ended_us=ended_us
+        )
+        if occurrences is not None:
+            run.until_us, run.count = occurrences.last_us, occurrences.number
+        if run.until_us is not None:
+            last_us = self._last_row_us.get(task.id, run.until_us)
+            self._last_row_us[task.id] = max(run.until_us, last_us)
         self._runs[run_id] = run
         rows = self._rows.get(task.id)
         if rows is None:
@@ -251,6 +342,7 @@ class MemoryStore:
 
     def _count(self, task: TaskRecord, run: Run) -> None:
         task.open_runs -= 1
+        task.gap_id = None
         task.last_state = last_state_after(task.last_state, run)
         if run.started_us is not None:
             task.run_count += 1

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nbsession.core.run import Run
 from nbsession.scheduler.abc import ALREADY_QUEUED, STILL_GOING, Claimed
-from nbsession.scheduler.task_record import last_state_after
+from nbsession.scheduler.task_record import OccurrenceRange, free_ranges, grow, last_state_after
 
 from .sqlite_pruning import SqlitePruning
-from .sqlite_rows import IS_OPEN
+from .sqlite_rows import IS_OPEN, RUN_COLUMNS, read_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,19 +22,26 @@ if TYPE_CHECKING:
 
 _TRIM_AT = 32  # new rows: to look for old ones costs as much as a few of them
 
-_LOOK = "SELECT due_us, asks, epoch, revision, open_runs FROM tasks WHERE id = ?"
+_LOOK = "SELECT due_us, asks, epoch, revision, open_runs, gap_id FROM tasks WHERE id = ?"
 _OPEN = f"SELECT id, state, engine_id FROM runs WHERE task_id = ? AND {IS_OPEN}"  # noqa: S608 - constants
 _START = "UPDATE runs SET state = 'running', started_us = ?, tries = 1 WHERE id = ?"
-_STARTED = "UPDATE tasks SET last_run_us = ?, revision = ? WHERE id = ?"
-# IGNORE: a row of the same occurrence is there, which happens if a trigger's code repeats itself.
+_STARTED = "UPDATE tasks SET last_run_us = ?, gap_id = NULL, revision = ? WHERE id = ?"
+# Rows of one epoch do not overlap: this is the only one that may hold the instant.
+_ROW_BEFORE = """
+    SELECT id, until_us FROM runs WHERE task_id = ? AND epoch = ? AND due_us <= ?
+    ORDER BY due_us DESC LIMIT 1
+"""
+_GAP = f"SELECT {RUN_COLUMNS} FROM runs WHERE id = ? AND state = ? AND reason = ?"  # noqa: S608 - constants
+_GROW = "UPDATE runs SET until_us = ?, count = ?, ended_us = ? WHERE id = ?"
 _INSERT = """
-    INSERT OR IGNORE INTO runs
-        (id, task_id, task, epoch, due_us, engine_id, state, reason, started_us, ended_us, tries)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO runs
+        (id, task_id, task, epoch, due_us, until_us, count, engine_id,
+         state, reason, started_us, ended_us, tries)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _KEEP = """
     UPDATE tasks SET due_us = ?, asks = ?, open_runs = open_runs + ?,
-        last_run_us = coalesce(?, last_run_us), revision = ?,
+        last_run_us = coalesce(?, last_run_us), gap_id = ?, revision = ?,
         last_state = CASE
             WHEN last_state IS NULL OR last_state IN ('skipped', 'missed')
             THEN coalesce(?, last_state) ELSE last_state
@@ -49,6 +56,12 @@ class _Found(NamedTuple):
     epoch: int
     revision: int
     open_runs: int
+    gap_id: int | None
+
+
+class _Verdict(NamedTuple):
+    state: RunState
+    reason: str | None = None
 
 
 class SqliteClaims(SqlitePruning):
@@ -62,8 +75,9 @@ class SqliteClaims(SqlitePruning):
     def start_by_hand(self, task: TaskRecord, now_us: int) -> Run:
         """Add the row of a run that no occurrence asked for, by the task's overlap policy."""
         with self._writing() as writing:
-            found = self._look(writing, task) or _Found(None, 0, 0, 0, 0)
-            run = self._begin(writing, task, found, None, now_us)
+            found = self._look(writing, task) or _Found(None, 0, 0, 0, 0, None)
+            verdict = self._by_overlap(writing, task, found)
+            run = self._run(writing, task, verdict, None, now_us)
             self._insert(writing, task, found, run)
             self._keep(writing, task, found, [run], (found.due_us, bool(found.asks)))
         return run
@@ -82,7 +96,7 @@ class SqliteClaims(SqlitePruning):
             if (found := self._look(writing, task)) and (kept := self._kept(task)):
                 writing.execute(_STARTED, (now_us, writing.revision, task.id))
                 self._mark(writing, kept, found.revision)
-        task.last_run_us = now_us
+        task.last_run_us, task.gap_id = now_us, None
         return self.run(mine[0])
 
     def _claim(self, writing: Writing, claim: Claim) -> Claimed:
@@ -91,49 +105,102 @@ class SqliteClaims(SqlitePruning):
             return Claimed(won=False)
         if (found.due_us, found.epoch) != (task.due_us, kept.epoch):
             return Claimed(won=False)
-        rows = [
-            self._run(writing, task, "missed", due_us, reason=claim.reason, ended_us=claim.now_us)
-            for due_us in claim.missed_us
-        ]
+        missed, verdict = _Verdict("missed", claim.reason), None
         if claim.verdict == "run":
-            rows.append(self._begin(writing, task, found, claim.run_due_us, claim.now_us))
-        rows = [run for run in rows if self._insert(writing, task, found, run)]
+            verdict = self._by_overlap(writing, task, found)
+        run, due_us = None, claim.run_due_us
+        if verdict is not None and verdict.state == "skipped":
+            ranges = [*claim.missed, OccurrenceRange(due_us, due_us)]
+            gaps = self._add_gaps(writing, claim, found, ranges, verdict)
+            run = gaps[-1] if gaps else None
+        else:
+            gaps = self._add_gaps(writing, claim, found, claim.missed, missed)
+            if verdict is not None and self._is_free(writing, task, found, due_us, due_us):
+                run = self._run(writing, task, verdict, due_us, claim.now_us)
+                self._insert(writing, task, found, run)
+        rows = gaps if run is None or run.state == "skipped" else [*gaps, run]
         self._keep(writing, task, found, rows, (claim.next_due_us, claim.asks))
         if kept.grown >= _TRIM_AT:
             self._trim(writing, kept)
-        last = rows[-1] if rows else None
-        return Claimed(won=True, run=None if last is None or last.state == "missed" else last)
+        return Claimed(won=True, run=run, gaps=gaps)
 
     def _look(self, writing: Writing, task: TaskRecord) -> _Found | None:
         row = writing.row(_LOOK, (task.id,))
         return None if row is None else _Found(*row)
 
-    def _begin(
-        self, writing: Writing, task: TaskRecord, found: _Found, due_us: int | None, now_us: int
-    ) -> Run:
+    def _by_overlap(self, writing: Writing, task: TaskRecord, found: _Found) -> _Verdict:
+        """Return what a run of a task would be now."""
         overlap = task.spec.policies.overlap
         if overlap == "allow" or not found.open_runs:
-            return self._run(writing, task, "running", due_us, started_us=now_us, tries=1)
+            return _Verdict("running")
         if overlap == "skip":
-            reason = STILL_GOING
-        else:
-            rows = writing.execute(_OPEN, (task.id,)).fetchall()
-            if all(state != "queued" for _, state, _ in rows):
-                return self._run(writing, task, "queued", due_us)
-            reason = ALREADY_QUEUED
-        return self._run(writing, task, "skipped", due_us, reason=reason, ended_us=now_us)
+            return _Verdict("skipped", STILL_GOING)
+        rows = writing.execute(_OPEN, (task.id,)).fetchall()
+        if all(state != "queued" for _, state, _ in rows):
+            return _Verdict("queued")
+        return _Verdict("skipped", ALREADY_QUEUED)
 
     def _run(
-        self, writing: Writing, task: TaskRecord, state: RunState, due_us: int | None, **more: Any
+        self,
+        writing: Writing,
+        task: TaskRecord,
+        verdict: _Verdict,
+        due_us: int | None,
+        now_us: int,
     ) -> Run:
-        return Run(id=writing.next_id(), task=task.spec.name, state=state, due_us=due_us, **more)
+        state, reason = verdict
+        run_id, name = writing.next_id(), task.spec.name
+        run = Run(id=run_id, task=name, state=state, reason=reason, due_us=due_us)
+        if state == "running":
+            run.started_us, run.tries = now_us, 1
+        elif state != "queued":
+            run.ended_us = now_us
+        return run
 
-    def _insert(self, writing: Writing, task: TaskRecord, found: _Found, run: Run) -> bool:
+    def _add_gaps(
+        self,
+        writing: Writing,
+        claim: Claim,
+        found: _Found,
+        ranges: Sequence[OccurrenceRange],
+        verdict: _Verdict,
+    ) -> list[Run]:
+        """Add what was missed or skipped to the row before it, or as new rows."""
+        if not ranges:
+            return []
+        task, gap_id, gaps = claim.task, found.gap_id, []
+        for each in free_ranges(
+            ranges, lambda each: self._is_free(writing, task, found, each.first_us, each.last_us)
+        ):
+            before = writing.row(_ROW_BEFORE, (task.id, found.epoch, each.first_us))
+            grown = None
+            if before is not None and before[0] == gap_id:
+                grown = writing.row(_GAP, (gap_id, *verdict))
+            if grown is not None:
+                row = read_run(grown)
+                grow(row, each, claim.now_us)
+                writing.execute(_GROW, (row.until_us, row.count, row.ended_us, row.id))
+            else:
+                row = self._run(writing, task, verdict, each.first_us, claim.now_us)
+                row.until_us, row.count = each.last_us, each.number
+                self._insert(writing, task, found, row)
+                gap_id = row.id
+            gaps.append(row)
+        return gaps
+
+    def _is_free(
+        self, writing: Writing, task: TaskRecord, found: _Found, first_us: int, last_us: int
+    ) -> bool:
+        """Return whether no row has an instant from the first to the last."""
+        row = writing.row(_ROW_BEFORE, (task.id, found.epoch, last_us))
+        return row is None or row[1] < first_us
+
+    def _insert(self, writing: Writing, task: TaskRecord, found: _Found, run: Run) -> None:
         values = (
-            *(run.id, task.id, run.task, found.epoch, run.due_us, self._engine_id),
-            *(run.state, run.reason, run.started_us, run.ended_us, run.tries),
+            *(run.id, task.id, run.task, found.epoch, run.due_us, run.until_us, run.count),
+            *(self._engine_id, run.state, run.reason, run.started_us, run.ended_us, run.tries),
         )
-        return bool(writing.execute(_INSERT, values).rowcount)
+        writing.execute(_INSERT, values)
 
     def _keep(
         self,
@@ -150,17 +217,23 @@ class SqliteClaims(SqlitePruning):
         started_us = None if last is None else last.started_us
         ended = next((run for run in reversed(rows) if run.ended_us is not None), None)
         last_state = None if ended is None else ended.state
-        values = (due_us, asks, opened, started_us, writing.revision, last_state, task.id)
+        gap_id = found.gap_id
+        if started_us is not None:
+            gap_id = None
+        elif ended is not None and ended.due_us is not None:
+            gap_id = ended.id
+        values = (due_us, asks, opened, started_us, gap_id, writing.revision, last_state, task.id)
         writing.execute(_KEEP, values)
 
         def note() -> None:
             task.due_us, task.asks = due_us, asks
             task.open_runs += opened
             task.last_run_us = started_us or task.last_run_us
+            task.gap_id = gap_id
             if ended is not None:
                 task.last_state = last_state_after(task.last_state, ended)
 
         writing.then(note)
         if kept := self._kept(task):
-            kept.grown += len(rows)
+            kept.grown += len(rows)  # too many by those that have only grown
             self._mark(writing, kept, found.revision)

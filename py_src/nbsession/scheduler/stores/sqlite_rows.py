@@ -16,11 +16,11 @@ IS_OPEN = "state IN ('queued', 'running')"
 
 TASK_COLUMNS = (
     "id, due_us, paused, asks, ending, open_runs, run_count, error_count, last_run_us, last_state, "
-    "last_error, ended_by, revision, epoch"
+    "gap_id, last_error, ended_by, revision, epoch"
 )
 RUN_COLUMNS = (
     "id, task, state, reason, due_us, started_us, ended_us, tries, error, traceback, output, "
-    "progress, progress_text"
+    "progress, progress_text, until_us, count"
 )
 
 
@@ -55,6 +55,7 @@ class KeptTask(TaskRecord):
             self.error_count,
             self.last_run_us,
             self.last_state,
+            self.gap_id,
             self.last_error,
             self.ended_by,
             self.revision,
@@ -79,6 +80,8 @@ def read_run(row: Sequence[Any]) -> Run:
         output,
         progress,
         progress_text,
+        until_us,
+        count,
     ) = row
     return Run(
         id=run_id,
@@ -94,6 +97,8 @@ def read_run(row: Sequence[Any]) -> Run:
         output=output,
         progress=progress,
         progress_text=progress_text,
+        until_us=until_us,
+        count=count,
     )
 
 

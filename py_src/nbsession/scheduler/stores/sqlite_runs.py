@@ -33,7 +33,7 @@ _FINISH = f"""
 _LAST = "SELECT revision, last_state FROM tasks WHERE id = ?"
 _COUNT = """
     UPDATE tasks SET open_runs = open_runs - 1, run_count = run_count + ?,
-        error_count = error_count + ?, last_state = ?,
+        error_count = error_count + ?, last_state = ?, gap_id = NULL,
         last_error = coalesce(?, last_error), revision = ?
     WHERE id = ?
 """
@@ -101,7 +101,7 @@ class SqliteRuns(SqliteRecords):
             task.open_runs -= 1
             task.run_count += count.runs
             task.error_count += count.errors
-            task.last_state = count.last_state
+            task.last_state, task.gap_id = count.last_state, None
             task.last_error = count.last_error or task.last_error
 
         writing.then(note)

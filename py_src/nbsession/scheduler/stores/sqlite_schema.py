@@ -100,6 +100,15 @@ _VERSION_2 = (
     """,
 )
 
-MIGRATIONS: Sequence[Sequence[str]] = (_VERSION_1, _VERSION_2)
+# What was missed or skipped in a row is one row, from `due_us` to `until_us`, `count` times; NULL if
+# they were too many to be counted. The task knows which row may still grow.
+_VERSION_3 = (
+    "ALTER TABLE runs ADD COLUMN until_us INTEGER",
+    "ALTER TABLE runs ADD COLUMN count INTEGER DEFAULT 1",
+    "UPDATE runs SET until_us = due_us",
+    "ALTER TABLE tasks ADD COLUMN gap_id INTEGER",
+)
+
+MIGRATIONS: Sequence[Sequence[str]] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """The statements that lead to version 1, from there to version 2, and so on; never changed once
 they are released."""
