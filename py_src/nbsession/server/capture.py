@@ -175,7 +175,7 @@ def _cookies(headers: list[str], credentials: CredentialFilter) -> Cookies:
         {
             text_of(bytes_of(name)): text_of(bytes_of(value))
             for name, value in values.items()
-            if name and not credentials.drops_cookie(name)
+            if name and not credentials.drops_cookie(name, value)
         }
     )
 

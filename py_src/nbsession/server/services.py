@@ -13,7 +13,7 @@ from nbsession.core.environment import MEND_FROZEN_WIDGETS, LinkAddress
 from .capture import Capture, NoVisitorError, capture, handler_kind
 from .composition import compose_over
 from .configuration import NBSession
-from .credentials import CredentialFilter
+from .credentials import CredentialFilter, hub_cookies_of
 from .expiration import Expiration
 from .kernel_requests import KernelRequests
 from .lifecycle import Lifecycle
@@ -196,4 +196,4 @@ class SessionServices(NBSession):
     def _credentials(self, handler: JupyterHandler | None) -> CredentialFilter:
         provider = getattr(handler, "identity_provider", None)
         login_cookie = provider.get_cookie_name(handler) if provider is not None else ""
-        return CredentialFilter(self.keep_credentials, login_cookie)
+        return CredentialFilter(self.keep_credentials, login_cookie, hub_cookies_of(provider))
