@@ -19,6 +19,7 @@ from .kernel_requests import KernelRequests
 from .lifecycle import Lifecycle
 from .link import LinkServer
 from .page_transfer import PageTransfer
+from .proxies import TrustedProxies
 from .reaper import PageReaper
 from .records import SessionRecord, SessionRecords
 from .server_life import ServerLife
@@ -186,7 +187,8 @@ class SessionServices(NBSession):
             self.log.debug("nbsession: the request for kernel %s has a kernel already", kernel_id)
             return None
         try:
-            return capture(handler, self._credentials(handler))
+            proxies = TrustedProxies(self.trusted_proxies)
+            return capture(handler, self._credentials(handler), proxies)
         except NoVisitorError as reason:
             self.log.debug("nbsession: kernel %s has no visitor: %s", kernel_id, reason)
         except Exception:
