@@ -24,13 +24,13 @@ SOURCES := $(shell find js_src jupyter-config schema -type f) install.json rspac
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format types imports test-js test-py test-wheel test-matrix \
-  test-stress browser watch bench wheel clean
+  test-stress browser nginx watch bench wheel clean
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n 's/^#   //p' Makefile
 	@echo "also: lint format types imports test-js test-py test-wheel test-matrix test-stress"
-	@echo "      browser watch bench wheel clean"
+	@echo "      browser nginx watch bench wheel clean"
 
 # ------------------------------------------------------------------------------------------- install
 
@@ -90,7 +90,7 @@ bench: $(VENV)/.bench browser
 
 # -------------------------------------------------------------------------------------------- checks
 
-test: install browser lint types imports test-js test-py test-wheel
+test: install browser nginx lint types imports test-js test-py test-wheel
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
@@ -117,7 +117,7 @@ test-js: $(INSTALLED)
 # one may be late. What is listed there is to be looked into all the same.
 WHOLE := -n $(WORKERS) --dist loadfile --reruns 1 -raR
 
-test-py: $(INSTALLED) browser
+test-py: $(INSTALLED) browser nginx
 	$(BIN)/pytest tests $(WHOLE)
 
 # A user's machine has no Node: the wheel and the sdist must do without.
@@ -125,7 +125,7 @@ test-wheel: wheel
 	PYTHON=$(BIN)/python tools/check-wheel.sh dist
 
 # The oldest and the newest of what we promise to run on; MATRIX="oldest latest" chooses.
-test-matrix: wheel browser
+test-matrix: wheel browser nginx
 	PYTHON=$(PYTHON) PYTEST_ADDOPTS="$(WHOLE)" tools/test-matrix.sh $(MATRIX)
 
 test-stress: $(INSTALLED) browser
@@ -134,6 +134,10 @@ test-stress: $(INSTALLED) browser
 # Finds a Chromium, or installs Debian's if this is root on a machine with apt-get.
 browser:
 	@tools/browser.sh
+
+# The same with nginx, for the tests behind a proxy.
+nginx:
+	@tools/nginx.sh
 
 # ------------------------------------------------------------------------------------------- release
 

@@ -50,7 +50,9 @@ def test_no_networks_are_refused() -> None:
 @pytest.mark.parametrize("headers", [ALL, ALL[:3], ALL[3:]])
 @pytest.mark.parametrize("peer", [PEER, "::ffff:10.0.0.9", "2001:db8:1::9"])
 def test_a_trusted_proxy(headers: tuple[str, ...], peer: str) -> None:
-    assert _view(*headers, peer=peer) == ClientView("https", "example.org", "192.0.2.7", is_proxied=True)
+    assert _view(*headers, peer=peer) == ClientView(
+        "https", "example.org", "192.0.2.7", is_proxied=True
+    )
 
 
 @pytest.mark.parametrize(

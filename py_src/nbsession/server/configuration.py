@@ -56,6 +56,12 @@ class NBSession(LoggingConfigurable):
         ipykernel 7.4 handles beside an awaiting cell without a word: otherwise a widget that is
         moved meanwhile never reaches the kernel again.""",
     )
+    tasks_are_activity = Bool(
+        default_value=True,
+        config=True,
+        help="""Whether a run that has gone on for a minute counts as activity of this server, so
+        that neither it nor a JupyterHub ends the server for being idle meanwhile.""",
+    )
     setup = List(
         Unicode(),
         config=True,

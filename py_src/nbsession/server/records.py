@@ -34,12 +34,15 @@ class SessionRecord:
         Whether the kernel has ever asked over the link: nbsession is loaded there.
     blocks_expiration
         Whether the kernel asks not to be ended for being idle or for its page being gone.
+    has_hooks
+        Whether the kernel has something to do when its session ends.
     """
 
     def __init__(self, kernel_id: str, base_url: str) -> None:
         self.running = False
         self.linked = False
         self.blocks_expiration = False
+        self.has_hooks = False
         self.token = secrets.token_urlsafe(32)
         self.info = SessionInfo(kernel_id=kernel_id, base_url=base_url, bound=False)
         self._owner: str | None = None
@@ -115,6 +118,10 @@ class SessionRecords:
     def get(self, kernel_id: str) -> SessionRecord | None:
         """Return a kernel's record, None if the kernel is not known (any more)."""
         return self._records.get(kernel_id)
+
+    def all(self) -> list[SessionRecord]:
+        """Return the records of all kernels."""
+        return list(self._records.values())
 
     def add(self, kernel_id: str) -> SessionRecord:
         """Return a kernel's record, a new one if it has none: a restart keeps the old one."""

@@ -45,8 +45,9 @@ class SessionServices(NBSession):
         super().__init__(**kwargs)
         self.records = SessionRecords(host.base_url)
         self.lifecycle = Lifecycle(self.log)
-        self.expiration = Expiration(self.records)
-        self.sessions = SessionBoard(self.lifecycle, self.records, KernelRequests(kernel_managers))
+        self.kernels = KernelRequests(kernel_managers)
+        self.expiration = Expiration(self.records, self.kernels)
+        self.sessions = SessionBoard(self.lifecycle, self.records, self.kernels)
         self.tasks = TaskService(self, host, self.lifecycle)
         self.life = ServerLife(self, host, self.log)
         self.link = LinkServer(self, self.log)
@@ -153,7 +154,7 @@ class SessionServices(NBSession):
         """Forget what a kernel's old process has asked for."""
         record = self.records.get(kernel_id)
         if record is not None:
-            record.blocks_expiration = False
+            record.blocks_expiration = record.has_hooks = False
         self.sessions.forget_news(kernel_id)
 
     def died(self, kernel_id: str) -> None:
