@@ -38,6 +38,7 @@ _HANDLERS: dict[tuple[str, str], Literal["session", "kernel", "voila"]] = {
 _PAGES: tuple[tuple[str, HostKind], ...] = (
     ("lab", "lab"),
     ("doc", "lab"),
+    ("nbclassic", "notebook"),
     ("notebooks", "notebook"),
     ("consoles", "notebook"),
     ("tree", "notebook"),
@@ -59,7 +60,7 @@ class Capture:
     app_url
         The page's path, None if no page asked.
     page_pending
-        Whether the page has yet to send its query.
+        Whether the page has yet to send its query, and its path if it is not known.
     owner
         The username that may send it.
     """
@@ -116,7 +117,7 @@ def capture(
         request=request,
         user=user,
         app_url=request.path if request.host_kind else None,
-        page_pending=request.host_kind == "lab",
+        page_pending=request.host_kind == "lab" or (kind == "session" and _hides_its_page(handler)),
         owner=user.username if user else None,
     )
 
@@ -190,14 +191,21 @@ def _page_of(handler: JupyterHandler, host: str) -> tuple[SplitResult, HostKind]
     origin = handler.request.headers.get("Origin", "")
     if not page.netloc or page.netloc not in (handler.request.host, host, urlsplit(origin).netloc):
         return None
-    base_url = handler.base_url
-    if not page.path.startswith(base_url):
+    host_kind = page_kind(page.path, handler.base_url)
+    return None if host_kind is None else (page, host_kind)
+
+
+def page_kind(path: str, base_url: str) -> HostKind | None:
+    """Return what serves the page at a path of a Jupyter server; None if that is no page of it."""
+    if not path.startswith(base_url):
         return None
-    first = page.path[len(base_url) :].partition("/")[0]
-    for prefix, host_kind in _PAGES:
-        if first == prefix:
-            return page, host_kind
-    return None
+    return dict(_PAGES).get(path[len(base_url) :].partition("/")[0])
+
+
+def _hides_its_page(handler: JupyterHandler) -> bool:
+    """Whether a page of this server asks that may not say which (``Referrer-Policy``)."""
+    headers = handler.request.headers
+    return headers.get("Sec-Fetch-Site") == "same-origin" and not headers.get("Referer")
 
 
 def _cookies(headers: list[str], credentials: CredentialFilter) -> Cookies:

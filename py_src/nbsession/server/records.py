@@ -7,10 +7,13 @@ import secrets
 from dataclasses import replace
 from hmac import compare_digest
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from nbsession.core.session import SessionInfo
 
 if TYPE_CHECKING:
+    from nbsession.core.request import HostKind
+
     from .capture import Capture
 
 
@@ -71,8 +74,19 @@ class SessionRecord:
             )
         self._notify()
 
-    def bind_page(self, query: str, username: str | None) -> bool:
-        """Add the query that the page has sent, already without credentials.
+    def bind_page(
+        self, query: str, username: str | None, path: str | None, host_kind: HostKind | None
+    ) -> bool:
+        """Add what the page has sent of itself, already without credentials.
+
+        Parameters
+        ----------
+        query
+            The page's.
+        username
+            Of the visitor who sent it.
+        path, host_kind
+            The page's; they count where the request that started the kernel does not say them.
 
         Returns
         -------
@@ -83,6 +97,12 @@ class SessionRecord:
         request = self.info.request
         if request is None or not self.info.page_pending or username != self._owner:
             return False
+        if request.host_kind is None:
+            if path is None or host_kind is None:
+                return False
+            url = urlsplit(request.url)._replace(path=path).geturl()
+            request = replace(request, method="GET", url=url, path=path, host_kind=host_kind)
+            self.info = replace(self.info, app_url=path)
         url = f"{request.url.partition('?')[0]}{'?' if query else ''}{query}"
         self.info = replace(
             self.info, page_pending=False, request=replace(request, query=query, url=url)

@@ -10,7 +10,7 @@ from tornado.ioloop import IOLoop
 
 from nbsession.core.environment import MEND_FROZEN_WIDGETS, LinkAddress
 
-from .capture import Capture, NoVisitorError, capture, handler_kind
+from .capture import Capture, NoVisitorError, capture, handler_kind, page_kind
 from .composition import compose_over
 from .configuration import NBSession
 from .credentials import CredentialFilter, hub_cookies_of
@@ -162,13 +162,21 @@ class SessionServices(NBSession):
         self.restarting(kernel_id)
         self.lifecycle.end(kernel_id)
 
-    def bind_page(self, kernel_id: str, query: str, handler: JupyterHandler) -> bool | None:
-        """Add what the page sent of itself; None if no such kernel is known."""
+    def bind_page(
+        self, kernel_id: str, query: str, path: str | None, handler: JupyterHandler
+    ) -> bool | None:
+        """Add what the page sent of itself; None if no such kernel is known.
+
+        A page that sends no path is JupyterLab's: only that did so at first.
+        """
         record = self.records.get(kernel_id)
         if record is None:
             return None
         username = getattr(handler.current_user, "username", None)
-        return record.bind_page(self._credentials(handler).query(query), username)
+        credentials = self._credentials(handler)
+        path = credentials.url(path or f"{handler.base_url}lab")
+        kind = page_kind(path, handler.base_url)
+        return record.bind_page(credentials.query(query), username, path, kind)
 
     def forget(self, kernel_id: str) -> None:
         """Drop what was known of a kernel that has ended."""
