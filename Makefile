@@ -29,13 +29,13 @@ SOURCES := $(shell find js_src jupyter-config schema -type f) install.json rspac
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format types imports test-js test-py test-wheel test-matrix \
-  test-stress test-shifted browser watch bench bench-compare wheel clean
+  test-stress test-shifted browser nginx watch bench bench-compare wheel clean
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n 's/^#   //p' Makefile
 	@echo "also: lint format types imports test-js test-py test-wheel test-matrix test-stress test-shifted"
-	@echo "      browser watch bench bench-compare wheel clean"
+	@echo "      browser nginx watch bench bench-compare wheel clean"
 
 # ------------------------------------------------------------------------------------------- install
 
@@ -101,7 +101,7 @@ bench-compare: $(VENV)/.bench browser
 
 # -------------------------------------------------------------------------------------------- checks
 
-test: install browser lint types imports test-js test-py test-wheel
+test: install browser nginx lint types imports test-js test-py test-wheel
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
@@ -128,7 +128,7 @@ test-js: $(INSTALLED)
 # one may be late. What is listed there is to be looked into all the same.
 WHOLE := -n $(WORKERS) --dist loadfile --reruns 1 -raR
 
-test-py: $(INSTALLED) browser
+test-py: $(INSTALLED) browser nginx
 	$(BIN)/pytest tests $(WHOLE)
 
 # A user's machine has no Node: the wheel and the sdist must do without.
@@ -136,7 +136,7 @@ test-wheel: wheel
 	PYTHON=$(BIN)/python tools/check-wheel.sh dist
 
 # The oldest and the newest of what we promise to run on; MATRIX="oldest latest" chooses.
-test-matrix: wheel browser
+test-matrix: wheel browser nginx
 	PYTHON=$(PYTHON) PYTEST_ADDOPTS="$(WHOLE)" tools/test-matrix.sh $(MATRIX)
 
 test-stress: $(INSTALLED) browser test-shifted
@@ -149,6 +149,10 @@ test-shifted: $(INSTALLED)
 # Finds a Chromium, or installs Debian's if this is root on a machine with apt-get.
 browser:
 	@tools/browser.sh
+
+# The same with nginx, for the tests behind a proxy.
+nginx:
+	@tools/nginx.sh
 
 # ------------------------------------------------------------------------------------------- release
 

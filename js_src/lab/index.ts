@@ -7,6 +7,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import { queryOf, SECRET_PARAMETERS, stripParameters } from '../shared/query';
 import { type KernelOwner, PageQuerySender, type PutPageQuery } from './pageQuery';
 
 const pageQuery: JupyterFrontEndPlugin<void> = {
@@ -46,11 +47,38 @@ function putPageQuery(app: JupyterFrontEnd): PutPageQuery {
       {
         method: 'PUT',
         headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify(body),
+        body: JSON.stringify({ ...body, path: location.pathname }),
       },
       settings,
     );
 }
+
+/**
+ * Notebook 7 keeps its query. The server sees it in the Referer, but for a page that may send none.
+ */
+const notebookQuery: JupyterFrontEndPlugin<void> = {
+  id: 'nbsession:notebook-query',
+  description: "Tells the server the query of Notebook 7's page.",
+  autoStart: true,
+  activate: (app) => {
+    if (app.name !== 'Jupyter Notebook') {
+      return;
+    }
+    const query = stripParameters(queryOf(location.href), SECRET_PARAMETERS);
+    const put = putPageQuery(app);
+    app.docRegistry.addWidgetExtension('Notebook', {
+      createNew: (_, { sessionContext }) => {
+        const send = (kernelId: string | undefined) => {
+          if (kernelId) {
+            put(kernelId, { query }).catch((error) => console.debug(`nbsession: ${error}`));
+          }
+        };
+        sessionContext.kernelChanged.connect((_, { newValue }) => send(newValue?.id));
+        send(sessionContext.session?.kernel?.id);
+      },
+    });
+  },
+};
 
 /** The names of the applications that share what `plugins/` imports. */
 const WITH_SIDEBAR = ['JupyterLab', 'Jupyter Notebook'];
@@ -67,4 +95,4 @@ const lab: JupyterFrontEndPlugin<void> = {
   },
 };
 
-export default [pageQuery, lab];
+export default [pageQuery, notebookQuery, lab];

@@ -69,6 +69,29 @@ async def test_a_page_reports() -> None:
 
 
 @asynchronous
+async def test_what_a_hub_counts_is_in_no_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    with playing(URL) as played:
+        window = played.pages.window("http://h:8866/app?redirects=1&id=7&x=%20#part")
+        assert played.location.search == "?id=7&x=%20"
+        window.read()
+        assert window.url == "http://h:8866/app?id=7&x=%20#part", "the address bar has lost it too"
+        await turn()
+        played.location.update_query(id=8)
+        await turn()
+        window.read()
+        assert window.url == "http://h:8866/app?id=8&x=%20#part"
+
+
+@asynchronous
+async def test_without_a_hub_it_is_an_argument_like_any_other() -> None:
+    with playing(URL) as played:
+        played.pages.window("http://h:8866/app?redirects=1")
+        assert played.location.query_params == {"redirects": "1"}
+        assert played.pages.sent == []
+
+
+@asynchronous
 async def test_observers_see_all_parts_new() -> None:
     with playing(URL) as played:
         seen = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from hosts import LEAN
 from kernels import handles_messages_beside_cells
 from nbsession.server.expiration import Expiration
 from nbsession.server.records import SessionRecords
@@ -93,6 +94,57 @@ def test_bad_questions(server: Host) -> None:
     for bad in ({}, {"blocked": 1}, {"blocked": None}):
         with pytest.raises(OSError, match="true or false"):
             link.post("expiration", bad)
+
+
+RUNS = {
+    "execute": "async def work(): await asyncio.sleep(60)\nstate.execute(work)",
+    "a thread": "state.execute(lambda: time.sleep(60), 'thread')",
+    "a task": "async def work(): await asyncio.sleep(60)\nstate.schedule_task('w', work)",
+    "a periodic callback": "state.add_periodic_callback(lambda: None, 500)",
+}
+
+
+@pytest.mark.server
+@pytest.mark.slow
+def test_user_code_that_runs_is_activity(start_host: Callable[..., Host]) -> None:
+    """None of it prints anything, so that Jupyter alone does not see it."""
+    host = start_host("server", LEAN, *CULL)
+    kernels = [host.start_kernel() for _ in RUNS]
+    for kernel, code in zip(kernels, RUNS.values(), strict=True):
+        host.run(kernel, f"import asyncio, time\nfrom nbsession import state\n{code}")
+    assert _lives_on(host, *kernels)
+    host.run(kernels[-1], "for each in list(state._periodic_callbacks.items()): each[1].stop()")
+    eventually(lambda: not host.has_kernel(kernels[-1]), 20, "it is culled at last")
+    assert _lives_on(host, *kernels[:-1])
+
+
+@pytest.mark.server
+def test_what_our_own_page_says_is_no_activity(start_host: Callable[..., Host]) -> None:
+    host = start_host("server", LEAN, *CULL)
+    kernel = host.start_kernel()
+    comm = host.run(
+        kernel,
+        "from nbsession import state\nstate.location\nprint(state._pages.widget.comm.comm_id)",
+    ).strip()
+    with host.client(kernel) as client:
+
+        def is_culled() -> bool:
+            data = {"method": "custom", "content": {"kind": "focus", "page": "p1"}}
+            content = {"comm_id": comm, "data": data}
+            client.shell_channel.send(client.session.msg("comm_msg", content))
+            return not host.has_kernel(kernel)
+
+        eventually(is_culled, 30, "it is culled while a page talks")
+
+
+@pytest.mark.server
+def test_whoever_wants_busy_kernels_culled_has_them_culled(
+    start_host: Callable[..., Host],
+) -> None:
+    host = start_host("server", LEAN, *CULL, "--MappingKernelManager.cull_busy=True")
+    kernel = host.start_kernel()
+    host.run(kernel, f"import asyncio, time\nfrom nbsession import state\n{RUNS['execute']}")
+    eventually(lambda: not host.has_kernel(kernel), 30, "it is culled")
 
 
 class OwnCuller:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from jupyter_server.auth import passwd
 
+from certificates import self_signed
 from hosts import Host
 from waiting import eventually
 
@@ -36,7 +31,7 @@ def test_base_url(start_host: StartHost) -> None:
 
 
 def test_self_signed_tls(tmp_path: Path, start_host: StartHost) -> None:
-    certificate, key = _self_signed(tmp_path)
+    certificate, key = self_signed(tmp_path)
     host = start_host("server", f"--certfile={certificate}", f"--keyfile={key}", scheme="https")
     _sees_its_visitor(host)
     kernel = host.start_kernel("notebooks/y.ipynb?a=1", path="y.ipynb")
@@ -151,36 +146,6 @@ def test_started_from_within_a_kernel(start_host: StartHost) -> None:
     assert "of-another" not in host.environment_of(kernel).values()
     host.http.post(f"api/kernels/{kernel}/restart").raise_for_status()
     assert host.see(kernel, "dict(state.cookies)") == {"sid": "a"}
-
-
-def _self_signed(directory: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(key, hashes.SHA256())
-    )
-    paths = directory / "cert.pem", directory / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return paths
 
 
 def test_the_mend_of_frozen_widgets_can_be_switched_off(start_host: StartHost) -> None:

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import httpx
@@ -141,3 +142,49 @@ def test_hooks_that_hang_do_not_hold_the_server(
     _end(host, signal.SIGTERM)
     assert ["hangs"] in script.notes
     assert re.search(r"nbsession: .*session.*the server has stopped", host.log)
+
+
+HOOKS = """
+from pathlib import Path
+from nbsession import state
+import time
+
+@state.on_session_destroyed
+def end(session):
+    {first}
+    Path("ended-{name}").write_text(str(session.ended_at))
+"""
+
+
+def test_interrupted_without_a_terminal_kernels_end_their_sessions(
+    start_host: Callable[..., Host],
+) -> None:
+    """As JupyterHub's local spawner and other managers of processes stop a server."""
+    host = start_host("server", LEAN)
+    for name in ("a", "b", "c"):
+        kernel = host.start_kernel(f"notebooks/{name}.ipynb", path=f"{name}.ipynb")
+        host.run(kernel, HOOKS.format(name=name, first="time.sleep(0.5)"))
+    busy = host.start_kernel("notebooks/busy.ipynb", path="busy.ipynb")
+    host.run(busy, HOOKS.format(name="busy", first="pass"))
+    other = host.start_kernel("notebooks/other.ipynb", path="other.ipynb")
+    host.run(other, "1")
+    with host.client(busy) as client:
+        client.execute("Path('began').touch()\ntime.sleep(100)")
+        eventually((host.root / "began").exists, what="the cell runs")
+        _end(host, signal.SIGINT)
+    assert sorted(path.name for path in host.root.glob("ended-*")) == [
+        *("ended-a", "ended-b", "ended-busy", "ended-c")
+    ]
+    assert "Traceback" not in host.log
+
+
+def test_a_hook_that_hangs_is_not_waited_for_when_interrupted(
+    start_host: Callable[..., Host],
+) -> None:
+    host = start_host("server", LEAN)
+    kernel = host.start_kernel("notebooks/x.ipynb")
+    host.run(kernel, HOOKS.format(name="x", first="time.sleep(1000)"))
+    began = time.monotonic()
+    _end(host, signal.SIGINT)
+    assert time.monotonic() - began < 30
+    assert not list(host.root.glob("ended-*"))

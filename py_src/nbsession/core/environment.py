@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Mapping, MutableMapping
 
 LINK = "NBSESSION_LINK"
 TOKEN = "NBSESSION_TOKEN"  # noqa: S105 - a variable's name
@@ -14,6 +14,16 @@ KERNEL_ID = "NBSESSION_KERNEL_ID"
 
 MEND_FROZEN_WIDGETS = "NBSESSION_MEND_FROZEN_WIDGETS"
 """``"0"`` leaves ipykernel's widgets as they are; see `nbsession.kernel.message_hooks`."""
+
+
+_HUB = ("JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_API_TOKEN")
+HUB_PARAMETER = "redirects"
+"""A query parameter with which JupyterHub counts, on its way to the page that was asked for."""
+
+
+def is_under_hub(environ: Mapping[str, str]) -> bool:
+    """Whether a JupyterHub started this process or the server that did."""
+    return any(environ.get(name) for name in _HUB)
 
 
 class LinkAddress:

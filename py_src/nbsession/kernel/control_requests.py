@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .runtime import Runtime
+    from .session_hooks import SessionHooks
 
 REQUEST = "nbsession_request"
 REPLY = "nbsession_reply"
@@ -50,10 +51,17 @@ class ControlRequests:
         self._kernel.session.send(stream, REPLY, answer, parent=message, ident=ident)
 
     async def _answer(self, content: Mapping[str, Any]) -> Answer:
+        action = content.get("action")
+        if action == "activity":
+            busy = bool(self._runtime.busy)
+            return {"status": "ok", **self._runtime.activity.report(busy=busy)}
+        if action == "end":
+            hooks: SessionHooks | None = self._parts.get("session_hooks")
+            return {"status": "ok", "done": hooks is None or await hooks.end_now()}
         from .request_desk import RequestDesk
 
         desk = RequestDesk(self._runtime, self._parts)
-        if content.get("action") == "describe":
+        if action == "describe":
             return {"status": "ok", **desk.describe()}
         order = asyncio.wrap_future(desk.order(content))
         done, _ = await asyncio.wait([order], timeout=PATIENCE_SECONDS)

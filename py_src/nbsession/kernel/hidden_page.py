@@ -67,6 +67,7 @@ class HiddenPage:
         """Give a trait a value, here and in the pages."""
         widget = self._widget
         if widget is not None and self._is_ours():
+            self._runtime.activity.note_own_message()
             setattr(widget, trait, value)
 
     def post(self, message: KernelMessage | dict[str, Any]) -> None:
@@ -74,6 +75,7 @@ class HiddenPage:
         widget = self._widget
         try:
             if widget is not None:
+                self._runtime.activity.note_own_message()
                 widget.send(message)
         except Exception:  # noqa: BLE001 - the kernel is ending, or the pages' comm has gone
             _log.debug("not sent to the page: %s", message.get("kind"), exc_info=True)

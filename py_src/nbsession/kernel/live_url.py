@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import re
 import threading
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets import All, Bool, Bunch, HasTraits
 
+from nbsession.core.environment import is_under_hub
 from nbsession.core.query import query_texts, update_parameters
 
 from .callbacks import show_unless_cancelled
@@ -178,6 +180,8 @@ class LiveUrl(HasTraits):
             is_start = page_id is None  # a page that was loaded, not one that has moved
             if is_start and not self._is_known:  # what was bound before has its start now
                 self._navigation.forget_query(self._sync.keys())
+            if is_under_hub(os.environ) and url.search != record.location.get("search", ""):
+                self._navigation.add({"search": url.search}, None, "replace", reload=False)
             self._is_known = True
             after = self._url = self._navigation.on(url)
             if not is_start and (page_id != record.id or self._is_moved_by_lab(before, after)):

@@ -12,6 +12,7 @@ from .cell_status import CellStatus
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
+    from .activity import Activity
     from .busy import Busy
 
 MESSAGE_TYPES = ("execute_request", "comm_open", "comm_msg", "comm_close")
@@ -103,6 +104,8 @@ class MessageHooks:
         ipykernel's. Its `shell_handlers` is a plain dict, looked up for every message.
     busy
         Held while a message is handled. IPython's own events are not balanced.
+    activity
+        Is told of messages to our own widgets.
 
     Attributes
     ----------
@@ -110,7 +113,8 @@ class MessageHooks:
         Of the cell that runs.
     """
 
-    def __init__(self, kernel: Any, busy: Busy) -> None:
+    def __init__(self, kernel: Any, busy: Busy, activity: Activity) -> None:
+        self._activity = activity
         self.own_comms: set[str] = set()  # whose messages run no code of the user by themselves
         self.status = CellStatus(kernel)
         self._kernel = kernel
@@ -164,7 +168,10 @@ class MessageHooks:
         def handler(stream: Any, ident: Any, message: Any) -> Any:
             if not self._active:
                 return original(stream, ident, message)
-            busy = None if self._runs_no_user_code(message_type, message) else self._busy
+            busy: Busy | None = self._busy
+            if self._runs_no_user_code(message_type, message):
+                busy = None
+                self._activity.note_own_message()
             with _Handling(self.status, busy, message, is_cell=is_cell) as handling:
                 result = original(stream, ident, message)
                 if result is not None and inspect.isawaitable(result):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from nbsession.core.environment import HUB_PARAMETER, is_under_hub
+from nbsession.core.query import drop_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,10 +63,14 @@ class PageUrl:
 
     @classmethod
     def from_report(cls, report: Mapping[str, Any]) -> PageUrl:
-        """Return the URL that a page has reported."""
+        """Return the URL that a page has reported, without what a JupyterHub has added to it."""
+        search = _text(report, "search")
+        if is_under_hub(os.environ):
+            query = drop_parameters(search.removeprefix("?"), HUB_PARAMETER.__eq__)
+            search = f"?{query}" if query else ""
         return cls(
             pathname=_text(report, "pathname"),
-            search=_text(report, "search"),
+            search=search,
             hash_=_text(report, "hash"),
             protocol=_text(report, "protocol"),
             hostname=_text(report, "hostname"),

@@ -62,6 +62,7 @@ class Pages:
         self._book = PageBook(self._outbox, time.monotonic)
         self._news = PageNews()
         self._first_report = FirstReport(runtime)
+        self._first_query: str | None = None
         self._roll_call = RollCall(runtime, self._ping, self._prune)
         self._lock = threading.RLock()
         self._publication = Publication(self._hidden.write)
@@ -141,6 +142,11 @@ class Pages:
         return self._book.info is not None
 
     @property
+    def first_query(self) -> str:
+        """The query with which the first page reported, without its ``?``; '' if none has."""
+        return self._first_query or ""
+
+    @property
     def browser_info(self) -> BrowserInfo | None:
         """What the browser of the page last used says of itself; None until one has reported."""
         self.open()
@@ -204,6 +210,8 @@ class Pages:
         if record is None:
             return
         if kind == "hello":
+            if self._first_query is None:
+                self._first_query = record.location.get("search", "").removeprefix("?")
             self._first_report.come()
         self._news.tell(kind, record, content)
         self._location_changed()  # what is shown can wait, what is observed not

@@ -6,7 +6,23 @@ import logging
 import os
 import re
 import sys
+from contextlib import suppress
 from typing import Any
+
+_FOREIGN = {"xeus_python_shell": "xeus-python", "xpython": "xeus-python"}
+_VOILA = re.compile(r"voila/([0-9.]+)")
+
+_WEB_HOSTS = {
+    **dict.fromkeys(("jupyverse", "fps", "fps-jupyterlab", "fps-notebook"), "jupyverse"),
+    **dict.fromkeys(("jupyter-lab", "jupyterlab", "jupyter-labhub"), "JupyterLab"),
+    **dict.fromkeys(("jupyter-notebook", "notebook", "jupyter-nbclassic"), "Jupyter Notebook"),
+    **dict.fromkeys(("jupyter-server", "jupyter_server"), "Jupyter Server"),
+    **dict.fromkeys(("jupyterhub-singleuser", "jupyterhub.singleuser"), "JupyterHub"),
+    "jupyter-kernelgateway": "Jupyter Kernel Gateway",
+    "jupyter-enterprisegateway": "Jupyter Enterprise Gateway",
+    "voila": "Voilà",
+}
+"""Programs, and modules that Python runs, that serve notebooks to browsers, by their own names."""
 
 _CONNECTION_FILE = re.compile(r"kernel-(.+)\.json")
 
@@ -61,3 +77,41 @@ def kernel_log() -> logging.Logger:
 def under_voila() -> bool:
     """Whether this is a kernel that Voilà started; it says so in variables of its own."""
     return "VOILA_PREHEAT" in os.environ and _kernel_app() is not None
+
+
+def voila_version() -> str | None:
+    """Return the version of the Voilà that started this kernel, as it says itself."""
+    found = _VOILA.match(os.environ.get("SERVER_SOFTWARE", "")) if under_voila() else None
+    return found[1] if found else None
+
+
+def web_host() -> str | None:
+    """Return the name of the program that started this kernel for a browser.
+
+    None for one that does not: a console, nbclient, another kernel.
+    """
+    if _kernel_app() is None or sys.platform == "emscripten":
+        return None
+    words = _command_line(os.getppid())[:4]
+    # The program is the first word, or one that Python runs, with or without -m.
+    programs = [word.removesuffix(".exe").replace("\\", "/").rpartition("/")[2] for word in words]
+    return next((_WEB_HOSTS[each] for each in programs if each in _WEB_HOSTS), None)
+
+
+def _command_line(pid: int) -> list[str]:
+    with suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - no pathlib for one name
+        return file.read().decode(errors="replace").split("\0")
+    import psutil  # which costs 15 ms
+
+    try:
+        return list(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return []
+
+
+def foreign_kernel() -> str | None:
+    """Return the name of the kernel that this process is, if it is none of ipykernel's."""
+    if _kernel_app() is not None or sys.platform == "emscripten":
+        return None
+    kernel = getattr(running_shell(), "kernel", None)
+    return None if kernel is None else _FOREIGN.get(type(kernel).__module__.partition(".")[0], "")

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from .activity import Activity
 from .busy import Busy
 from .callbacks import CallbackRunner, show_error
 from .cell_status import hears_beside_cells
@@ -42,7 +43,9 @@ class Runtime:
         self.kernel = getattr(shell, "kernel", None) if is_kernel() else None
         self.pid = os.getpid()
         self.started_at = datetime.now(UTC)
-        self.busy = Busy(on_busy)
+        self.activity = Activity()
+        self.busy = Busy(self._note_busy)
+        self._on_busy = on_busy
         self._runner: CallbackRunner | None = None
         self._undos: list[Callable[[], object]] = []
         self.lock = threading.RLock()  # also for the parts of `state`
@@ -103,6 +106,10 @@ class Runtime:
         if self._hooks is not None:
             self._hooks.own_comms.add(comm_id)
 
+    def _note_busy(self, busy: bool) -> None:
+        self.activity.note_user_code()
+        self._on_busy(busy)
+
     @property
     def hears_pages(self) -> bool:
         """Whether what a page says now is handled now, not when the cell that runs has ended."""
@@ -110,7 +117,7 @@ class Runtime:
         return not is_in_cell or hears_beside_cells(self.kernel)
 
     def _hook_into_kernel(self) -> MessageHooks:
-        hooks = MessageHooks(self.kernel, self.busy)
+        hooks = MessageHooks(self.kernel, self.busy, self.activity)
         hooks.install()
         self.on_remove(hooks.remove)
         return hooks

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nbsession.core.errors import LinkError, NBSessionWarning
 
-from .process import kernel_log, under_voila
+from .process import foreign_kernel, kernel_log, under_voila, voila_version, web_host
 
 if TYPE_CHECKING:
     from nbsession.core.session import SessionInfo
@@ -21,6 +21,11 @@ _HOLD_SECONDS = 25.0
 
 PAGE_WAIT_SECONDS = 1.0
 """How long a JupyterLab page may take to send its query before it counts as sent none."""
+
+_SERVED = (
+    "It serves JupyterLab, Notebook 7 and nbclassic on Jupyter Server, and Voilà 0.5.8 and newer"
+)
+_OLDEST_VOILA = (0, 5)
 
 Need = Literal["server", "visitor", "page"]
 
@@ -43,6 +48,7 @@ class Session:
         self._known: SessionInfo | None = None
         self._waited_for_page = False
         self._warned = False
+        self._is_checked = False
         self._lock = threading.Lock()
 
     def info(self, need: Need) -> SessionInfo:
@@ -64,15 +70,25 @@ class Session:
             return known
         if self.link is None:
             if need != "server":
-                self._warn_under_voila()
+                self._warn_unserved()
             return SessionInfo(kernel_id=self.kernel_id)
         try:
-            return self._ask(self.link, need)
+            info = self._ask(self.link, need)
+            if need != "server" and info.request is None:
+                self._warn_of_old_voila()
         except LinkError as error:
             self._warn(f"state is empty: {error}")
             return SessionInfo(kernel_id=self.kernel_id)
+        return info
+
+    @property
+    def may_have_page(self) -> bool:
+        """Whether a program that serves notebooks to browsers started this kernel."""
+        return under_voila() or web_host() is not None
 
     def _suffices(self, known: SessionInfo, need: Need) -> bool:
+        if known.page_pending and known.app_url is None:
+            return False  # a page that has not said yet which one it is
         return known.bound and not (need == "page" and known.page_pending)
 
     def _ask(self, link: Link, need: Need) -> SessionInfo:
@@ -94,13 +110,34 @@ class Session:
 
         return SessionInfo.from_json(link.get(path, wait_seconds))
 
-    def _warn_under_voila(self) -> None:
+    def _warn_unserved(self) -> None:
+        """Say once that a page may be there, but no server with nbsession."""
+        if self._warned or self._is_checked:
+            return
+        self._is_checked = True
         if under_voila():
             self._warn(
                 "state is empty: this Voilà does not use nbsession's kernel manager. Another "
                 "voila.json or an option replaced it; start Voilà with --VoilaConfiguration."
                 "multi_kernel_manager_class=nbsession.server.voila.SessionMappingKernelManager"
             )
+        elif (host := web_host()) == "jupyverse":
+            self._warn(f"state is empty: nbsession does not serve {host}. {_SERVED}")
+        elif host is not None:
+            self._warn(
+                f"state is empty: the server that started this kernel ({host}) runs without "
+                "nbsession; install it there too, and start the server again"
+            )
+        elif (kernel := foreign_kernel()) is not None:
+            self._warn(
+                f"state is empty: this kernel{kernel and f' ({kernel})'} is not ipykernel, whose "
+                "kernels are the only ones that nbsession knows"
+            )
+
+    def _warn_of_old_voila(self) -> None:
+        version = voila_version()
+        if version is not None and tuple(map(int, version.split(".")[:2])) < _OLDEST_VOILA:
+            self._warn(f"state is empty: nbsession does not serve Voilà {version}. {_SERVED}")
 
     def _warn(self, message: str) -> None:
         if not self._warned:

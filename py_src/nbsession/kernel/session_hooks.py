@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from nbsession.core.errors import LinkError
 from nbsession.core.session_callback import takes_context
 from nbsession.core.session_context import SessionContext
 
@@ -41,6 +42,29 @@ class _Hook:
     def call(self, session: SessionContext) -> Any:
         arguments = (session,) if self.takes_context else ()
         return self.context.copy().run(self.callback, *arguments)
+
+
+class _Announcement:
+    """Lets the server know that this session has hooks, so that it asks for them when it ends."""
+
+    def __init__(self, runtime: Runtime, session: Session) -> None:
+        self._runtime = runtime
+        self._link = session.link
+
+    def make(self) -> None:
+        """Announce it, until the session is taken out. A server that does not listen is no harm."""
+        if self._post(has_hooks=True):
+            self._runtime.on_remove(lambda: self._post(has_hooks=False))
+
+    def _post(self, *, has_hooks: bool) -> bool:
+        if self._link is None or not self._link.usable:
+            return False
+        try:
+            self._link.post("hooks", {"has_hooks": has_hooks})
+        except LinkError as error:
+            kernel_log().debug("nbsession: the server cannot ask for the hooks: %s", error)
+            return False
+        return True
 
 
 class SessionHooks:
@@ -78,6 +102,7 @@ class SessionHooks:
         self._running: _Hook | None = None  # at the session's end
         self._is_told_late = False
         self._expiration = Expiration(runtime, session)
+        self._announcement = _Announcement(runtime, session)
         runtime.on_remove(self._hooks.clear)
 
     def on_created(self, callback: Callback) -> Callable[[], None]:
@@ -119,16 +144,23 @@ class SessionHooks:
         hook = self._hook(callback)
         with self._lock:
             self._hooks.append(hook)
+            is_first = self._shutdown is None
             if self._shutdown is None:
                 self._shutdown = Shutdown(self._runtime, self._run_all, self._warn_late)
                 self._shutdown.install()
                 self._runtime.on_remove(self._shutdown.remove)
+        if is_first:
+            self._announcement.make()
 
         def unregister() -> None:
             with self._lock, suppress(ValueError):
                 self._hooks.remove(hook)
 
         return unregister
+
+    async def end_now(self) -> bool:
+        """Call what is registered, as the server ends; return whether that was done in time."""
+        return self._shutdown is None or await self._shutdown.end()
 
     def block_expiration(self) -> Callable[[], None]:
         """Keep the server from ending this kernel; returns what ends that."""

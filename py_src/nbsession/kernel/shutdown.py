@@ -116,11 +116,7 @@ class Shutdown:
 
         async def shutdown_request(stream: Any, ident: Any, message: Any) -> Any:
             try:
-                if self._is_ours():
-                    self._begin()
-                    done = asyncio.wrap_future(self._done)
-                    if not (await asyncio.wait([done], timeout=self._left()))[0]:
-                        self._on_late()
+                await self.end()
             except Exception:  # noqa: BLE001 - logged; the kernel has to end
                 kernel_log().exception("nbsession: callbacks at the end of the session failed")
             finally:  # or the kernel would ignore that it has to end
@@ -137,6 +133,17 @@ class Shutdown:
         self._unwrap_request = unwrap
 
     # -- the end --------------------------------------------------------------------------------
+
+    async def end(self) -> bool:
+        """Have the work done now, as its server ends; return whether it was done in time."""
+        if not self._is_ours():
+            return True
+        self._begin()
+        done = asyncio.wrap_future(self._done)
+        if (await asyncio.wait([done], timeout=self._left()))[0]:
+            return True
+        self._on_late()
+        return False
 
     def _is_ours(self) -> bool:
         return self._active and os.getpid() == self._pid

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from nbsession.core.request import Request
     from nbsession.core.user import User
 
+    from .pages import Pages
+
 _log = logging.getLogger("nbsession")
 
 
@@ -61,9 +63,17 @@ class State(PageState, CallbackState, TaskState):
 
     @property
     def session_args(self) -> dict[str, list[bytes]]:
-        """The page's query arguments: every value of every key, in order, as raw bytes."""
+        """The page's query arguments: every value of every key, in order, as raw bytes.
+
+        Where a page is there but no server with nbsession: those with which it first reported.
+        """
         request = self.request
-        return parse_query(request.query) if request else {}
+        if request is not None or self._session.link is not None:
+            return parse_query(request.query) if request else {}
+        if self._session.may_have_page:
+            self._pages.open()
+        pages: Pages | None = self._parts.get("pages")
+        return parse_query(pages.first_query) if pages is not None else {}
 
     @property
     def headers(self) -> Headers:

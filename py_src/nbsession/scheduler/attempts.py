@@ -93,6 +93,10 @@ class Attempts:
         """Return a task's runs that are open here."""
         return [attempt.run for attempt in self._of.get(task.id, {}).values()]
 
+    def begun(self) -> list[int]:
+        """Return the ids of the runs whose callables are being called."""
+        return [run_id for run_id, attempt in self._open.items() if attempt.is_begun]
+
     def live(self, run_id: int) -> Run | None:
         """Return a run that is open here, with progress that its row may not have yet."""
         attempt = self._open.get(run_id)

@@ -126,6 +126,10 @@ class Engine:
             return None
         return max(self._room.dispatch.attempts.of(task), key=lambda run: run.id, default=None)
 
+    def begun(self) -> list[int]:
+        """Return the ids of the runs that go on here."""
+        return self._room.dispatch.attempts.begun()
+
     def history(self, name: str, limit: int, task_id: int | None = None) -> list[Run]:
         """Return copies of a task's newest runs, the newest first; see `get`."""
         attempts = self._room.dispatch.attempts

@@ -16,6 +16,8 @@ from nbsession.core.query import bytes_of, normalize, text_of
 from nbsession.core.request import HostKind, Request
 from nbsession.core.user import User
 
+from .proxies import ClientView, TrustedProxies
+
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
 
@@ -36,6 +38,7 @@ _HANDLERS: dict[tuple[str, str], Literal["session", "kernel", "voila"]] = {
 _PAGES: tuple[tuple[str, HostKind], ...] = (
     ("lab", "lab"),
     ("doc", "lab"),
+    ("nbclassic", "notebook"),
     ("notebooks", "notebook"),
     ("consoles", "notebook"),
     ("tree", "notebook"),
@@ -57,7 +60,7 @@ class Capture:
     app_url
         The page's path, None if no page asked.
     page_pending
-        Whether the page has yet to send its query.
+        Whether the page has yet to send its query, and its path if it is not known.
     owner
         The username that may send it.
     """
@@ -74,8 +77,21 @@ def handler_kind(handler: object) -> Literal["session", "kernel", "voila"] | Non
     return _HANDLERS.get((type(handler).__module__, type(handler).__qualname__))
 
 
-def capture(handler: JupyterHandler | None, credentials: CredentialFilter) -> Capture:
+def capture(
+    handler: JupyterHandler | None,
+    credentials: CredentialFilter,
+    proxies: TrustedProxies | None = None,
+) -> Capture:
     """Copy the visitor's part of a handler; no reference to the handler is kept.
+
+    Parameters
+    ----------
+    handler
+        Of the request that is being served.
+    credentials
+        Takes out what opens the server.
+    proxies
+        Those whose word on the visitor's address and URL counts; None for none.
 
     Raises
     ------
@@ -95,13 +111,13 @@ def capture(handler: JupyterHandler | None, credentials: CredentialFilter) -> Ca
     if kind == "kernel" and _asks_for_gateway(handler):
         message = "a gateway client asks, whose request is not a visitor's"
         raise NoVisitorError(message)
-    request = _request(handler, kind, credentials)
+    request = _request(handler, kind, credentials, proxies or TrustedProxies())
     user = _user(handler)
     return Capture(
         request=request,
         user=user,
         app_url=request.path if request.host_kind else None,
-        page_pending=request.host_kind == "lab",
+        page_pending=request.host_kind == "lab" or (kind == "session" and _hides_its_page(handler)),
         owner=user.username if user else None,
     )
 
@@ -110,8 +126,11 @@ def _request(
     handler: JupyterHandler,
     kind: Literal["session", "kernel", "voila"],
     credentials: CredentialFilter,
+    proxies: TrustedProxies,
 ) -> Request:
     raw = handler.request
+    seen = ClientView(raw.protocol, raw.host, raw.remote_ip or "")
+    client = proxies.view(seen, _peer(handler), raw.headers)
     items = [(name, text_of(bytes_of(value))) for name, value in raw.headers.get_all()]
     if (
         sum(len(name) + len(value) for name, value in items) + len(raw.uri or "")
@@ -122,13 +141,16 @@ def _request(
     headers = Headers(credentials.headers(items))
     method = raw.method or "GET"
     host_kind: HostKind | None = None
-    url = credentials.url(normalize(raw.full_url()))
+    uri = raw.uri or ""
+    if client.is_proxied and not _is_below(urlsplit(uri).path, handler.base_url):
+        uri = handler.base_url.rstrip("/") + uri  # the proxy has stripped it
+    url = credentials.url(normalize(f"{client.scheme}://{client.host}{uri}"))
     if kind == "voila":
         host_kind = "voila"
     else:
         # The request's own query is that of an API call, mostly a cache buster.
         url = urlsplit(url)._replace(query="").geturl()
-        page = _page_of(handler) if kind == "session" else None
+        page = _page_of(handler, client.host) if kind == "session" else None
         if page is not None:
             method, host_kind = "GET", page[1]
             url = credentials.url(page[0].geturl())
@@ -140,13 +162,23 @@ def _request(
         query=parts.query,
         headers=headers,
         cookies=_cookies(raw.headers.get_list("Cookie"), credentials),
-        remote_ip=raw.remote_ip or "",
+        remote_ip=client.remote_ip,
         received_at=datetime.now(UTC),
         host_kind=host_kind,
     )
 
 
-def _page_of(handler: JupyterHandler) -> tuple[SplitResult, HostKind] | None:
+def _peer(handler: JupyterHandler) -> str:
+    """Return the address at the other end of the connection, whatever headers say."""
+    address = getattr(getattr(handler.request.connection, "context", None), "address", None)
+    return str(address[0]) if isinstance(address, tuple) else handler.request.remote_ip or ""
+
+
+def _is_below(path: str, base_url: str) -> bool:
+    return path.startswith(base_url) or f"{path}/" == base_url
+
+
+def _page_of(handler: JupyterHandler, host: str) -> tuple[SplitResult, HostKind] | None:
     """Return the page that sent the request, from its Referer; None if that is no page of ours."""
     referer = handler.request.headers.get("Referer")
     if not referer:
@@ -157,16 +189,23 @@ def _page_of(handler: JupyterHandler) -> tuple[SplitResult, HostKind] | None:
         return None
     # Jupyter has checked Origin already; a Referer of elsewhere would be somebody else's page.
     origin = handler.request.headers.get("Origin", "")
-    if not page.netloc or page.netloc not in (handler.request.host, urlsplit(origin).netloc):
+    if not page.netloc or page.netloc not in (handler.request.host, host, urlsplit(origin).netloc):
         return None
-    base_url = handler.base_url
-    if not page.path.startswith(base_url):
+    host_kind = page_kind(page.path, handler.base_url)
+    return None if host_kind is None else (page, host_kind)
+
+
+def page_kind(path: str, base_url: str) -> HostKind | None:
+    """Return what serves the page at a path of a Jupyter server; None if that is no page of it."""
+    if not path.startswith(base_url):
         return None
-    first = page.path[len(base_url) :].partition("/")[0]
-    for prefix, host_kind in _PAGES:
-        if first == prefix:
-            return page, host_kind
-    return None
+    return dict(_PAGES).get(path[len(base_url) :].partition("/")[0])
+
+
+def _hides_its_page(handler: JupyterHandler) -> bool:
+    """Whether a page of this server asks that may not say which (``Referrer-Policy``)."""
+    headers = handler.request.headers
+    return headers.get("Sec-Fetch-Site") == "same-origin" and not headers.get("Referer")
 
 
 def _cookies(headers: list[str], credentials: CredentialFilter) -> Cookies:
@@ -175,7 +214,7 @@ def _cookies(headers: list[str], credentials: CredentialFilter) -> Cookies:
         {
             text_of(bytes_of(name)): text_of(bytes_of(value))
             for name, value in values.items()
-            if name and not credentials.drops_cookie(name)
+            if name and not credentials.drops_cookie(name, value)
         }
     )
 

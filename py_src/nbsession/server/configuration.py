@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from traitlets import Bool, Float, Int, List, Unicode
+from typing import Any
+
+from traitlets import Bool, Float, Int, List, TraitError, Unicode, validate
 from traitlets.config import LoggingConfigurable
+
+from .proxies import TrustedProxies
 
 
 class NBSession(LoggingConfigurable):
@@ -12,10 +16,17 @@ class NBSession(LoggingConfigurable):
     keep_credentials = List(
         Unicode(),
         config=True,
-        help="""What notebooks may see although it may open the Jupyter server itself. Headers:
-        'Authorization', 'Proxy-Authorization', 'X-XSRFToken'; cookies: '_xsrf', 'username-*',
-        'jupyterhub-*', the identity provider's; query parameters: 'token', '_xsrf'.
-        Case-insensitive, '*' stands for anything.""",
+        help="""Names of headers, cookies and query parameters that notebooks may see although they
+        may open the Jupyter server itself: 'Authorization', 'jupyterhub-*', 'token' and what else
+        the README lists. Case-insensitive, '*' stands for anything.""",
+    )
+    trusted_proxies = List(
+        Unicode(),
+        config=True,
+        help="""Addresses and networks, as '10.0.0.1' or 'fd00::/8', of the proxies before this
+        server that write 'Forwarded' or 'X-Forwarded-For', '-Proto', '-Host' and '-Port' anew:
+        the visitor's address and the page's URL are taken from these headers then. From anybody
+        else they change nothing. '0.0.0.0' is whoever comes over a Unix socket.""",
     )
     page_grace_seconds = Float(
         120.0,
@@ -44,6 +55,12 @@ class NBSession(LoggingConfigurable):
         help="""Whether kernels that load nbsession publish busy and idle for widget messages that
         ipykernel 7.4 handles beside an awaiting cell without a word: otherwise a widget that is
         moved meanwhile never reaches the kernel again.""",
+    )
+    tasks_are_activity = Bool(
+        default_value=True,
+        config=True,
+        help="""Whether a run that has gone on for a minute counts as activity of this server, so
+        that neither it nor a JupyterHub ends the server for being idle meanwhile.""",
     )
     setup = List(
         Unicode(),
@@ -74,3 +91,12 @@ class NBSession(LoggingConfigurable):
         config=True,
         help="""How long a run, and a finished task, is remembered. None: without an end.""",
     )
+
+    @validate("trusted_proxies")
+    def _check_proxies(self, proposal: Any) -> Any:
+        try:
+            TrustedProxies(proposal["value"])
+        except ValueError as error:
+            message = f"trusted_proxies are addresses and networks, as '10.0.0.0/8': {error}"
+            raise TraitError(message) from error
+        return proposal["value"]

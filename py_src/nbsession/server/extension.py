@@ -27,12 +27,14 @@ def _load_jupyter_server_extension(app: ServerApp) -> None:
         return
     if app.event_logger is not None:
         register(app.event_logger)
+    activity = app.web_app.settings.setdefault("last_activity_times", {})
     host = Host(
         app="jupyter_server",
         base_url=app.base_url,
         root=app.root_dir,
         find_url=lambda: app.connection_url,
         event_logger=app.event_logger,
+        note_activity=lambda now: activity.__setitem__("nbsession", now),
     )
     services = SessionServices(host, app.kernel_manager, parent=app)
     services.mount()

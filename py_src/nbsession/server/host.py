@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from jupyter_events import EventLogger
 
@@ -27,6 +28,9 @@ class Host:
         Returns where a browser finds it, without a token; once it listens.
     event_logger
         Where events go; None where there are none.
+    note_activity
+        Takes the aware UTC instant at which something that counts was going on; None where nothing
+        ends the server for being idle.
     """
 
     app: str
@@ -34,3 +38,4 @@ class Host:
     root: str
     find_url: Callable[[], str]
     event_logger: EventLogger | None = None
+    note_activity: Callable[[datetime], object] | None = None

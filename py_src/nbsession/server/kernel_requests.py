@@ -41,7 +41,9 @@ class KernelRequests:
         if untracked is not None:
             kernel_managers.untracked_message_types = [*untracked, REQUEST, REPLY]
 
-    async def ask(self, kernel_id: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    async def ask(
+        self, kernel_id: str, content: Mapping[str, Any], seconds: float = ANSWER_SECONDS
+    ) -> dict[str, Any]:
         """Return the content of a kernel's reply.
 
         Parameters
@@ -49,8 +51,11 @@ class KernelRequests:
         kernel_id
             Whom to ask.
         content
-            ``{"action": "describe"}``, ``{"action": "callback", "id": …, "set": {…}}`` or
+            ``{"action": "describe"}``, ``{"action": "activity"}``, ``{"action": "end"}``,
+            ``{"action": "callback", "id": …, "set": {…}}`` or
             ``{"action": "task", "name": …, "order": …}``.
+        seconds
+            How long to wait for the reply.
 
         Raises
         ------
@@ -68,14 +73,14 @@ class KernelRequests:
             # A client for this one request: kernels restart and go, and a connection costs 2 ms.
             client = self._kernel_managers.get_kernel(kernel_id).client()
             channel = client.control_channel
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(seconds):
                 reply = await _exchange(client.session, channel, content)
         except ZMQError as error:
             message = f"kernel {kernel_id} cannot be reached: {error}"
             raise SilentKernelError(message) from error
         except TimeoutError as error:
             message = (
-                f"kernel {kernel_id} has not answered within {ANSWER_SECONDS:g} s: it has not "
+                f"kernel {kernel_id} has not answered within {seconds:g} s: it has not "
                 "loaded nbsession, or hangs in code that keeps all its threads waiting"
             )
             raise SilentKernelError(message) from error

@@ -37,6 +37,7 @@ class Lifecycle:
     def __init__(self, log: Logger) -> None:
         self._log = log
         self._sessions: dict[str, SessionContext] = {}
+        self._records: dict[str, SessionRecord] = {}  # of the same
         self._subscribers: list[tuple[Subscriber, Subscriber]] = []
         self._closed = False
 
@@ -48,6 +49,17 @@ class Lifecycle:
     def find(self, kernel_id: str) -> SessionContext | None:
         """Return a kernel's session; None if it has none that lives."""
         return self._sessions.get(kernel_id)
+
+    def is_page_pending(self, kernel_id: str) -> bool:
+        """Whether the page of a kernel's session has yet to send its query."""
+        record = self._records.get(kernel_id)
+        return record is not None and not record.is_settled("page")
+
+    async def wait_for_page(self, kernel_id: str, seconds: float) -> None:
+        """Wait until a session's page has sent its query, at most some seconds."""
+        record = self._records.get(kernel_id)
+        if record is not None:
+            await record.wait("page", seconds)
 
     def subscribe(self, on_started: Subscriber, on_ended: Subscriber) -> None:
         """Call with the `SessionContext` of every session that begins or ends from now on.
@@ -77,12 +89,14 @@ class Lifecycle:
             find_request=find_request,
         )
         self._sessions[kernel_id] = session
+        self._records[kernel_id] = record
         self._log.debug("nbsession: session %s has begun", session.id)
         self._tell(session, (on_started for on_started, _ in tuple(self._subscribers)))
 
     def end(self, kernel_id: str) -> None:
         """End a kernel's session, if it has one."""
         session = self._sessions.pop(kernel_id, None)
+        self._records.pop(kernel_id, None)
         if session is not None:
             self._log.debug("nbsession: session %s has ended", session.id)
             ended = replace(session, ended_at=datetime.now(UTC))

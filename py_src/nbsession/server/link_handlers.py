@@ -61,6 +61,16 @@ class _ExpirationHandler(LinkHandler):
         self.answer({"problem": self.services.expiration.problem})
 
 
+class _HooksHandler(LinkHandler):
+    """Whether the kernel has something to do when its session ends."""
+
+    def post(self) -> None:
+        with refusing():
+            self.record.has_hooks = flag_of(self.body(), "has_hooks")
+        self.set_status(204)
+        self.clear_header("Content-Type")
+
+
 class _NewsHandler(LinkHandler):
     """What has become of a kernel's periodic callbacks and of the tasks that it runs itself."""
 
@@ -77,5 +87,6 @@ HANDLERS = [
     (KERNEL + "session", _SessionHandler),
     (KERNEL + "log", _LogHandler),
     (KERNEL + "expiration", _ExpirationHandler),
+    (KERNEL + "hooks", _HooksHandler),
     (KERNEL + "news", _NewsHandler),
 ]

@@ -7,10 +7,13 @@ import secrets
 from dataclasses import replace
 from hmac import compare_digest
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from nbsession.core.session import SessionInfo
 
 if TYPE_CHECKING:
+    from nbsession.core.request import HostKind
+
     from .capture import Capture
 
 
@@ -34,12 +37,15 @@ class SessionRecord:
         Whether the kernel has ever asked over the link: nbsession is loaded there.
     blocks_expiration
         Whether the kernel asks not to be ended for being idle or for its page being gone.
+    has_hooks
+        Whether the kernel has something to do when its session ends.
     """
 
     def __init__(self, kernel_id: str, base_url: str) -> None:
         self.running = False
         self.linked = False
         self.blocks_expiration = False
+        self.has_hooks = False
         self.token = secrets.token_urlsafe(32)
         self.info = SessionInfo(kernel_id=kernel_id, base_url=base_url, bound=False)
         self._owner: str | None = None
@@ -68,8 +74,19 @@ class SessionRecord:
             )
         self._notify()
 
-    def bind_page(self, query: str, username: str | None) -> bool:
-        """Add the query that the page has sent, already without credentials.
+    def bind_page(
+        self, query: str, username: str | None, path: str | None, host_kind: HostKind | None
+    ) -> bool:
+        """Add what the page has sent of itself, already without credentials.
+
+        Parameters
+        ----------
+        query
+            The page's.
+        username
+            Of the visitor who sent it.
+        path, host_kind
+            The page's; they count where the request that started the kernel does not say them.
 
         Returns
         -------
@@ -80,6 +97,12 @@ class SessionRecord:
         request = self.info.request
         if request is None or not self.info.page_pending or username != self._owner:
             return False
+        if request.host_kind is None:
+            if path is None or host_kind is None:
+                return False
+            url = urlsplit(request.url)._replace(path=path).geturl()
+            request = replace(request, method="GET", url=url, path=path, host_kind=host_kind)
+            self.info = replace(self.info, app_url=path)
         url = f"{request.url.partition('?')[0]}{'?' if query else ''}{query}"
         self.info = replace(
             self.info, page_pending=False, request=replace(request, query=query, url=url)
@@ -115,6 +138,10 @@ class SessionRecords:
     def get(self, kernel_id: str) -> SessionRecord | None:
         """Return a kernel's record, None if the kernel is not known (any more)."""
         return self._records.get(kernel_id)
+
+    def all(self) -> list[SessionRecord]:
+        """Return the records of all kernels."""
+        return list(self._records.values())
 
     def add(self, kernel_id: str) -> SessionRecord:
         """Return a kernel's record, a new one if it has none: a restart keeps the old one."""

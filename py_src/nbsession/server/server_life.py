@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.errors import NoSuchTaskError
 from nbsession.core.version import __version__
 
+from .activity import ServerActivity
 from .owner_file import remove_owner_file, write_owner_file
 from .stopped_loop import run_on_stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
     from logging import Logger
     from pathlib import Path
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from .events.change_feed import ChangeFeed
     from .host import Host
     from .services import SessionServices
+
+
+END_SECONDS = 2.0
+"""How long kernels may take, all at once, to end their sessions when the server is interrupted."""
 
 
 class ServerLife:
@@ -52,6 +58,7 @@ class ServerLife:
         self._log = log
         self._owner_file: Path | None = None
         self._feed: ChangeFeed | None = None
+        self._activity: ServerActivity | None = None
         self._closing: asyncio.Future[None] | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.owner_token = secrets.token_urlsafe(32)
@@ -59,7 +66,13 @@ class ServerLife:
     def start(self) -> None:
         """Begin: on the server's event loop, once that runs."""
         self.loop = asyncio.get_running_loop()
-        for begin in (self._publish, self._announce, self._services.tasks.start):
+        begins = (
+            self._publish,
+            self._announce,
+            self._services.tasks.start,
+            self._watch_activity,
+        )
+        for begin in begins:
             self._try(begin)
 
     async def close(self) -> None:
@@ -70,12 +83,34 @@ class ServerLife:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
+        await self._end_sessions_in_kernels()
         self._services.lifecycle.close()
+        if self._activity is not None:
+            self._activity.close()
         if self._feed is not None:  # before its tasks cannot be looked at any more
             self._feed.close()
         await self._services.tasks.close()
         if self._owner_file is not None:
             remove_owner_file(self._owner_file, os.getpid())
+
+    async def _end_sessions_in_kernels(self) -> None:
+        """Have the hooks called of kernels that are still there: nobody shuts them down."""
+        services = self._services
+        kernels = [
+            str(record.info.kernel_id)
+            for record in services.records.all()
+            if record.has_hooks and record.running
+        ]
+        if not kernels:
+            return
+        asks = [services.kernels.ask(each, {"action": "end"}, END_SECONDS) for each in kernels]
+        for kernel_id, answer in zip(
+            kernels, await asyncio.gather(*asks, return_exceptions=True), strict=True
+        ):
+            if isinstance(answer, BaseException):
+                self._log.warning(
+                    "nbsession: kernel %s may not have ended its session: %s", kernel_id, answer
+                )
 
     def close_now(self) -> None:
         """End after the loop has stopped; on its thread."""
@@ -139,6 +174,28 @@ class ServerLife:
         self._feed = feed
         self._services.sessions.subscribe(feed.session_changed)
         self._services.tasks.subscribe(tasks_changed)
+
+    def _watch_activity(self) -> None:
+        note = self._host.note_activity
+        if note is None:
+            return
+        self._activity = ServerActivity(
+            self._services.expiration.is_any_blocked,
+            self._running if self._services.tasks_are_activity else tuple,
+            lambda: note(datetime.now(UTC)),
+            self._log,
+        )
+        self._activity.start()
+
+    def _running(self) -> list[Hashable]:
+        """Return what identifies the runs in workers, and those that kernels have told of."""
+        hosted = [
+            (session["kernel_id"], task.get("name"), task.get("run_count"))
+            for session in self._services.sessions.list()
+            for task in session["tasks"]
+            if task.get("state") == "running"
+        ]
+        return [*self._services.tasks.begun(), *hosted]
 
     def _find_task(self, name: str) -> TaskJSON | None:
         try:

@@ -10,15 +10,16 @@ from tornado.ioloop import IOLoop
 
 from nbsession.core.environment import MEND_FROZEN_WIDGETS, LinkAddress
 
-from .capture import Capture, NoVisitorError, capture, handler_kind
+from .capture import Capture, NoVisitorError, capture, handler_kind, page_kind
 from .composition import compose_over
 from .configuration import NBSession
-from .credentials import CredentialFilter
+from .credentials import CredentialFilter, hub_cookies_of
 from .expiration import Expiration
 from .kernel_requests import KernelRequests
 from .lifecycle import Lifecycle
 from .link import LinkServer
 from .page_transfer import PageTransfer
+from .proxies import TrustedProxies
 from .reaper import PageReaper
 from .records import SessionRecord, SessionRecords
 from .server_life import ServerLife
@@ -44,8 +45,9 @@ class SessionServices(NBSession):
         super().__init__(**kwargs)
         self.records = SessionRecords(host.base_url)
         self.lifecycle = Lifecycle(self.log)
-        self.expiration = Expiration(self.records)
-        self.sessions = SessionBoard(self.lifecycle, self.records, KernelRequests(kernel_managers))
+        self.kernels = KernelRequests(kernel_managers)
+        self.expiration = Expiration(self.records, self.kernels)
+        self.sessions = SessionBoard(self.lifecycle, self.records, self.kernels)
         self.tasks = TaskService(self, host, self.lifecycle)
         self.life = ServerLife(self, host, self.log)
         self.link = LinkServer(self, self.log)
@@ -152,7 +154,7 @@ class SessionServices(NBSession):
         """Forget what a kernel's old process has asked for."""
         record = self.records.get(kernel_id)
         if record is not None:
-            record.blocks_expiration = False
+            record.blocks_expiration = record.has_hooks = False
         self.sessions.forget_news(kernel_id)
 
     def died(self, kernel_id: str) -> None:
@@ -160,13 +162,21 @@ class SessionServices(NBSession):
         self.restarting(kernel_id)
         self.lifecycle.end(kernel_id)
 
-    def bind_page(self, kernel_id: str, query: str, handler: JupyterHandler) -> bool | None:
-        """Add what the page sent of itself; None if no such kernel is known."""
+    def bind_page(
+        self, kernel_id: str, query: str, path: str | None, handler: JupyterHandler
+    ) -> bool | None:
+        """Add what the page sent of itself; None if no such kernel is known.
+
+        A page that sends no path is JupyterLab's: only that did so at first.
+        """
         record = self.records.get(kernel_id)
         if record is None:
             return None
         username = getattr(handler.current_user, "username", None)
-        return record.bind_page(self._credentials(handler).query(query), username)
+        credentials = self._credentials(handler)
+        path = credentials.url(path or f"{handler.base_url}lab")
+        kind = page_kind(path, handler.base_url)
+        return record.bind_page(credentials.query(query), username, path, kind)
 
     def forget(self, kernel_id: str) -> None:
         """Drop what was known of a kernel that has ended."""
@@ -186,7 +196,8 @@ class SessionServices(NBSession):
             self.log.debug("nbsession: the request for kernel %s has a kernel already", kernel_id)
             return None
         try:
-            return capture(handler, self._credentials(handler))
+            proxies = TrustedProxies(self.trusted_proxies)
+            return capture(handler, self._credentials(handler), proxies)
         except NoVisitorError as reason:
             self.log.debug("nbsession: kernel %s has no visitor: %s", kernel_id, reason)
         except Exception:
@@ -196,4 +207,4 @@ class SessionServices(NBSession):
     def _credentials(self, handler: JupyterHandler | None) -> CredentialFilter:
         provider = getattr(handler, "identity_provider", None)
         login_cookie = provider.get_cookie_name(handler) if provider is not None else ""
-        return CredentialFilter(self.keep_credentials, login_cookie)
+        return CredentialFilter(self.keep_credentials, login_cookie, hub_cookies_of(provider))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from nbsession.core.session_context import SessionContext
 
     from .lifecycle import Lifecycle
+
+PAGE_WAIT_SECONDS = 1.0
+"""How long a page may take to send its query before it counts as sent none; as in the kernel."""
 
 
 class HearsSessions(Protocol):
@@ -20,19 +25,45 @@ class HearsSessions(Protocol):
         """Call the hooks for a session that has ended."""
 
 
-def tell_sessions(lifecycle: Lifecycle, worker: HearsSessions) -> None:
-    """Tell of the sessions that live and of all that follow.
+class _Telling:
+    """Tells a worker of sessions, of each that begins once its page's query is known.
 
     What is told holds the visitor's headers and cookies: it goes over the worker's own channel, and
     nowhere else.
     """
 
-    def created(session: SessionContext) -> None:
-        worker.session_created(session.to_json())
+    def __init__(self, lifecycle: Lifecycle, worker: HearsSessions) -> None:
+        self._lifecycle = lifecycle
+        self._worker = worker
+        self._waiting: dict[str, tuple[SessionContext, asyncio.Task[None]]] = {}
 
-    def destroyed(session: SessionContext) -> None:
-        worker.session_destroyed(session.to_json())
+    def created(self, session: SessionContext) -> None:
+        """Tell that a session has begun."""
+        if not self._lifecycle.is_page_pending(session.id):
+            self._worker.session_created(session.to_json())
+            return
+        wait = asyncio.get_running_loop().create_task(
+            self._created_later(session), context=contextvars.Context()
+        )
+        self._waiting[session.id] = session, wait
 
+    async def _created_later(self, session: SessionContext) -> None:
+        await self._lifecycle.wait_for_page(session.id, PAGE_WAIT_SECONDS)
+        if self._waiting.pop(session.id, None):
+            self._worker.session_created(session.to_json())
+
+    def destroyed(self, session: SessionContext) -> None:
+        """Tell that a session has ended, after its beginning."""
+        if session.id in self._waiting:
+            begun, wait = self._waiting.pop(session.id)
+            wait.cancel()
+            self._worker.session_created(begun.to_json())
+        self._worker.session_destroyed(session.to_json())
+
+
+def tell_sessions(lifecycle: Lifecycle, worker: HearsSessions) -> None:
+    """Tell of the sessions that live and of all that follow."""
+    telling = _Telling(lifecycle, worker)
     for session in lifecycle.sessions:
-        created(session)
-    lifecycle.subscribe(created, destroyed)
+        telling.created(session)
+    lifecycle.subscribe(telling.created, telling.destroyed)

@@ -135,6 +135,10 @@ class TaskService:
             "workers": self._worker.status() if self._worker is not None else [],
         }
 
+    def begun(self) -> list[int]:
+        """Return the ids of the runs that go on in this server's workers."""
+        return self._engine.begun() if self._engine is not None else []
+
     async def close(self) -> None:
         """Let the hooks of sessions run that have ended, then end the worker and the scheduler."""
         self._closed = True
