@@ -35,6 +35,11 @@ export interface Home {
   readonly folder: string;
   /** Path of the setup script whose worker it is; null for tasks of notebooks. */
   readonly setup: string | null;
+  /** The working directory. */
+  readonly directory: string;
+  /** What the notebook has added to `sys.path`, before the environment and after it. */
+  readonly first_paths: readonly string[];
+  readonly last_paths: readonly string[];
 }
 
 /** Durations in µs. */

@@ -29,6 +29,9 @@ export class Fixtures {
       python: '/opt/venv/bin/python',
       folder: '/srv/prices',
       setup: '/srv/prices/tasks.py',
+      directory: '/srv/prices',
+      first_paths: [],
+      last_paths: [],
     };
     return [
       aTask('refresh prices', {

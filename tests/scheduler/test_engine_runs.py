@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from dataclasses import replace as copy_with
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -482,3 +483,42 @@ async def test_a_cancel_reaches_a_run_that_waits_for_its_turn(bench: Bench) -> N
     kept = bench.store.run(2)
     assert kept is not None
     assert (kept.state, kept.reason) == ("failed", "cancelled")
+
+
+class _Stubborn:
+    """A callback that swallows every cancellation before it is released."""
+
+    def __init__(self) -> None:
+        self.is_released = False
+
+    async def stay(self) -> None:
+        while not self.is_released:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(100)
+
+
+@on_bench
+async def test_a_run_that_never_ends_fails_five_seconds_after_its_time_limit(bench: Bench) -> None:
+    stubborn = _Stubborn()
+    bench.add("stubborn", stubborn.stay, period="10s", timeout_us=2 * SECOND, retries=3)
+    await asyncio.sleep(25)
+    first, second, third = bench.rows("stubborn")
+    assert (first.state, first.tries, first.duration_seconds) == ("failed", 1, 7)
+    assert first.reason == "timeout; its code has not ended and may overlap the next run"
+    assert (second.state, second.reason) == (first.state, first.reason)
+    assert third.state == "running"
+    stubborn.is_released = True
+
+
+@on_bench
+async def test_a_cancelled_run_that_never_ends_fails_five_seconds_later(bench: Bench) -> None:
+    stubborn = _Stubborn()
+    bench.add("stubborn", stubborn.stay, period="10s")
+    await asyncio.sleep(1)
+    ended = bench.engine.finished(1)
+    bench.engine.cancel("stubborn")
+    run = await ended
+    assert run is not None
+    assert (run.state, run.duration_seconds) == ("failed", 6)
+    assert run.reason == "cancelled; its code has not ended and may overlap the next run"
+    stubborn.is_released = True

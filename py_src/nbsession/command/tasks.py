@@ -135,6 +135,7 @@ def _show(server: RunningServer, options: argparse.Namespace) -> int:
         ["runs", f"{task['run_count']}, {task['error_count']} with an error"],
         ["runs with", home.get("python") or "-"],
         ["in", home.get("setup") or home.get("folder") or "-"],
+        ["directory", home.get("directory") or "-"],
     ]
     width = max(len(name) for name, _ in facts)
     print("\n".join(f"{name:<{width}}  {printable(value)}" for name, value in facts))

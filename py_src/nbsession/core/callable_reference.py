@@ -170,6 +170,49 @@ def _folder_of(top: ModuleType | None) -> str | None:
     return folder if _is_found(top.__name__, folder) else None
 
 
+def directory_for(folder: str, root: str | None, otherwise: str) -> str:
+    """Return the working directory of a task.
+
+    Parameters
+    ----------
+    folder
+        The one that the top module of its callable lies in.
+    root
+        The folder that the server serves; None if that is not known.
+    otherwise
+        The directory for what lies outside of it, or is installed.
+
+    Returns
+    -------
+    str
+        Absolute path.
+    """
+    if root is None or not os.path.isdir(folder):  # noqa: PTH112 - no pathlib for one name
+        return otherwise
+    real, real_root = os.path.realpath(folder), os.path.realpath(os.path.expanduser(root))  # noqa: PTH111 - as above
+    if _is_in(real, real_root) and not _is_of_environment(real, real_root):
+        return folder
+    return otherwise
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(os.path.join(folder, ""))  # noqa: PTH118 - as above
+
+
+def _is_of_environment(path: str, root: str) -> bool:
+    import site
+    import sysconfig
+
+    if re.search(r"[\\/](site|dist)-packages([\\/]|$)", path):
+        return True
+    names = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
+    places = {sysconfig.get_path(name) for name in names} | {site.getuserbase()}
+    # A root that lies in the interpreter's prefix, such as /usr, is no part of its environment.
+    prefixes = (sys.prefix, sys.exec_prefix, sys.base_prefix)
+    places |= {place for place in prefixes if not _is_in(root, os.path.realpath(place))}
+    return any(_is_in(path, os.path.realpath(place)) for place in places if place)
+
+
 def _is_found(name: str, folder: str) -> bool:
     if PathFinder.find_spec(name, [folder]) is not None:
         return True

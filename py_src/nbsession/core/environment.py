@@ -59,6 +59,13 @@ class LinkAddress:
         return {LINK: self.url, TOKEN: self.token, KERNEL_ID: self.kernel_id}
 
 
+def _directory() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - pathlib is not worth its import here
+    except OSError:  # it has been removed
+        return os.sep
+
+
 def take_link(environ: MutableMapping[str, str]) -> LinkAddress | None:
     """Remove the link's variables from `environ` and return what they said, None if incomplete."""
     url, token, kernel_id = (environ.pop(name, "") for name in (LINK, TOKEN, KERNEL_ID))
@@ -66,6 +73,9 @@ def take_link(environ: MutableMapping[str, str]) -> LinkAddress | None:
         return LinkAddress(url, token, kernel_id)
     return None
 
+
+starting_directory: str = globals().get("starting_directory") or _directory()
+"""Where this process was when nbsession was first imported; as `inherited_link` below."""
 
 # Taken when nbsession is first imported, in whatever process that is, so that no child inherits the
 # secret. %autoreload executes this module again, with the variables long gone: keep the first find.

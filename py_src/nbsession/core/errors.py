@@ -17,6 +17,10 @@ class LinkProtocolError(LinkError):
     """Kernel and server run versions of nbsession that do not understand each other."""
 
 
+class LinkSizeError(LinkError, ValueError):
+    """What was to be sent to the server is more than it takes."""
+
+
 class LinkAnswerError(LinkError):
     """The server answered that it cannot do what it was asked.
 

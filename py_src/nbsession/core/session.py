@@ -26,6 +26,8 @@ class SessionInfo:
         Whether the page's own query has yet to come (JupyterLab sends it after the kernel starts).
     request, user
         The visitor's; None if there is none.
+    root_dir
+        The folder that the server serves; None where no server does.
     """
 
     kernel_id: str | None = None
@@ -35,6 +37,7 @@ class SessionInfo:
     page_pending: bool = False
     request: Request | None = None
     user: User | None = None
+    root_dir: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the values as JSON; `from_json` reads them back."""
@@ -46,6 +49,7 @@ class SessionInfo:
             "page_pending": self.page_pending,
             "request": self.request.to_json() if self.request else None,
             "user": asdict(self.user) if self.user else None,
+            "root_dir": self.root_dir,
         }
 
     @classmethod
@@ -60,4 +64,5 @@ class SessionInfo:
             page_pending=data["page_pending"],
             request=Request.from_json(request) if request else None,
             user=User(**user) if user else None,
+            root_dir=data.get("root_dir"),
         )

@@ -77,7 +77,7 @@ class TaskSpec:
             and self.args == other.args
             and self.kwargs == other.kwargs
             and self.policies == other.policies
-            and self.home == other.home
+            and _is_same_home(self.home, other.home)
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -108,3 +108,7 @@ class TaskSpec:
             home=None if data["home"] is None else Home.from_json(data["home"]),
             at_target=None if data["at_target"] is None else Target.from_json(data["at_target"]),
         )
+
+
+def _is_same_home(one: Home | None, other: Home | None) -> bool:
+    return one is other or (one is not None and other is not None and one.is_same(other))

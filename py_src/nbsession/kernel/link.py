@@ -17,8 +17,9 @@ from nbsession.core.errors import (
     LinkError,
     LinkProtocolError,
     LinkRefusedError,
+    LinkSizeError,
 )
-from nbsession.core.protocol import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
+from nbsession.core.protocol import MAX_LINK_BYTES, PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
 from nbsession.core.unix_http import open_connection
 
 if TYPE_CHECKING:
@@ -71,9 +72,24 @@ class Link:
         return self._request("GET", path, None, wait_seconds)
 
     def post(self, path: str, data: Mapping[str, Any]) -> Any:
-        """Send JSON and return the JSON that the server answers. Raises as `get` does."""
+        """Send JSON and return the JSON that the server answers.
+
+        Raises
+        ------
+        LinkSizeError
+            If it is more than the server takes.
+        LinkError
+            As `get` does.
+        """
         # UTF-8, with lone surrogates as json.loads reads them: escapes would take up to six bytes.
-        body = json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        body = text.encode("utf-8", "surrogatepass")
+        if len(body) > MAX_LINK_BYTES:
+            message = (
+                f"{len(body):,} bytes are more than the {MAX_LINK_BYTES:,} that the server takes "
+                "at once; put large data into a file"
+            )
+            raise LinkSizeError(message)
         return self._request("POST", path, body, 0)
 
     def _request(self, method: str, path: str, body: bytes | None, wait_seconds: float) -> Any:

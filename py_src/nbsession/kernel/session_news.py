@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.errors import LinkError, LinkProtocolError, LinkRefusedError
+from nbsession.core.errors import LinkError, LinkProtocolError, LinkRefusedError, LinkSizeError
 
 from .session_report import SessionReport, report
 
@@ -82,6 +82,8 @@ class SessionNews:
             except (LinkProtocolError, LinkRefusedError) as error:
                 _log.debug("the server takes no news of this session: %s", error)
                 return
+            except LinkSizeError as error:  # the same again would be too much too
+                _log.debug("no news for the server: %s", error)
             except LinkError as error:
                 _log.debug("no news for the server, trying again: %s", error)
                 self._changed.set()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.callable_reference import find_reference, name_of
+from nbsession.core.callable_reference import directory_for, find_reference, name_of
+from nbsession.core.environment import starting_directory
 from nbsession.core.errors import LinkError, NoSuchTaskError
 from nbsession.core.target import Home, Target
 from nbsession.scheduler.declaration import Place, is_name
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 FINISHED = "finished"
+_MAX_PATHS = 40
 
 
 class KernelTaskDesk:
@@ -73,11 +78,17 @@ class KernelTaskDesk:
             folder = _folder_of(code, at_code, has_at=at is not None)
             if code is not None and folder is not None:
                 at_target = None if at_code is None else _import_target(at_code)
-                return Place(_import_target(code), at_target, Home(sys.executable, folder))
+                return Place(_import_target(code), at_target, self._home(code.folder, folder))
             self._check_lives_on(_reason(function, code, at, at_code))
         context = self._own().context()
         at_target = None if at is None else TaskCode.target(at, context)
         return Place(TaskCode.target(function, context), at_target, None)
+
+    def _home(self, own_folder: str, folder: str) -> Home:
+        """Return where a task runs whose callback is in one folder, and all of it in another."""
+        root = self._session.info("server").root_dir
+        directory = directory_for(own_folder, root, _starting_directory())
+        return Home(sys.executable, folder, None, directory, *_added_paths())
 
     def schedule(self, spec: TaskSpec, *, replace: bool) -> tuple[Task, str]:
         """Hand a declaration in; return the task and the outcome, as in `ScheduledJSON`.
@@ -199,3 +210,60 @@ def _is_installed(folder: str) -> bool:
     import sysconfig
 
     return folder in sysconfig.get_paths().values()
+
+
+def _starting_directory() -> str:
+    """Return the directory that this process has started in: that of the notebook."""
+    return str(getattr(_shell(), "starting_dir", starting_directory))
+
+
+def _added_paths() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what the notebook has added to `sys.path`, before the environment and after it."""
+    first: dict[str, None] = {}
+    last: dict[str, None] = {}
+    added = first
+    for entry in tuple(sys.path):
+        if entry == "" or type(entry) is not str:  # "" is the current directory
+            continue
+        path = os.path.abspath(entry)  # noqa: PTH100 - for every entry of sys.path
+        if not os.path.exists(path):  # noqa: PTH110 - as above
+            continue
+        if _is_own(path):
+            added = last
+        else:
+            added.setdefault(path)
+    return tuple(first)[:_MAX_PATHS], tuple(last)[:_MAX_PATHS]
+
+
+def _is_own(path: str) -> bool:
+    """Whether an interpreter of this environment has a path by itself."""
+    import sysconfig
+
+    stdlib = os.path.join(sysconfig.get_path("stdlib"), "")  # noqa: PTH118 - as above
+    known = path.startswith(stdlib) or _is_installed(path) or _is_ipython(path)
+    return known or path in _interpreter_paths()
+
+
+def _is_ipython(path: str) -> bool:
+    own = str(getattr(_shell(), "ipython_dir", ""))
+    return own != "" and (path == own or path.startswith(own + os.sep))
+
+
+def _shell() -> Any:
+    """Return IPython's shell; None in a plain process."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
+
+
+@functools.cache
+def _interpreter_paths() -> frozenset[str]:
+    """Ask a fresh interpreter: what was there before the first cell cannot be known any more."""
+    command = [sys.executable, "-P", "-c", "import json, sys; print(json.dumps(sys.path))"]
+    try:
+        result = subprocess.run(  # noqa: S603 - our own interpreter
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=True
+        )
+        paths = json.loads(result.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        paths = sys.path  # then nothing is taken along
+    return frozenset(map(os.path.abspath, paths))

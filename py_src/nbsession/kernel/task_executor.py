@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nbsession.core.code_trigger import CodeTrigger
 from nbsession.core.current_run import CurrentRun, current_run
 from nbsession.core.instant import from_instant
-from nbsession.scheduler.abc import Outcome
+from nbsession.scheduler.abc import Outcome, abandoned
 from nbsession.scheduler.failure import failed
 
 from .task_code import code_of
@@ -76,6 +76,13 @@ class CallbackExecutor:
         call = self._calls.get(run_id)
         if call is not None:
             call.cancel(reason)
+
+    def abandon(self, run_id: int, reason: str) -> None:
+        """End the run of an async callable whose code goes on; a sync one comes to its own end."""
+        call = self._calls.get(run_id)
+        if call is not None and call.is_awaited:
+            del self._calls[run_id]
+            call.abandon(reason)
 
     async def next_instant(self, task: TaskRecord, now_us: int) -> int | None:
         """Ask the code of a trigger for its next instant; raise what it raises."""
@@ -157,6 +164,7 @@ class _Call:
         self._started_us: int | None = None
         self._reason: str | None = None
         self._awaiting: asyncio.Task[Any] | None = None
+        self._is_abandoned = False
 
     @property
     def is_awaited(self) -> bool:
@@ -190,6 +198,12 @@ class _Call:
             with suppress(RuntimeError):  # a thread's own loop, which has just closed
                 awaiting.get_loop().call_soon_threadsafe(awaiting.cancel, context=_NOBODYS)
 
+    def abandon(self, reason: str) -> None:
+        """Tell the listener that it has not ended in time; on the loop."""
+        self._is_abandoned = True
+        times = (self._started_us, self._executor.now_us())
+        self._listener.ended(self._run_id, Outcome("failed", *times, reason=abandoned(reason)))
+
     def end_in_thread(self, result: Any, error: BaseException | None) -> None:
         """Tell the loop how it has ended, from its thread."""
         if error is not None and not isinstance(error, asyncio.CancelledError):
@@ -205,7 +219,8 @@ class _Call:
         outcome = self._outcome(error)
         if error is not None and not isinstance(error, asyncio.CancelledError):
             self.code.show(error)
-        self._listener.ended(self._run_id, outcome)
+        if not self._is_abandoned:
+            self._listener.ended(self._run_id, outcome)
 
     def _outcome(self, error: BaseException | None) -> Outcome:
         times = (self._started_us, self._executor.now_us())

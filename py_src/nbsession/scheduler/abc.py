@@ -250,6 +250,11 @@ class RunListener(Protocol):
         """Note that a try has ended; once for every `Executor.start` that has not raised."""
 
 
+def abandoned(reason: str) -> str:
+    """Return the reason of a run whose code has not ended though it was told to."""
+    return f"{reason}; its code has not ended and may overlap the next run"
+
+
 class Executor(Protocol):
     """Calls the callables of tasks. Every method is called on the engine's loop."""
 
@@ -261,6 +266,13 @@ class Executor(Protocol):
 
         The listener is told of the end with this reason, when it has come. A sync callable in a
         thread goes on to its own end.
+        """
+
+    def abandon(self, run_id: int, reason: str) -> None:
+        """Give a run up that was cancelled some time ago and has not ended.
+
+        The listener is told of the end soon, with the reason `abandoned`, whatever its code does. A
+        sync callable in a thread goes on to its own end.
         """
 
     async def next_instant(self, task: TaskRecord, now_us: int) -> int | None:

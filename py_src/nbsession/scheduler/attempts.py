@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextvars import Context
 from typing import TYPE_CHECKING
 
 from nbsession.core.current_run import current_run
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 MAX_RETRY_SECONDS = 60
 
+ABANDON_SECONDS = 5.0
+"""How long a callback may take to end once it was cancelled."""
+
 
 class Attempt:
     """An open run of this engine.
@@ -37,7 +41,7 @@ class Attempt:
         Why it runs so late; None if it does not.
     """
 
-    __slots__ = ("deadline", "end", "is_begun", "late", "retry", "run", "task")
+    __slots__ = ("abandon", "deadline", "end", "is_begun", "late", "retry", "run", "task")
 
     def __init__(self, run: Run, task: TaskRecord) -> None:
         self.run = run
@@ -45,6 +49,7 @@ class Attempt:
         self.is_begun = False
         self.end: str | None = None
         self.late = run.reason
+        self.abandon: asyncio.TimerHandle | None = None
         self.deadline: asyncio.TimerHandle | None = None
         self.retry: asyncio.TimerHandle | None = None
 
@@ -174,7 +179,8 @@ class Attempts:
             ):
                 self._try_later(attempt)
                 return
-            run.reason = attempt.end or run.reason
+            if attempt.end and not (outcome.reason or "").startswith(attempt.end):
+                run.reason = attempt.end
         elif attempt.end == "timeout" and outcome.state == "succeeded":
             run.state, run.reason = "failed", "timeout"
             self._finish(attempt, outcome.ended_us)
@@ -205,6 +211,9 @@ class Attempts:
             return
         attempt.end = reason
         if attempt.is_begun:
+            attempt.abandon = self._loop.call_later(
+                ABANDON_SECONDS, self._executor.abandon, attempt.run.id, reason, context=Context()
+            )
             self._executor.cancel(attempt.run.id, reason)
         else:
             attempt.run.state, attempt.run.reason = "failed", reason
@@ -227,3 +236,5 @@ def _cancel_timers(attempt: Attempt) -> None:
         attempt.deadline.cancel()
     if attempt.retry is not None:
         attempt.retry.cancel()
+    if attempt.abandon is not None:
+        attempt.abandon.cancel()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from nbsession.core.callable_reference import is_async, is_generator, name_of, unwrap
@@ -12,7 +14,7 @@ from nbsession.core.policies import DEFAULT_POLICIES, MISFIRES, OVERLAPS, Polici
 from nbsession.core.schedule import make_trigger
 from nbsession.core.task_spec import NO_KWARGS, TaskSpec
 
-from .json_arguments import json_args, json_kwargs
+from .json_arguments import check_argument_size, json_args, json_kwargs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +26,11 @@ MAX_SECONDS = 200 * 365 * 86_400
 """200 years: in µs an int that every database and JSON reader holds."""
 
 MAX_RETRIES = 1_000_000
+
+_MAX_PATHS = 100
+_MAX_PATH_CHARACTERS = 4_096
+_MAX_US = 2**53
+"""285 years; what comes from another process may be any number."""
 
 
 class Place(NamedTuple):
@@ -103,6 +110,7 @@ def declare(  # noqa: PLR0913 - they are the user's
     args, kwargs = (*call.args, *args), {**call.kwargs, **kwargs}
     if home is not None:
         args, kwargs = json_args(args), json_kwargs(kwargs)
+        check_argument_size(args, kwargs)
     return TaskSpec(
         name=name,
         target=target,
@@ -230,3 +238,97 @@ def _check_can_end(policies: Policies, function: Callable[..., Any], *, is_hoste
         mend += ", or process=True, which gives each run a process of its own"
     message = f"timeout cannot end a synchronous callback, which no other thread can stop: {mend}"
     raise ValueError(message)
+
+
+def check_spec(spec: TaskSpec, declarer: Home | None = None) -> None:
+    """Check a task that another process declares.
+
+    Parameters
+    ----------
+    spec
+        Read by `TaskSpec.from_json`; its values may be anything.
+    declarer
+        The worker that declares it; None for a kernel.
+
+    Raises
+    ------
+    ValueError
+        If it is no task that this process may declare.
+    """
+    home, targets = spec.home, [spec.target, *([spec.at_target] if spec.at_target else [])]
+    is_setup_task = (
+        declarer is not None
+        and declarer.setup is not None
+        and home == declarer
+        and all(target.kind == "setup" for target in targets)
+    )
+    is_imported = (
+        home is not None
+        and home.setup is None
+        and all(target.kind == "import" for target in targets)
+    )
+    rules = (
+        (
+            is_name(spec.name),
+            f"its name is 1 to {MAX_NAME_CHARACTERS} printable characters, no spaces around it",
+        ),
+        (isinstance(spec.kwargs, dict), "kwargs is an object"),
+        (
+            # A setup script's worker takes its tasks from the script, and from nobody else.
+            is_imported or is_setup_task,
+            "callables are declared by their import, and others by the setup script that has them",
+        ),
+        (
+            all(_is_text(target.module) and _is_text(target.qualname) for target in targets),
+            "module and qualname are printable texts",
+        ),
+        (
+            home is not None and _are_paths(home),
+            "python, folder, directory and paths of the home are absolute paths",
+        ),
+        (
+            isinstance(spec.trigger, CodeTrigger) == (spec.at_target is not None),
+            "at_target is what a code trigger asks, and nothing without one",
+        ),
+        (_are_sound(spec.policies), "policies are those of the documentation, durations in µs"),
+    )
+    for holds, rule in rules:
+        if not holds:
+            message = f"this is no task: {rule}"
+            raise ValueError(message)
+    try:
+        check_argument_size(json_args(spec.args), json_kwargs(spec.kwargs))
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != "" and value.isprintable()
+
+
+def _are_paths(home: Home) -> bool:
+    paths = (*home.first_paths, *home.last_paths)
+    return len(paths) <= _MAX_PATHS and all(
+        map(_is_path, (home.python, home.folder, home.directory, *paths))
+    )
+
+
+def _is_path(value: object) -> bool:
+    if not isinstance(value, str) or "\0" in value or len(value) > _MAX_PATH_CHARACTERS:
+        return False
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:  # as JSON can write half a character
+        return False
+    return Path(value).is_absolute()
+
+
+def _are_sound(policies: Any) -> bool:
+    numbers = (policies.misfire_grace_us, policies.retries, policies.timeout_us or 0)
+    flags = (policies.threaded, policies.process)
+    return (
+        policies.overlap in OVERLAPS
+        and policies.misfire in MISFIRES
+        and all(isinstance(number, int) and 0 <= number < _MAX_US for number in numbers)
+        and all(isinstance(flag, bool) for flag in flags)
+    )

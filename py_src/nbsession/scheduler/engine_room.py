@@ -63,7 +63,7 @@ class EngineRoom:
         self.news = News(self.book, loop, log)
         self.dispatch = Dispatch(store, executor, clock, loop, log, self.news, can_run, self)
         self.waiters = RunWaiters(store, loop)
-        self.upkeep = Upkeep(store, self, loop.time(), clock.now_us())
+        self.upkeep = Upkeep(store, self, log, loop.time(), clock.now_us())
 
     def take_up(self, task: TaskRecord) -> None:
         """Take up a new task, or one that was kept."""

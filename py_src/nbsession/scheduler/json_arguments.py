@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+MAX_ARGUMENT_BYTES = 1024 * 1024
+"""Of the arguments of one task, as compact JSON in UTF-8."""
 
 _MAX_DEPTH = 100
 
@@ -25,6 +29,19 @@ def json_args(args: tuple[Any, ...]) -> tuple[Any, ...]:
 def json_kwargs(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of keyword arguments. Raises as `json_args` does."""
     return {key: _copy(value, f"kwargs[{key!r}]") for key, value in kwargs.items()}
+
+
+def check_argument_size(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Raise ValueError if JSON values are more than a global task can be given."""
+    text = json.dumps([args, kwargs], ensure_ascii=False, separators=(",", ":"))
+    size = len(text.encode("utf-8", "surrogatepass")) - len("[,]")
+    if size > MAX_ARGUMENT_BYTES:
+        message = (
+            f"the arguments of this task are {size:,} bytes as JSON, and a global task takes "
+            f"{MAX_ARGUMENT_BYTES:,} (1 MiB) at most: write them into a file, and give the task "
+            "its path"
+        )
+        raise ValueError(message)
 
 
 def _copy(value: Any, where: str, depth: int = 0) -> Any:

@@ -11,6 +11,8 @@ from .alarm import LOOK_SECONDS
 from .occurrences import moved_due
 
 if TYPE_CHECKING:
+    import logging
+
     from nbsession.core.run import Run
     from nbsession.core.task_spec import TaskSpec
 
@@ -33,6 +35,8 @@ class Upkeep:
         The engine's.
     room
         Told what others have done.
+    log
+        Of the engine.
     now, now_us
         The loop's time in seconds, and the clock's, an instant.
 
@@ -42,8 +46,11 @@ class Upkeep:
         When to look next, in seconds of the loop.
     """
 
-    def __init__(self, store: Store, room: EngineRoom, now: float, now_us: int) -> None:
+    def __init__(
+        self, store: Store, room: EngineRoom, log: logging.Logger, now: float, now_us: int
+    ) -> None:
         self._store = store
+        self._log = log
         self._room = room
         self._progressed: dict[int, Run] = {}
         self._offset_us = now_us - round(now * SECOND_US)
@@ -65,6 +72,8 @@ class Upkeep:
                 self._keep(now)
             except StoreError as error:
                 self._room.dispatch.ledger.failed(error)
+            except Exception:  # noqa: BLE001 - the next look may do better
+                self._log.exception("nbsession: the scheduler could not look after its tasks")
 
     def progressed(self, run: Run) -> None:
         """Keep what an open run has to tell, with the next look."""
@@ -99,9 +108,7 @@ class Upkeep:
             self._room.dispatch.ledger.failed(error)
 
     def _keep(self, now: float) -> None:
-        if self._progressed:
-            self._store.update(self._progressed.values())
-            self._progressed = {}
+        self._store_progress()
         if self._store.shared:
             self._share(now)
         if now >= self._next_prune:
@@ -111,6 +118,17 @@ class Upkeep:
                 gone = self._room.book.get(task_id)
                 if gone is not None:
                     self._room.gone(gone)
+
+    def _store_progress(self) -> None:
+        progressed, self._progressed = self._progressed, {}
+        try:
+            if progressed:
+                self._store.update(progressed.values())
+        except StoreError:
+            self._progressed = progressed | self._progressed
+            raise
+        except Exception:  # noqa: BLE001 - what a run says of itself is not to stop the heartbeat
+            self._log.exception("nbsession: the progress of runs could not be stored")
 
     def _share(self, now: float) -> None:
         if now >= self._next_beat:

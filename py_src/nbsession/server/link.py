@@ -16,6 +16,8 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
+from nbsession.core.protocol import MAX_LINK_BYTES
+
 from . import link_handlers, link_tasks
 
 if TYPE_CHECKING:
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
     from .services import SessionServices
 
 MAX_HEADER_BYTES = 64 * 1024
-MAX_BODY_BYTES = 1024 * 1024
-"""Of any request; most handlers take less."""
-
 _PREFIX = "nbsession-"
 _SOCKET = "link.sock"
 _STALE_SECONDS = 60.0
@@ -73,7 +72,7 @@ class LinkServer:
                 log_function=lambda _: None,  # every state access would stand in the server's log
             )
             self._server = HTTPServer(
-                application, max_body_size=MAX_BODY_BYTES, max_header_size=MAX_HEADER_BYTES
+                application, max_body_size=MAX_LINK_BYTES, max_header_size=MAX_HEADER_BYTES
             )
             # Not in the context of the visitor whose kernel happens to be the first.
             contextvars.Context().run(self._server.add_sockets, sockets)

@@ -12,7 +12,7 @@ from tornado.web import Finish, HTTPError, RequestHandler
 from nbsession.core.protocol import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
 from nbsession.core.version import __version__
 
-from .refusals import BadRequestError, RefusedError
+from .refusals import BadRequestError, RefusedError, refusing
 
 if TYPE_CHECKING:
     import logging
@@ -66,8 +66,11 @@ class LinkHandler(RequestHandler):
         if self.request.headers.get(PROTOCOL_HEADER) != str(PROTOCOL):
             raise HTTPError(426)  # the answer's headers say which protocol this is
         if len(self.request.body) > self.max_body_bytes:
-            reason = f"more than {self.max_body_bytes} bytes"
-            raise HTTPError(400, reason=reason)
+            with refusing():
+                raise BadRequestError(
+                    f"{len(self.request.body):,} bytes are more than the {self.max_body_bytes:,} "
+                    "that the server takes here"
+                )
         if self._record is not None:  # not before: one of another protocol hears nothing
             self._record.linked = True
 

@@ -26,7 +26,7 @@ class SessionRecord:
     ----------
     kernel_id
         The kernel's id.
-    base_url
+    base_url, root_dir
         The server's.
 
     Attributes
@@ -41,13 +41,15 @@ class SessionRecord:
         Whether the kernel has something to do when its session ends.
     """
 
-    def __init__(self, kernel_id: str, base_url: str) -> None:
+    def __init__(self, kernel_id: str, base_url: str, root_dir: str | None = None) -> None:
         self.running = False
         self.linked = False
         self.blocks_expiration = False
         self.has_hooks = False
         self.token = secrets.token_urlsafe(32)
-        self.info = SessionInfo(kernel_id=kernel_id, base_url=base_url, bound=False)
+        self.info = SessionInfo(
+            kernel_id=kernel_id, base_url=base_url, bound=False, root_dir=root_dir
+        )
         self._owner: str | None = None
         self._changed = asyncio.Event()
 
@@ -131,8 +133,9 @@ class SessionRecord:
 class SessionRecords:
     """The records of all kernels of a server, by kernel id."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, root_dir: str | None = None) -> None:
         self._base_url = base_url
+        self._root_dir = root_dir
         self._records: dict[str, SessionRecord] = {}
 
     def get(self, kernel_id: str) -> SessionRecord | None:
@@ -146,7 +149,7 @@ class SessionRecords:
     def add(self, kernel_id: str) -> SessionRecord:
         """Return a kernel's record, a new one if it has none: a restart keeps the old one."""
         if kernel_id not in self._records:
-            self._records[kernel_id] = SessionRecord(kernel_id, self._base_url)
+            self._records[kernel_id] = SessionRecord(kernel_id, self._base_url, self._root_dir)
         return self._records[kernel_id]
 
     def authenticate(self, kernel_id: str, token: str) -> SessionRecord | None:

@@ -47,5 +47,5 @@ class RunnableHomes:
         if home.setup is not None and home.setup not in self._setups:
             return False
         # Path.is_dir raises for what cannot be reached, and one home must not hide all the others.
-        is_there = os.path.isdir(home.folder)  # noqa: PTH112
+        is_there = all(map(os.path.isdir, (home.folder, home.directory)))
         return is_there and os.access(self._python or home.python, os.X_OK)

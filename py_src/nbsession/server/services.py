@@ -43,7 +43,7 @@ class SessionServices(NBSession):
 
     def __init__(self, host: Host, kernel_managers: MappingKernelManager, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.records = SessionRecords(host.base_url)
+        self.records = SessionRecords(host.base_url, host.root)
         self.lifecycle = Lifecycle(self.log)
         self.kernels = KernelRequests(kernel_managers)
         self.expiration = Expiration(self.records, self.kernels)

@@ -72,6 +72,7 @@ class TaskService:
         self._configuration = configuration
         self._log = configuration.log
         self._base_url = host.base_url
+        self._root_dir = host.root
         self._lifecycle = lifecycle
         self._engine: Engine | None = None
         self._engine_board: EngineBoard | None = None
@@ -189,7 +190,11 @@ class TaskService:
 
         loop = asyncio.get_running_loop()
         worker = WorkerExecutor(
-            self._log, python=self._python, setups=self.setups, base_url=self._base_url
+            self._log,
+            python=self._python,
+            setups=self.setups,
+            base_url=self._base_url,
+            root_dir=self._root_dir,
         )
         engine = self._open_engine(worker)
         engine.subscribe(self._tell)

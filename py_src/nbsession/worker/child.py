@@ -44,7 +44,7 @@ def main() -> None:
     orders: SimpleQueue[Message] = SimpleQueue()
     threading.Thread(target=_read, args=(channel, orders), daemon=True).start()
     home, order = orders.get(), orders.get()
-    make_importable(home["folder"], lambda _path, _stamp: None)
+    make_importable(home, lambda _path, _stamp: None)
     _run(channel, home, order)
 
 

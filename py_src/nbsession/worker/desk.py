@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace as copy_with
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.callable_reference import find_reference, name_of
+from nbsession.core.callable_reference import directory_for, find_reference, name_of
 from nbsession.core.errors import NoSuchTaskError
 
 from .setup_script import setup_name
@@ -75,11 +75,14 @@ class WorkerDesk:
         from nbsession.scheduler.declaration import Place
 
         if self._is_setting_up:
-            home = Home.from_json(dict(self._home))
+            home = Home.from_json(self._home)
             return Place(self._kept(function), None if at is None else self._kept(at), home)
         target, folder = _imported("callback", function)
         at_target = None if at is None else _imported("at", at)[0]
-        return Place(target, at_target, Home(self._home["python"], folder))
+        own = Home.from_json(self._home)
+        directory = directory_for(folder, self._home["root_dir"], own.directory)
+        paths = own.first_paths, own.last_paths
+        return Place(target, at_target, Home(own.python, folder, None, directory, *paths))
 
     def schedule(self, spec: TaskSpec, *, replace: bool) -> tuple[Task, str]:
         """Hand a declaration in; return the task and the outcome.

@@ -1,73 +1,165 @@
-"""Threads for sync callables: as many as are needed at once, kept for a while."""
+"""Threads for sync callables: as many as are needed at once, and each task's own one."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
+
+    Job = Callable[[], object]
 
 MAX_THREADS = 128
+OWN_THREADS = 64
+"""So many owners have a thread that is no one else's; further ones share those."""
+
 _IDLE_SECONDS = 60.0
 
 
 class ThreadPool:
     """Runs jobs on threads, at once while there are fewer than `MAX_THREADS` at work.
 
-    `concurrent.futures` has one too, which costs three times as much per job, keeps its threads for
-    ever, and has the interpreter wait for them at its end.
+    The jobs of one owner run on the same thread while that is free: an object that may be used on
+    one thread only, as a connection of sqlite3, serves all of them. The thread of an owner who has
+    more to come stays until the owner is forgotten; others end when they have been idle for a
+    minute.
+
+    `concurrent.futures` has a pool too, which costs three times as much per job, keeps its threads
+    for ever, and has the interpreter wait for them at its end.
     """
 
     def __init__(self) -> None:
-        self._jobs: deque[Callable[[], object]] = deque()
-        self._news = threading.Condition(threading.Lock())
-        self._idle = 0
-        self._threads = 0
+        self._lock = threading.Lock()
+        self._threads: set[_Thread] = set()
+        self._idle: dict[_Thread, None] = {}  # with owners; the one idle longest first
+        self._free: dict[_Thread, None] = {}  # idle and without owners
+        self._backlog: deque[Job] = deque()
+        self._own: dict[Hashable, _Thread] = {}
 
-    def submit(self, job: Callable[[], object]) -> None:
+    def submit(self, job: Job, owner: Hashable = None, *, stays: bool = False) -> None:
         """Run a job, which raises nothing.
+
+        Parameters
+        ----------
+        job
+            A callable without arguments.
+        owner
+            Whose thread is preferred; None for any.
+        stays
+            Whether the owner has more to come, however late.
 
         Raises
         ------
         RuntimeError
             If no thread can be started, and there is none that would come to it.
         """
-        starts = False
-        with self._news:
-            self._jobs.append(job)
-            if len(self._jobs) <= self._idle:
-                self._news.notify()
-            elif self._threads < MAX_THREADS:
-                self._threads += 1
-                starts = True
-        if starts:
-            try:
-                threading.Thread(target=self._work, name="nbsession-task", daemon=True).start()
-            except RuntimeError:
-                with self._news:
-                    self._threads -= 1
-                    if self._threads or job not in self._jobs:
-                        return
-                    self._jobs.remove(job)
-                raise
+        with self._lock:
+            thread = self._find_idle(owner)
+            if thread is None and len(self._threads) < MAX_THREADS:
+                thread = self._start_thread()
+            if thread is None:
+                thread = next(iter(self._idle), None)
+            if thread is None:
+                if not self._threads:
+                    raise RuntimeError("can't start new thread")
+                self._backlog.append(job)
+                return
+            self._idle.pop(thread, None)
+            self._free.pop(thread, None)
+            self._set_owner(thread, owner, stays=stays)
+            thread.jobs.put(job)
 
-    def _work(self) -> None:
+    def forget(self, owner: Hashable) -> None:
+        """Let the thread of an owner end, who has no more jobs."""
+        with self._lock:
+            thread = self._own.pop(owner, None)
+            if thread is not None:
+                thread.owners.discard(owner)
+                if thread in self._idle and not thread.owners:
+                    del self._idle[thread]
+                    self._free[thread] = None
+
+    def _set_owner(self, thread: _Thread, owner: Hashable, *, stays: bool) -> None:
+        if thread.guest is not None and thread.guest != owner:
+            self._own.pop(thread.guest, None)
+            thread.guest = None
+        if owner is None or self._own.setdefault(owner, thread) is not thread:
+            return
+        if stays:
+            thread.owners.add(owner)
+            thread.guest = None
+        elif owner not in thread.owners:
+            thread.guest = owner
+
+    def _find_idle(self, owner: Hashable) -> _Thread | None:
+        """Return the idle thread that is best for an owner; None if a new one would be better."""
+        own = self._own.get(owner) if owner is not None else None
+        if own is not None and (own in self._idle or own in self._free):
+            return own
+        free = next(reversed(self._free), None)
+        if free is not None or own is not None or len(self._threads) < OWN_THREADS:
+            return free
+        return next(iter(self._idle), None)
+
+    def _start_thread(self) -> _Thread | None:
+        thread = _Thread()
+        work = threading.Thread(
+            target=self._work, args=(thread,), name="nbsession-task", daemon=True
+        )
+        self._threads.add(thread)
         try:
-            while (job := self._next()) is not None:
+            work.start()
+        except RuntimeError:
+            self._threads.discard(thread)
+            return None
+        return thread
+
+    def _work(self, thread: _Thread) -> None:
+        try:
+            while (job := self._next(thread)) is not None:
                 job()
                 del job  # not to keep what a run has used until the next one comes
+                self._is_free(thread)
         finally:
-            with self._news:
-                self._threads -= 1
+            with self._lock:
+                self._remove(thread)
 
-    def _next(self) -> Callable[[], object] | None:
-        with self._news:
-            while not self._jobs:
-                self._idle += 1
-                notified = self._news.wait(_IDLE_SECONDS)
-                self._idle -= 1
-                if not notified and not self._jobs:
-                    return None
-            return self._jobs.popleft()
+    def _next(self, thread: _Thread) -> Job | None:
+        while True:
+            try:
+                return thread.jobs.get(timeout=_IDLE_SECONDS)
+            except Empty:
+                with self._lock:
+                    if thread in self._free:
+                        self._remove(thread)
+                        return None
+
+    def _is_free(self, thread: _Thread) -> None:
+        with self._lock:
+            if self._backlog:
+                thread.jobs.put(self._backlog.popleft())
+            elif thread.owners:
+                self._idle[thread] = None
+            else:
+                self._free[thread] = None
+
+    def _remove(self, thread: _Thread) -> None:
+        self._threads.discard(thread)
+        self._idle.pop(thread, None)
+        self._free.pop(thread, None)
+        for owner in (*thread.owners, thread.guest):
+            self._own.pop(owner, None)
+
+
+class _Thread:
+    """A thread's jobs, and the owners who prefer it: those who stay, and the last other one."""
+
+    __slots__ = ("guest", "jobs", "owners")
+
+    def __init__(self) -> None:
+        self.jobs: SimpleQueue[Job] = SimpleQueue()
+        self.owners: set[Hashable] = set()
+        self.guest: Hashable = None

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from nbsession.core.protocol import PROTOCOL
 from nbsession.core.version import __version__
+from nbsession.scheduler.executors.worker_flags import BegunFlags
 from nbsession.scheduler.executors.worker_messages import STOPPED
 from nbsession.scheduler.failure import error_text
 
 from . import active
 from .board import ChannelBoard
 from .desk import WorkerDesk
+from .directory import WorkingDirectory
 from .guard import Guard
 from .output import divert
 from .pool import ThreadPool
@@ -83,15 +85,21 @@ class WorkerProcess:
     def _prepare(self, home: Message) -> None:
         self._log = ServerLog(self._channel)
         divert(self._log)
-        make_importable(home["folder"], self._on_read)
+        make_importable(home, self._on_read)
         self._targets = Targets(home["setup"])
         self._code = TriggerCode(self._channel, self._targets)
         self._hooks = SessionHooks(home["setup"])
         self._desk = WorkerDesk(ChannelBoard(self._channel), self._targets, home)
         active.state = WorkerState(self._log, self._desk, self._hooks, home)
-        self._tools = Tools(self._channel, self._loop, self._pool, self._own_pool, self._guard)
+        pools = self._pool, self._own_pool
+        flags = None if home["flags"] is None else BegunFlags(home["flags"])
+        if flags is not None:
+            flags.close_file()
+        directory = WorkingDirectory()
+        self._tools = Tools(self._channel, self._loop, *pools, self._guard, flags, directory)
         self._runs = Runs(self._tools, self._targets, home)
         if home["setup"] is None or self._set_up(home["setup"]):
+            directory.watch()
             self._channel.send({"op": "ready", "tasks": self._targets.declared})
 
     def _set_up(self, path: str) -> bool:
@@ -114,6 +122,8 @@ class WorkerProcess:
             self._runs.start(message)
         elif op == "cancel" and self._runs is not None:
             self._runs.cancel(message["job"], message["reason"])
+        elif op == "abandon" and self._runs is not None:
+            self._runs.abandon(message)
         elif op == "answer":
             self._channel.answered(message)
         elif op == "home":
@@ -131,6 +141,9 @@ class WorkerProcess:
                 self._loop.call_soon_threadsafe(self._hooks.tell, message, *tools)
             case "forget":
                 self._targets.forget(message["of"])
+                self._pool.forget(message["of"])
+            case "ping":
+                self._loop.call_soon_threadsafe(self._channel.send, {"op": "pong"})
             case "stop":
                 self._loop.call_soon_threadsafe(self._begin_stop)
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.process import kill_group
+from nbsession.scheduler.executors.worker_checks import checked_message
 from nbsession.scheduler.executors.worker_messages import Lines, Message, to_line
 
 from .forks import no_forks
@@ -123,7 +124,7 @@ class ProcessRun:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=[theirs.fileno()],
-            cwd=self._home["folder"],
+            cwd=self._home["directory"],
             process_group=0,
         )
         self._guard.watch(process.pid)
@@ -155,7 +156,7 @@ class ProcessRun:
         except OSError:  # it has gone with something unread
             return False
         for message in lines.feed(data):
-            self._take(message)
+            self._take(checked_message(message))
         return bool(data)
 
     def _take_output(self, output: int) -> bool:

@@ -84,6 +84,11 @@ class WorkerRun:
         self.is_awaited = False
         self.cancel_reason: str | None = None
 
+    @property
+    def has_started(self) -> bool:
+        """Whether the callable has been called."""
+        return self._started_us is not None
+
     def enter(self) -> None:
         """Make this the run of the calling context, which has to be its own."""
         current_run.set(self._current)

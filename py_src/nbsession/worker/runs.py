@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Awaitable, Callable, Mapping
 
+    from nbsession.scheduler.executors.worker_flags import BegunFlags
+
     from .channel import Channel
+    from .directory import WorkingDirectory
     from .guard import Guard
     from .pool import ThreadPool
     from .targets import Call, Targets
@@ -39,6 +42,10 @@ class Tools(NamedTuple):
         Threads for what the worker itself has to do.
     guard
         Of the processes of runs' own.
+    flags
+        Where it is noted that runs have begun; None if nobody looks.
+    directory
+        In which the runs are.
     """
 
     channel: Channel
@@ -46,6 +53,8 @@ class Tools(NamedTuple):
     pool: ThreadPool
     own_pool: ThreadPool
     guard: Guard
+    flags: BegunFlags | None
+    directory: WorkingDirectory
 
 
 class Runs:
@@ -64,10 +73,12 @@ class Runs:
     """
 
     def __init__(self, tools: Tools, targets: Targets, home: Mapping[str, Any]) -> None:
-        self._channel, self._loop, self._pool, self._own_pool, self._guard = tools
+        self._channel, self._loop, self._pool, self._own_pool, self._guard = tools[:5]
+        self._flags, self._directory = tools.flags, tools.directory
         self._targets = targets
         self._home = home
         self._runs: dict[int, WorkerRun] = {}
+        self._uncancellable: set[int] = set()  # those in a sync callable
         self._processes: dict[int, ProcessRun] = {}
         self._lock = threading.Lock()
 
@@ -92,6 +103,21 @@ class Runs:
             process.kill(reason)
         else:
             self._loop.call_soon_threadsafe(self._cancel_here, job, reason)
+
+    def abandon(self, order: Mapping[str, Any]) -> None:
+        """End a run that has been cancelled in vain, whatever its code does; on any thread."""
+        job = order["job"]
+        if job in self._uncancellable:
+            self._channel.send({"op": "goes_on", "job": job})
+            return
+        with self._lock:
+            process = self._processes.get(job)
+            run = self._runs.get(job) if process is None else process.run
+        if run is None:  # its end is on its way
+            return
+        run.cancel_reason = order["reason"]  # what has not been called yet will not be
+        has_begun = process is not None or run.has_started
+        run.fail_with(reason=order["begun" if has_begun else "reason"])
 
     async def end_all(self, reason: str) -> None:
         """End every run that can be ended, and see the async ones off; on the loop."""
@@ -120,14 +146,32 @@ class Runs:
         self._pool.submit(lambda: self._supervise(process))
 
     def _start_here(self, run: WorkerRun) -> None:
-        self._runs[run.job] = run
-        call = self._targets.known(run.order)
-        if call is None or not call.is_async or run.order["threaded"]:
-            self._pool.submit(lambda: Context().run(self._call_here, run, call))
+        with self._lock:
+            self._runs[run.job] = run
+        call, order = self._targets.known(run.order), run.order
+        if call is None or not call.is_async or order["threaded"]:
+            self._pool.submit(
+                lambda: Context().run(self._call_here, run, call),
+                order["of"],
+                stays=order["again"],
+            )
         else:
             self._loop.call_soon_threadsafe(self._begin_async, run, call)
 
+    def _leave(self, run: WorkerRun) -> None:
+        """Note that no code of a run is going any more."""
+        with self._lock:
+            self._runs.pop(run.job, None)
+            if not self._runs:
+                self._directory.restore()
+
+    def _note_begun(self, run: WorkerRun) -> None:
+        """Note that code of a run may be running from now on."""
+        if self._flags is not None:
+            self._flags.set(run.order["flag"])
+
     def _supervise(self, process: ProcessRun) -> None:
+        self._note_begun(process.run)
         try:
             process.supervise()
         except Exception as error:  # noqa: BLE001 - a child may say anything
@@ -140,6 +184,8 @@ class Runs:
         """Call a sync callable in this thread; have an async one awaited where it is to be."""
         run.enter()
         try:
+            if call is None:  # what is imported is the run's code too
+                self._note_begun(run)
             rest = self._call(run, self._targets.load(run.order) if call is None else call)
             if rest is not None:
                 self._begin_where_due(run, rest)
@@ -147,7 +193,7 @@ class Runs:
         except BaseException as error:  # noqa: BLE001 - SystemExit too ends the run, not us
             self._fail(run, error)
             return
-        self._runs.pop(run.job, None)
+        self._leave(run)
         run.succeed()
 
     def _call(self, run: WorkerRun, call: Call) -> Callable[[], Awaitable[Any]] | None:
@@ -155,12 +201,17 @@ class Runs:
         if call.is_async:
             return partial(call.function, *call.args, **call.kwargs)
         _check_wanted(run)
+        self._note_begun(run)
         run.started()
-        result = call.function(*call.args, **call.kwargs)
+        self._uncancellable.add(run.job)
+        try:
+            result = call.function(*call.args, **call.kwargs)
+        finally:
+            self._uncancellable.discard(run.job)
         return (lambda: result) if result is not None and isawaitable(result) else None
 
     def _fail(self, run: WorkerRun, error: BaseException) -> None:
-        self._runs.pop(run.job, None)
+        self._leave(run)
         run.fail(error)
 
     def _begin_where_due(self, run: WorkerRun, call: Callable[[], Awaitable[Any]]) -> None:
@@ -191,12 +242,13 @@ class Runs:
         run.is_awaited = True
         try:
             _check_wanted(run)
+            self._note_begun(run)
             run.started()
             await call()
         except BaseException as error:  # noqa: BLE001 - SystemExit too ends the run, not the loop
             self._fail(run, error)
         else:
-            self._runs.pop(run.job, None)
+            self._leave(run)
             run.succeed()
         finally:
             run.task = None  # which would refer to itself through this frame

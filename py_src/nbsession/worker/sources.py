@@ -15,7 +15,7 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 from pathlib import PurePath
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbsession.scheduler.executors.worker_sources import stamp_of
 
@@ -29,19 +29,23 @@ if TYPE_CHECKING:
     OnRead = Callable[[str, Stamp | None], object]
 
 
-def make_importable(folder: str, on_read: OnRead) -> None:
+def make_importable(home: Mapping[str, Any], on_read: OnRead) -> None:
     """Let modules of a folder be imported before any others, always from their source.
+
+    The entries that a notebook has added to `sys.path` are where they are in the notebook: before
+    those of the environment or after them.
 
     Python takes bytecode for fresh if the source has the same size and second of change: an edit
     right after a run would be missed.
 
     Parameters
     ----------
-    folder
-        Absolute path.
+    home
+        Where the worker is, as the server said.
     on_read
         Takes the path of each file that is read, and its stamp from before.
     """
+    folders = [home["folder"], *home["first_paths"], *home["last_paths"]]
 
     class Loader(SourceFileLoader):
         def path_stats(self, path: str) -> Mapping[str, float]:
@@ -58,13 +62,12 @@ def make_importable(folder: str, on_read: OnRead) -> None:
     )
 
     def user_hook(path: str) -> PathEntryFinderProtocol:
-        if not _is_users(path, folder):
+        if not any(_is_users(path, folder) for folder in folders):
             raise ImportError(path)
         return hook(path)
 
-    if folder in sys.path:
-        sys.path.remove(folder)
-    sys.path.insert(0, folder)
+    first, last = [home["folder"], *home["first_paths"]], home["last_paths"]
+    sys.path[:] = dict.fromkeys([*first, *sys.path, *last])
     sys.path_hooks.insert(0, user_hook)
     sys.path_importer_cache.clear()
 

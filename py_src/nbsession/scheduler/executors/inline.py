@@ -14,7 +14,7 @@ from nbsession.core.callable_reference import is_async
 from nbsession.core.code_trigger import CodeTrigger
 from nbsession.core.current_run import CurrentRun, current_run
 from nbsession.core.instant import from_instant
-from nbsession.scheduler.abc import Outcome
+from nbsession.scheduler.abc import Outcome, abandoned
 from nbsession.scheduler.failure import failed
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class InlineExecutor:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._awaited: dict[int, asyncio.Task[object]] = {}
+        self._listeners: dict[int, RunListener] = {}
         self._reasons: dict[int, str] = {}
         self._threads: ThreadPoolExecutor | None = None
 
@@ -76,6 +77,7 @@ class InlineExecutor:
         if result is None or not isawaitable(result):
             listener.ended(run.id, Outcome("succeeded", started_us, self._clock.now_us()))
             return
+        self._listeners[run.id] = listener
         awaited = self._awaited[run.id] = loop.create_task(_wait(result), context=context)
         awaited.add_done_callback(partial(self._end_awaited, listener, run.id, started_us))
 
@@ -84,6 +86,11 @@ class InlineExecutor:
         if future := self._awaited.get(run_id):
             self._reasons[run_id] = reason
             future.cancel()
+
+    def abandon(self, run_id: int, reason: str) -> None:
+        """Tell the end of a run whose coroutine has not ended."""
+        if listener := self._listeners.get(run_id):
+            listener.ended(run_id, Outcome("failed", reason=abandoned(reason)))
 
     async def next_instant(self, task: TaskRecord, now_us: int) -> int | None:
         """Ask the code of a trigger for its next instant; raise what it raises."""
@@ -122,7 +129,7 @@ class InlineExecutor:
     def _end_awaited(
         self, listener: RunListener, run_id: int, started_us: int, done: asyncio.Task[object]
     ) -> None:
-        del self._awaited[run_id]
+        del self._awaited[run_id], self._listeners[run_id]
         reason = self._reasons.pop(run_id, None)
         listener.ended(run_id, self._outcome(done, started_us, reason, skip=1))
 

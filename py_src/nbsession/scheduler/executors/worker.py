@@ -50,7 +50,7 @@ class WorkerExecutor:
         scripts.
     setups
         Absolute paths of setup scripts.
-    base_url
+    base_url, root_dir
         Of the server, None if that is not known.
     """
 
@@ -61,10 +61,12 @@ class WorkerExecutor:
         python: str | None = None,
         setups: Sequence[str] = (),
         base_url: str | None = None,
+        root_dir: str | None = None,
     ) -> None:
         self._log = log
         self._python = python
         self._base_url = base_url
+        self._root_dir = root_dir
         self._setups = [
             Home(python or sys.executable, str(PurePath(setup).parent), setup) for setup in setups
         ]
@@ -160,6 +162,13 @@ class WorkerExecutor:
                 job.end(Outcome("failed", reason=reason))
                 return
 
+    def abandon(self, run_id: int, reason: str) -> None:
+        """Give a run up that was cancelled some time ago and has not ended; see `Executor`."""
+        job = self._runs.get(run_id)
+        if job is not None:
+            for slot in self._slots.values():
+                slot.abandon(job, reason)
+
     async def next_instant(self, task: TaskRecord, now_us: int) -> int | None:
         """Ask the code of a trigger for its next instant.
 
@@ -218,7 +227,9 @@ class WorkerExecutor:
     def _launch(self, home: Home, slot: WorkerSlot) -> WorkerProcess:
         python = self._python or home.python
         # A declaration may come in a visitor's request, which is none of a worker's business.
-        return Context().run(WorkerProcess, home, python, self._base_url, slot, self._log)
+        return Context().run(
+            WorkerProcess, home, python, self._base_url, self._root_dir, slot, self._log
+        )
 
     def _look_later(self) -> None:
         if self._timer is None:
@@ -228,8 +239,11 @@ class WorkerExecutor:
     def _look(self) -> None:
         self._timer = None
         self._look_later()  # first: one slot that raises is not to end the looking at all
-        for slot in self._slots.values():
-            slot.look()
+        for slot in tuple(self._slots.values()):
+            try:
+                slot.look()
+            except Exception:  # noqa: BLE001 - the others are looked after all the same
+                self._log.exception("nbsession: the worker of %s was not looked after", slot.home)
 
     def _tell_session(self, event: str, context: dict[str, Any]) -> None:
         if not self._is_closed:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nbsession.scheduler.abc import Outcome, TriggerCodeError
+from nbsession.scheduler.abc import Outcome, TriggerCodeError, abandoned
 
 from .worker_messages import STOPPED
 
@@ -13,11 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from logging import Logger
 
+    import psutil
+
     from nbsession.core.run import Run
     from nbsession.scheduler.abc import RunListener
     from nbsession.scheduler.task_record import TaskRecord
 
     from .worker_messages import Message
+
+
+ISOLATED = (
+    "ran in a process of its own, since this task was running in two workers that died one after "
+    "the other"
+)
+"""The reason of a run whose task is in quarantine."""
 
 
 class Job(Protocol):
@@ -31,14 +41,20 @@ class Job(Protocol):
         The id of the one whose callable it is about; None if it is about none.
     message
         The order as it is sent.
+    answer
+        The kind of the message that answers it.
     """
 
     number: int
     task: int | None
     message: Message
+    answer: str
 
     def answered(self, message: Message) -> None:
         """Take the answer."""
+
+    def invalid(self, why: str) -> None:
+        """Take note that the worker has answered what no worker answers."""
 
     def lost(self, why: str) -> bool:
         """Take note that its worker has died; return whether another one is to do it."""
@@ -58,7 +74,22 @@ class RunJob:
         As `Executor.start` has them.
     ended
         Called when the try has ended, before the listener is.
+
+    Attributes
+    ----------
+    name
+        The task's.
+    child
+        Its own process, if it has one that is known.
+    is_begun
+        Whether code of it may have run; known once its worker has died.
+    is_isolated
+        Whether it has a process of its own only because its task is in quarantine.
+    goes_on
+        Whether its worker has said that it cannot be cancelled.
     """
+
+    answer = "ended"
 
     def __init__(  # noqa: PLR0913, PLR0917 - those of `Executor.start`
         self,
@@ -73,7 +104,12 @@ class RunJob:
         self.number = number
         self.run_id = run.id
         self.task: int | None = task.id
-        self.child: int | None = None
+        self.name = spec.name
+        self.child: psutil.Process | None = None
+        self.is_begun = True
+        self.is_isolated = False
+        self.goes_on = False
+        self._cancelled: str | None = None
         self._listener = listener
         self._ended = ended
         self.message: Message = {
@@ -89,7 +125,39 @@ class RunJob:
             "due": run.due_us,
             "process": spec.policies.process,
             "threaded": spec.policies.threaded,
+            "again": task.due_us is not None or task.paused or task.asks,
         }
+
+    @property
+    def has_process(self) -> bool:
+        """Whether it runs in a process of its own."""
+        return bool(self.message["process"])
+
+    def is_of_setup(self, setup: str) -> bool:
+        """Whether its callable is the setup script's own."""
+        return bool(self.message["target"]["module"] == PurePath(setup).stem)
+
+    def isolate(self, isolated: bool) -> None:
+        """Have it run in a process of its own, or not, if its task does not say so itself."""
+        if isolated or self.is_isolated:
+            self.is_isolated = self.message["process"] = isolated
+
+    def has_crashed(self, message: Message) -> bool:
+        """Whether its own process has ended before its code has."""
+        return message["state"] == "failed" and message.get("traceback") is None
+
+    def cancel(self, reason: str) -> None:
+        """Note that it is to end."""
+        self._cancelled = reason
+
+    def is_abandoned(self, message: Message) -> bool:
+        """Whether this is the end of a run whose code goes on."""
+        return self._cancelled is not None and message.get("reason") == abandoned(self._cancelled)
+
+    def abandon(self) -> None:
+        """Tell the end for a worker that does not answer."""
+        reason = self._cancelled or "cancelled"
+        self.end(Outcome("failed", reason=abandoned(reason) if self.is_begun else reason))
 
     def answered(self, message: Message) -> None:
         """Take the news of its end."""
@@ -109,10 +177,19 @@ class RunJob:
         """Take the news of its progress."""
         self._listener.progressed(self.run_id, message["fraction"], message["text"])
 
+    def invalid(self, why: str) -> None:
+        """Tell that nothing is known of it any more."""
+        self.end(Outcome("failed", error=why))
+
     def lost(self, why: str) -> bool:
-        """Tell that it has died with its worker."""
-        self.end(Outcome("lost", reason=why))
-        return False
+        """Tell that it has died with its worker; the next one takes it if it had not begun."""
+        if self.is_begun or why == STOPPED:
+            self.end(Outcome("lost", reason=why))
+            return False
+        if self._cancelled is not None:
+            self.end(Outcome("failed", reason=self._cancelled))
+            return False
+        return True
 
     def refused(self, why: str) -> bool:
         """Tell that it cannot be run."""
@@ -121,6 +198,9 @@ class RunJob:
 
     def end(self, outcome: Outcome) -> None:
         """Tell the end."""
+        if self.is_isolated:
+            reasons = (outcome.reason, ISOLATED)
+            outcome.reason = "; ".join(reason for reason in reasons if reason)
         self._ended(self)
         self._listener.ended(self.run_id, outcome)
 
@@ -139,6 +219,8 @@ class QuestionJob:
     future
         Gets the answer.
     """
+
+    answer = "answered"
 
     def __init__(
         self, number: int, task: TaskRecord, now_us: int, future: asyncio.Future[int | None]
@@ -166,7 +248,12 @@ class QuestionJob:
         if "error" in message:
             self._future.set_exception(TriggerCodeError(message["error"], message["traceback"]))
         else:
-            self._future.set_result(message["value"])
+            self._future.set_result(message.get("value"))
+
+    def invalid(self, why: str) -> None:
+        """End the task: its worker would say the same again."""
+        if not self._future.done():
+            self._future.set_exception(TriggerCodeError(why, ""))
 
     def lost(self, why: str) -> bool:  # noqa: ARG002 - as every job
         """Ask the next worker: a crash is no answer."""
@@ -194,6 +281,8 @@ class SessionJob:
         Called when all callbacks have run, or when nobody will call them.
     """
 
+    answer = "answered"
+
     def __init__(
         self,
         number: int,
@@ -220,10 +309,14 @@ class SessionJob:
 
     def lost(self, why: str) -> bool:
         """Do not call twice: some callbacks may have run."""
+        self.invalid(why)
+        return False
+
+    def invalid(self, why: str) -> None:
+        """Log that it is not known what has become of the callbacks."""
         event = self.message["event"]
         self._log.error("nbsession: callbacks for session %s (%s): %s", self._id, event, why)
         self._done(self)
-        return False
 
     def refused(self, why: str) -> bool:  # noqa: ARG002 - as every job
         """Wait for a setup script that works."""

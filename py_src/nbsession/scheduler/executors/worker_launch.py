@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 from nbsession.core.version import __version__
 
 if TYPE_CHECKING:
-    import socket
-
     from nbsession.core.target import Home
 
 
 async def launch_worker(
-    python: str, home: Home, channel: socket.socket, output: int
+    python: str, home: Home, descriptors: list[int], output: int
 ) -> asyncio.subprocess.Process:
     """Start a worker.
 
@@ -27,8 +25,8 @@ async def launch_worker(
         The interpreter.
     home
         Where it is.
-    channel
-        Its end of the socket pair.
+    descriptors
+        Its end of the socket pair, and others that it is to have.
     output
         Descriptor of what it writes past Python to.
 
@@ -37,26 +35,26 @@ async def launch_worker(
     OSError
         If it cannot be started.
     """
-    descriptor = channel.fileno()
     return await asyncio.create_subprocess_exec(
         python,
         "-P",
         "-m",
         "nbsession.worker",
-        str(descriptor),
+        str(descriptors[0]),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=output,
         stderr=output,
-        pass_fds=[descriptor],
-        cwd=home.folder,
+        pass_fds=descriptors,
+        cwd=home.directory,
         start_new_session=True,  # Ctrl-C at the server is not for it
     )
 
 
 def start_problem(python: str, home: Home, error: Exception) -> str:
     """Say why a worker could not be started."""
-    if not os.path.isdir(home.folder):  # noqa: PTH112 - Path.is_dir raises for what cannot be reached
-        return f"the folder {home.folder} is not there (any more)"
+    for folder in (home.folder, home.directory):
+        if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises for what cannot be reached
+            return f"the folder {folder} is not there (any more)"
     return (
         f"no worker can be started with {python}: {error}; it is the interpreter of the "
         "kernel that has scheduled the task, unless NBSession.worker_python sets another one"

@@ -1,14 +1,16 @@
 """How a server and its workers talk: JSON values, one a line, both ways over a socket pair.
 
-Server to worker: `home` (the answer to `hello`), `run`, `cancel`, `next`, `session`, `forget`,
-`answer`, `stop`. Worker to server: `hello`, `source`, `ready` or `broken`, `child`, `progress`,
-`ended`, `answered`, `ask`, `log`. A process run of its own talks to its worker in the same words.
+Server to worker: `home` (the answer to `hello`), `run`, `cancel`, `abandon`, `next`, `session`,
+`forget`, `answer`, `ping`, `stop`. Worker to server: `hello`, `source`, `ready` or `broken`,
+`child`, `progress`, `ended`, `goes_on` (the answer to `abandon`, of what cannot be cancelled),
+`answered`, `ask`, `log`, `pong` (its loop's answer to `ping`). A run in a process of its own talks
+to its worker in the same words.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +37,10 @@ def to_line(message: Mapping[str, Any]) -> bytes:
     return (_encode(message) + "\n").encode("ascii")
 
 
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number in JSON")
+
+
 class Lines:
     """Puts the pieces in which a stream arrives together to messages.
 
@@ -57,7 +63,7 @@ class Lines:
         Raises
         ------
         ValueError
-            If a line is too long, or not JSON.
+            If a line is too long, or not JSON with finite numbers.
         """
         if b"\n" not in data:
             self._keep(data)
@@ -67,7 +73,11 @@ class Lines:
         self._pieces, self._size = [], 0
         self._keep(rest)
         for line in lines:
-            yield json.loads(line)
+            try:
+                message = json.loads(line, parse_constant=_refuse)
+            except RecursionError:
+                raise ValueError("a message that is nested too deep") from None
+            yield message
 
     def _keep(self, rest: bytes) -> None:
         if rest:

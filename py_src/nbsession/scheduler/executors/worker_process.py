@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from contextlib import ExitStack
+from contextvars import Context
 from typing import TYPE_CHECKING, Protocol
 
 from nbsession.core.process import kill_group
 from nbsession.core.protocol import PROTOCOL
 from nbsession.core.version import __version__
+from nbsession.scheduler.abc import abandoned
+from nbsession.scheduler.failure import clean
 
+from .worker_checks import InvalidMessageError, checked_message
+from .worker_flags import BegunFlags
 from .worker_jobs import RunJob
 from .worker_launch import end_problem, launch_worker, start_problem
 from .worker_messages import STOPPED, Lines, Message, to_line
@@ -20,12 +26,18 @@ from .worker_sources import WorkerSources
 if TYPE_CHECKING:
     from logging import Logger
 
+    import psutil
+
     from nbsession.core.target import Home
 
     from .worker_jobs import Job
 
 _STOP_SECONDS = 5.0
 _LAST_WORDS_SECONDS = 1.0
+_SHOWN_CHARACTERS = 500
+_OF_JOBS = ("ended", "answered", "child")
+ABANDON_SECONDS = 1.0
+"""How long a worker may take to answer that it gives a run up."""
 
 
 class WorkerOwner(Protocol):
@@ -40,6 +52,12 @@ class WorkerOwner(Protocol):
     def worker_ended(self, worker: WorkerProcess, problem: str) -> None:
         """Take note that it is no more; `jobs` are those that it has not done."""
 
+    def worker_abandoned(self, worker: WorkerProcess) -> None:
+        """Take note that code goes on there whose run has ended."""
+
+    def worker_run_ended(self, job: RunJob, *, crashed: bool) -> None:
+        """Take note that a run has ended there, which may have crashed a process of its own."""
+
     def worker_asked(self, worker: WorkerProcess, message: Message) -> None:
         """Do what it wants of the server's tasks or log."""
 
@@ -53,7 +71,7 @@ class WorkerProcess(asyncio.Protocol):
         Where it is.
     python
         The interpreter.
-    base_url
+    base_url, root_dir
         Of the server, None if that is not known.
     owner
         Who is told.
@@ -72,10 +90,18 @@ class WorkerProcess(asyncio.Protocol):
         Names and ids of tasks that its setup script has added.
     declared
         The ids of all that it has declared so far.
+    is_abandoned
+        Whether code goes on there whose run has ended: it is killed, not asked to stop.
     """
 
-    def __init__(
-        self, home: Home, python: str, base_url: str | None, owner: WorkerOwner, log: Logger
+    def __init__(  # noqa: PLR0913, PLR0917 - it stands between all of these
+        self,
+        home: Home,
+        python: str,
+        base_url: str | None,
+        root_dir: str | None,
+        owner: WorkerOwner,
+        log: Logger,
     ) -> None:
         self.home = home
         self.jobs: dict[int, Job] = {}
@@ -85,6 +111,11 @@ class WorkerProcess(asyncio.Protocol):
         self.declared: set[int] = set()
         self._python = python
         self._base_url = base_url
+        self._root_dir = root_dir
+        self._flags: BegunFlags | None = None
+        self._flag_of: dict[int, int | None] = {}
+        self._pinged_at: float | None = None
+        self.is_abandoned = False
         self._owner = owner
         self._log = log
         self._lines = Lines()
@@ -114,15 +145,63 @@ class WorkerProcess(asyncio.Protocol):
     def give(self, job: Job) -> None:
         """Have a job done. It has to be ready."""
         self.jobs[job.number] = job
-        self.send(job.message)
+        if isinstance(job, RunJob) and self._flags is not None:
+            flag = self._flag_of[job.number] = self._flags.take()
+            self.send({**job.message, "flag": flag})
+        else:
+            self.send(job.message)
 
-    def kill(self) -> None:
-        """End it at once, with all that it has started."""
+    def take_back(self, number: int) -> Job | None:
+        """Return a job that it has done, or is to do no longer."""
+        job = self.jobs.pop(number, None)
+        if number in self._flag_of and self._flags is not None:
+            flag = self._flag_of.pop(number)
+            if isinstance(job, RunJob):
+                job.is_begun = self._flags.is_set(flag)
+            self._flags.give_back(flag)
+        return job
+
+    def take_back_all(self) -> list[Job]:
+        """Return all that it has not done: it is no more."""
+        return [job for number in tuple(self.jobs) if (job := self.take_back(number))]
+
+    def cancel(self, job: RunJob, reason: str) -> None:
+        """Have a run end, if it is one that can be ended."""
+        job.cancel(reason)
+        self.send({"op": "cancel", "job": job.number, "reason": reason})
+
+    def abandon(self, job: RunJob, reason: str) -> None:
+        """Have a run given up that has not ended; without its answer if that does not come."""
+        job.cancel(reason)
+        message = {"op": "abandon", "job": job.number, "reason": reason}
+        self.send({**message, "begun": abandoned(reason)})
+        loop = asyncio.get_running_loop()
+        loop.call_later(ABANDON_SECONDS, self._give_up, job, context=Context())
+
+    def _give_up(self, job: RunJob) -> None:
+        if job.number not in self.jobs or job.goes_on:
+            return
+        self.take_back(job.number)
+        _kill_child(job)
+        self._owner.worker_abandoned(self)
+        job.abandon()
+
+    def ping(self) -> float:
+        """Ask its loop for an answer; return for how many seconds it has not given one."""
+        now = asyncio.get_running_loop().time()
+        if self._pinged_at is None:
+            self._pinged_at = now
+            self.send({"op": "ping"})
+        return now - self._pinged_at
+
+    def kill(self, problem: str | None = None) -> None:
+        """End it at once, with all that it has started; for a problem if one is given."""
+        self._problem = self._problem or problem
         if self._process is not None and self._process.returncode is None:
             kill_group(self._process.pid)
         for job in self.jobs.values():
-            if isinstance(job, RunJob) and job.child is not None:
-                kill_group(job.child)
+            if isinstance(job, RunJob):
+                _kill_child(job)
 
     async def stop(self, seconds: float = _STOP_SECONDS) -> None:
         """End it: async callables are cancelled; what has not ended after so long is killed."""
@@ -142,7 +221,12 @@ class WorkerProcess(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - no thread or descriptor left, no such program
             self.kill()
             problem = start_problem(self._python, self.home, error)
-        self._owner.worker_ended(self, problem)
+        try:
+            self._owner.worker_ended(self, problem)
+        finally:
+            if self._flags is not None:
+                self._flags.close()
+                self._flags = None
 
     async def _see_to_its_end(self) -> str:
         """Start it; return why it has ended."""
@@ -151,8 +235,13 @@ class WorkerProcess(asyncio.Protocol):
             stack.callback(output.close)
             ours, theirs = socket.socketpair()
             stack.callback(self._hang_up, ours)
+            flags = self._flags = BegunFlags()
             with theirs:
-                self._process = await launch_worker(self._python, self.home, theirs, output.writes)
+                descriptors = [theirs.fileno(), flags.descriptor]
+                self._process = await launch_worker(
+                    self._python, self.home, descriptors, output.writes
+                )
+            flags.close_file()
             output.started()
             await asyncio.get_running_loop().create_connection(lambda: self, sock=ours)
             code = await self._process.wait()
@@ -190,33 +279,97 @@ class WorkerProcess(asyncio.Protocol):
         """Take messages."""
         try:
             for message in self._lines.feed(data):
-                self._take(message)
-        except (ValueError, LookupError, TypeError) as error:
-            self._problem = f"it said what this server does not understand: {error!r}"
-            self._log.exception("nbsession: %s: %s", self.name, self._problem)
+                self._check_and_take(message)
+        except ValueError as error:  # and so nothing that it sends can be believed
+            self._problem = clean(f"it sent an invalid message: {error}", _SHOWN_CHARACTERS)
+            self._log.error("nbsession: %s: %s; it is killed", self.name, self._problem)
             self.kill()
+
+    def _check_and_take(self, data: object) -> None:
+        """Take a message; what is wrong with one of a job ends that job.
+
+        Raises
+        ------
+        InvalidMessageError
+            If it is invalid, and not about a job.
+        """
+        try:
+            message = checked_message(data)
+            self._check_job(message)
+        except InvalidMessageError as error:
+            job = None if error.job is None else self.take_back(error.job)
+            if job is None:
+                raise
+            why = clean(f"the worker sent an invalid message: {error}", _SHOWN_CHARACTERS)
+            self._log.error("nbsession: %s: job %d ends: %s", self.name, job.number, why)
+            if isinstance(job, RunJob):
+                self.cancel(job, "cancelled")
+            job.invalid(why)
+            return
+        try:
+            self._take(message)
+        except Exception:  # noqa: BLE001 - not its fault: the other messages still count
+            self._log.exception("nbsession: a message of %s could not be taken", self.name)
+
+    def _check_job(self, message: Message) -> None:
+        job = self.jobs.get(message["job"]) if message["op"] in _OF_JOBS else None
+        if job is None:
+            return
+        if message["op"] in ("ended", "answered") and message["op"] != job.answer:
+            raise InvalidMessageError(f"{message['op']} for what wants {job.answer}", job.number)
+        if message["op"] == "child" and isinstance(job, RunJob):
+            job.child = self._child(message["pid"], job)
+
+    def _child(self, pid: int, job: RunJob) -> psutil.Process | None:
+        """Return the process that a worker has started for a run; None if it has ended."""
+        import psutil
+
+        try:
+            if psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE:
+                return None  # its processes have another parent by now, or none
+            process = psutil.Process(pid)
+            is_its_own = process.ppid() == self.pid and os.getpgid(pid) == pid
+        except (psutil.Error, OSError):
+            return None
+        if not is_its_own or not job.has_process:
+            error = f"child with pid={pid}: no process that it has started for the run"
+            raise InvalidMessageError(error, job.number)
+        return process
 
     def _take(self, message: Message) -> None:
         match message["op"]:
-            case "ended" | "answered":
-                if job := self.jobs.pop(message["job"], None):
+            case "ended":
+                self._end_run(message)
+            case "answered":
+                if job := self.take_back(message["job"]):
                     job.answered(message)
             case "progress":
                 job = self.jobs.get(message["job"])
                 if isinstance(job, RunJob):
                     job.progressed(message)
-            case "child":
-                job = self.jobs.get(message["job"])
-                if isinstance(job, RunJob):
-                    job.child = _process_id(message["pid"])
             case "source":
-                stamp = message["stamp"]
-                self.sources.add(message["path"], None if stamp is None else tuple(stamp))
+                self.sources.add(message["path"], message["stamp"])
             case _:
                 self._take_rare(message)
 
+    def _end_run(self, message: Message) -> None:
+        job = self.take_back(message["job"])
+        if not isinstance(job, RunJob):
+            return
+        if job.is_abandoned(message):
+            _kill_child(job)
+            self._owner.worker_abandoned(self)
+        self._owner.worker_run_ended(job, crashed=job.has_crashed(message))
+        job.answered(message)
+
     def _take_rare(self, message: Message) -> None:
         match message["op"]:
+            case "pong":
+                self._pinged_at = None
+            case "goes_on":
+                job = self.jobs.get(message["job"])
+                if isinstance(job, RunJob):
+                    job.goes_on = True
             case "hello":
                 self._greet(message)
             case "ready":
@@ -229,7 +382,16 @@ class WorkerProcess(asyncio.Protocol):
 
     def _greet(self, message: Message) -> None:
         if message["protocol"] == PROTOCOL:
-            self.send({"op": "home", **self.home.to_json(), "base_url": self._base_url})
+            flags = None if self._flags is None else self._flags.number
+            self.send(
+                {
+                    "op": "home",
+                    **self.home.to_json(),
+                    "base_url": self._base_url,
+                    "root_dir": self._root_dir,
+                    "flags": flags,
+                }
+            )
             return
         self._problem = (
             f"the nbsession of {self._python} is version {message['version']}, this server's is "
@@ -238,8 +400,9 @@ class WorkerProcess(asyncio.Protocol):
         self.kill()
 
 
-def _process_id(value: object) -> int:
-    if not isinstance(value, int) or value <= 1:  # 0 is our own group, and 1 everybody's
-        message = f"{value!r} is no id of a process that it could have started"
-        raise ValueError(message)
-    return value
+def _kill_child(job: RunJob) -> None:
+    """Kill a run's own process, unless its number is another's by now."""
+    import psutil
+
+    if job.child is not None and (job.child.is_running() or not psutil.pid_exists(job.child.pid)):
+        kill_group(job.child.pid)

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nbsession.core.current_run import CurrentRun, current_run
 from nbsession.core.errors import StoreBusyError
 from nbsession.core.printable import printable, printable_lines
+from nbsession.core.task_spec import TaskSpec
 from nbsession.scheduler.board import TaskBoard
+from nbsession.scheduler.declaration import check_spec
+from nbsession.scheduler.failure import MAX_ERROR_CHARACTERS, clean
 from nbsession.scheduler.patience import patiently
 
 from .setup_tasks import SetupTasks
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
     from .worker_messages import Message
     from .worker_process import WorkerProcess
+
+MAX_RUNS = 10_000
+MAX_WAIT_SECONDS = 3_600
 
 _QUESTIONS = ("list", "show", "history", "run", "schedule", "cancel", "pause", "resume", "run_now")
 
@@ -61,7 +67,9 @@ class WorkerRequests:
             self._write(worker, message)
         elif message["what"] == "wait_for_run":
             wait = self._wait_for_run
-            self._answer_later(worker, message, lambda: wait(*message["args"]), Context())
+            self._answer_later(
+                worker, message, lambda: wait(*message["args"], **message["kwargs"]), Context()
+            )
         else:
             self._answer(worker, message)
 
@@ -108,8 +116,11 @@ class WorkerRequests:
         what, args, kwargs = message["what"], message["args"], message["kwargs"]
         if self.board is None or what not in _QUESTIONS:
             raise RuntimeError(f"this server has no {what!r} for tasks")
+        if what == "history":
+            return self._history(self.board, *args, **kwargs)
         if what != "schedule":
             return getattr(self.board, what)(*args, **kwargs)
+        check_spec(TaskSpec.from_json(*args), worker.home)
         scheduled = self.board.schedule(*args, **kwargs)
         if args[0]["target"]["kind"] == "setup" and scheduled["outcome"] != "exists":
             task = scheduled["task"]
@@ -119,6 +130,12 @@ class WorkerRequests:
             if scheduled["outcome"] == "made":
                 worker.made[task["name"]] = task["id"]
         return scheduled
+
+    @staticmethod
+    def _history(board: WorkerBoard, name: str, limit: int, task_id: int | None = None) -> Any:
+        if limit < 0:
+            raise ValueError("the number of runs is 0 or more")
+        return board.history(name, min(limit, MAX_RUNS), task_id)
 
     def _answer_later(
         self,
@@ -133,6 +150,8 @@ class WorkerRequests:
         task.add_done_callback(self._waiting.pop)
 
     async def _wait_for_run(self, run_id: int, seconds: float) -> dict[str, Any] | None:
+        if not 0 <= seconds <= MAX_WAIT_SECONDS:
+            raise ValueError(f"seconds is a number from 0 to {MAX_WAIT_SECONDS}")
         if self.board is None:
             raise RuntimeError("this server has no tasks")
         return await self.board.until_final(run_id, seconds)
@@ -150,10 +169,11 @@ class WorkerRequests:
     def _refuse(self, worker: WorkerProcess, message: Message, error: Exception) -> None:
         text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
         answer = {"op": "answer", "job": message["job"]}
+        text = clean(text, MAX_ERROR_CHARACTERS)
         worker.send({**answer, "error": type(error).__name__, "message": text})
 
     def _write(self, worker: WorkerProcess, message: Message) -> None:
-        level = logging.getLevelNamesMapping().get(message["level"].upper(), logging.INFO)
+        level = logging.getLevelNamesMapping()[message["level"].upper()]
         # No task is to forge a line of the log.
         text, trace = printable(message["text"]), message.get("trace")
         if trace is not None:

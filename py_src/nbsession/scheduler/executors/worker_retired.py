@@ -6,6 +6,11 @@ import asyncio
 from contextvars import Context
 from typing import TYPE_CHECKING
 
+ABANDONED = "code went on there whose run had ended, so it was killed"
+
+LOOP_SECONDS = 30.0
+"""How long the loop of a worker with abandoned code may not answer before it is killed."""
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,14 +38,21 @@ class RetiredWorkers:
             self.stop(worker)
 
     def look(self) -> None:
-        """End those that have done all."""
+        """End those that have done all, and those whose abandoned code lets nothing else run."""
         for worker in self:
             if not worker.jobs:
                 self.ended(worker)
                 self.stop(worker)
+            elif worker.is_abandoned and worker.ping() > LOOP_SECONDS:
+                worker.kill(
+                    f"its event loop has not answered for {LOOP_SECONDS:g} s, and code goes on "
+                    "there whose run has ended, so it was killed"
+                )
 
     def stop(self, worker: WorkerProcess) -> None:
-        """End a worker that has nothing to do."""
+        """End a worker that has nothing to do; at once if abandoned code goes on there."""
+        if worker.is_abandoned:
+            worker.kill(ABANDONED)
         task = asyncio.get_running_loop().create_task(worker.stop(), context=Context())
         self._stops.add(task)
         task.add_done_callback(self._stops.discard)

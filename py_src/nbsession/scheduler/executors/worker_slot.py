@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from .worker_backoff import WorkerBackoff
 from .worker_edits import WorkerEdits
+from .worker_jobs import RunJob
 from .worker_messages import STOPPED
 from .worker_plans import WorkerPlans
+from .worker_quarantine import Quarantine
 from .worker_retired import RetiredWorkers
 
 if TYPE_CHECKING:
@@ -70,16 +72,17 @@ class WorkerSlot:
         self._backoff = WorkerBackoff()
         self._edits = WorkerEdits()
         self._plans = WorkerPlans()
+        self._quarantine = Quarantine(home)
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     def forget(self, task: TaskRecord) -> None:
         """Drop what is kept of a task that has gone."""
         self._plans.forget(task)
+        self._quarantine.forget(task.id)
         for worker in self._workers():
-            if task.id in worker.declared:
-                worker.declared.discard(task.id)
-                worker.send({"op": "forget", "of": task.id})
+            worker.declared.discard(task.id)
+            worker.send({"op": "forget", "of": task.id})
 
     def give(self, job: Job, task: TaskRecord | None = None) -> None:
         """Have a job done, a task's or one of no task, now or when there is a worker for it."""
@@ -87,22 +90,26 @@ class WorkerSlot:
         self._take_up_edits()
         worker = self._worker_for(job)
         if worker is not None and worker.is_ready:
-            worker.give(job)
+            self._hand_over(job, worker)
         elif self._coming is None and self._cannot_start():
             self._refuse(job)
         else:
             self._waiting.append(job)
             self._start_soon()
 
-    def cancel(self, job: Job, reason: str) -> bool:
+    def cancel(self, job: RunJob, reason: str) -> bool:
         """End a job that was begun; False if it has not been, and now never will be."""
         if job in self._waiting:
             self._waiting.remove(job)
             return False
-        for worker in self._workers():
-            if job.number in worker.jobs:
-                worker.send({"op": "cancel", "job": job.number, "reason": reason})
+        if worker := self._worker_of(job):
+            worker.cancel(job, reason)
         return True
+
+    def abandon(self, job: RunJob, reason: str) -> None:
+        """End a run that was cancelled some time ago, whatever its code does."""
+        if worker := self._worker_of(job):
+            worker.abandon(job, reason)
 
     def status(self) -> dict[str, Any]:
         """Return what the owner may want to know."""
@@ -168,9 +175,10 @@ class WorkerSlot:
 
     def worker_ended(self, worker: WorkerProcess, problem: str) -> None:
         """Tell what it has not done; start another one in a while."""
-        jobs, worker.jobs = list(worker.jobs.values()), {}
+        jobs = worker.take_back_all()
         self._retired.ended(worker)
         was_needed = worker in (self._current, self._coming)
+        self._note_death(worker, jobs)
         if worker is self._coming:
             self._coming = None
             self._settle(problem)
@@ -196,12 +204,48 @@ class WorkerSlot:
         if self.home.setup is not None or worker.is_ready or self._waiting:
             self._start_soon()
 
+    def worker_abandoned(self, worker: WorkerProcess) -> None:
+        """Give it no more work, as if its source had been edited: code goes on there."""
+        self._log.warning("nbsession: %s: code goes on whose run has ended", worker.name)
+        worker.is_abandoned = True
+        if worker is self._current and not self._is_closed:
+            self._current = self._latest = None
+            self._retired.add(worker)
+            if self._coming is None:
+                self._launch_in(self._edits.pause_seconds())
+
+    def worker_run_ended(self, job: RunJob, *, crashed: bool) -> None:
+        """Let a task out of its quarantine if its own process has not crashed."""
+        if job.is_isolated:
+            self._quarantine.ended(job, crashed=crashed)
+
     def worker_asked(self, worker: WorkerProcess, message: Message) -> None:
         """Do what it wants of the server's tasks or log."""
         self._answer(worker, message)
 
     def _workers(self) -> list[WorkerProcess]:
         return [worker for worker in (self._current, self._coming, *self._retired) if worker]
+
+    def _worker_of(self, job: Job) -> WorkerProcess | None:
+        """Return who has been given a job and has not done it."""
+        return next((worker for worker in self._workers() if job.number in worker.jobs), None)
+
+    def _hand_over(self, job: Job, worker: WorkerProcess) -> None:
+        if isinstance(job, RunJob):
+            job.isolate(self._quarantine.isolates(job))
+        worker.give(job)
+
+    def _note_death(self, worker: WorkerProcess, jobs: list[Job]) -> None:
+        if worker is not self._current or self._is_closed:  # nobody's fault
+            return
+        running = [job for job in jobs if isinstance(job, RunJob) and job.is_begun]
+        for name in self._quarantine.worker_died(running, worker.sources):
+            self._log.warning(
+                "nbsession: %s: task %r was running in two workers that died one after the other: "
+                "its runs get processes of their own until one ends well or the source is edited",
+                worker.name,
+                name,
+            )
 
     def _worker_for(self, job: Job) -> WorkerProcess | None:
         """Return who has the job's callable: the one that is coming, if it has declared it."""
@@ -215,6 +259,7 @@ class WorkerSlot:
         if latest is None or self._is_closed or not latest.sources.changed:
             return
         self._log.info("nbsession: a source file has changed: a new %s", latest.name)
+        self._quarantine.clear()
         coming, self._coming = self._coming, None
         self._retired.add(coming)
         if self.home.setup is None:  # nothing has to work out first
@@ -265,7 +310,7 @@ class WorkerSlot:
         for job in waiting:
             worker = self._worker_for(job)
             if worker is not None and worker.is_ready:
-                worker.give(job)
+                self._hand_over(job, worker)
             else:
                 self._refuse(job)
 

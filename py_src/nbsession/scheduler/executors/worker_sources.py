@@ -8,6 +8,7 @@ import time
 Stamp = tuple[int, int, int]
 """A file's time of change in ns, size in bytes, and inode: editors write a new file."""
 
+_MAX_FILES = 20_000
 _SHARE = 0.05
 """How much of the time may go into looking."""
 
@@ -16,7 +17,7 @@ def stamp_of(path: str) -> Stamp | None:
     """Return what tells one state of a file from another; None if it is not there."""
     try:
         status = os.stat(path)  # noqa: PTH116 - called for every file each second
-    except OSError:
+    except (OSError, ValueError):  # a path that cannot be one
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
 
@@ -31,7 +32,8 @@ class WorkerSources:
 
     def add(self, path: str, stamp: Stamp | None) -> None:
         """Note a file as it was just before the worker read it."""
-        self._stamps[path] = stamp
+        if len(self._stamps) < _MAX_FILES or path in self._stamps:
+            self._stamps[path] = stamp
 
     @property
     def changed(self) -> bool:
