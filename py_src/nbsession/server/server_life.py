@@ -70,6 +70,8 @@ class ServerLife:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
+        if self._services.reaper is not None:
+            self._services.reaper.close()
         self._services.lifecycle.close()
         if self._feed is not None:  # before its tasks cannot be looked at any more
             self._feed.close()
@@ -103,6 +105,7 @@ class ServerLife:
                 }
                 for session in services.sessions.list()
             ],
+            "pages_problem": services.sockets.problem,
             **services.tasks.status(),
         }
 
