@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from nbsession.core.session_context import SessionContext
 
 PROBE = "TEST_PROBE"
+REPLACES = "TEST_REPLACES_CONNECTION"
+"""In the environment: the extension puts its own WebSocket connection in place of nbsession's."""
 
 EXTENSION = "--ServerApp.jpserver_extensions={'nbsession': True, 'server_probe': True}"
 MANAGER = "--VoilaConfiguration.multi_kernel_manager_class=server_probe.ProbeManager"
@@ -77,6 +79,8 @@ def _watch(services: Any) -> None:
 
 def _load_jupyter_server_extension(app: Any) -> None:
     _watch(app.web_app.settings["nbsession"])
+    if REPLACES in os.environ:
+        app.web_app.settings["kernel_websocket_connection_class"] = ProbeConnection
 
 
 class ProbeManager(SessionMappingKernelManager):

@@ -26,19 +26,25 @@ GRACE, LOAD = 120.0, 600.0
 
 @dataclass
 class Kernels:
-    """As much of a multi-kernel manager as the reaper asks for."""
+    """As much of a multi-kernel manager, and of its sockets, as the reaper asks for."""
 
     connections: dict[str, int] = field(default_factory=lambda: {"k": 0})
     kept: set[str] = field(default_factory=set)
+    problem: str | None = None
+    on_open: Callable[[str], object] = lambda _kernel_id: None
+    shutdowns: list[str] = field(default_factory=list)
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __contains__(self, kernel_id: str) -> bool:
         return kernel_id in self.connections
 
-    def notify_connect(self, kernel_id: str) -> None:
-        self.connections[kernel_id] += 1
+    def count(self, kernel_id: str) -> int:
+        return self.connections[kernel_id]
 
-    def kernel_model(self, kernel_id: str) -> dict[str, int]:
-        return {"connections": self.connections[kernel_id]}
+    async def shutdown_kernel(self, kernel_id: str) -> None:
+        self.shutdowns.append(kernel_id)
+        await self.may_end.wait()
+        del self.connections[kernel_id]
 
 
 @dataclass
@@ -65,11 +71,13 @@ def parts() -> tuple[PageReaper, Kernels, Sending, Clock]:
     kernels, sending, clock = Kernels(), Sending(), Clock()
     reaper = PageReaper(
         kernels,  # type: ignore[arg-type]
+        kernels,
         GRACE,
         LOAD,
         logging.getLogger(),
         is_kept=kernels.kept.__contains__,
         clock=clock,
+        wall_clock=clock,
     )
     asyncio.run(_watch(reaper, sending))  # the loop ends with it: only the tests look
     return reaper, kernels, sending, clock
@@ -125,8 +133,7 @@ def test_a_network_that_was_lost_for_a_minute(parts: Parts) -> None:
 def test_a_socket_between_two_looks_counts(parts: Parts) -> None:
     _, kernels, sending, _ = parts
     sending.loading = False
-    kernels.notify_connect("k")
-    kernels.connections["k"] = 0
+    kernels.on_open("k")
     assert _later(parts, GRACE - 1) == []
     assert _later(parts, 1) == ["k"]
 
@@ -153,6 +160,86 @@ def test_a_kernel_that_is_gone_is_left_alone(parts: Parts) -> None:
     assert _later(parts, 1) == []
     del parts[1].connections["k"]
     assert _later(parts, LOAD) == []
+
+
+def test_sockets_that_are_not_counted(parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
+    reaper, kernels, sending, _ = parts
+    sending.loading, kernels.problem = False, "the sockets are not counted"
+    for _ in range(2):
+        reaper.report_problem()
+        assert _later(parts, 100 * LOAD) == []
+    assert caplog.text.count("the sockets are not counted; no kernel ends because") == 1
+    kernels.problem = None
+    assert _later(parts, LOAD - 1) == []
+    assert _later(parts, 1) == ["k"]
+
+
+@pytest.mark.parametrize("late", [(60.0, 60.0), (0.0, 60.0)], ids=["paused", "asleep"])
+def test_a_server_that_did_not_run(parts: Parts, late: tuple[float, float]) -> None:
+    reaper, kernels, sending, clock = parts
+    sending.loading = False
+    kernels.on_open("k")
+    assert _later(parts, GRACE - 10) == []
+    clock.now += late[0]
+    reaper.forgive(*late)
+    assert _later(parts, GRACE - 1) == [], "the page gets its whole time once more"
+    assert _later(parts, 1) == ["k"]
+
+
+def test_a_server_that_is_slow_again_and_again(parts: Parts) -> None:
+    reaper, kernels, sending, clock = parts
+    sending.loading = False
+    kernels.on_open("k")
+    reaper.is_up("k")
+    for _ in range(int(GRACE)):  # that time is not counted, but the page's end comes
+        assert not reaper.is_up("k")
+        clock.now += 5
+        reaper.forgive(4, 4)
+    assert reaper.is_up("k")
+
+
+def test_a_page_that_is_there_is_not_forgiven(parts: Parts) -> None:
+    reaper, kernels, sending, _ = parts
+    sending.loading, kernels.connections["k"] = False, 1
+    assert _later(parts, 1) == []
+    reaper.forgive(1000, 1000)
+    kernels.connections["k"] = 0
+    assert _later(parts, GRACE - 1) == []
+    assert _later(parts, 1) == ["k"]
+
+
+def test_kernels_end_several_at_a_time() -> None:
+    ids = [str(number) for number in range(12)]
+
+    async def main() -> None:
+        kernels = Kernels(dict.fromkeys(ids, 0))
+        reaper = PageReaper(
+            kernels,  # type: ignore[arg-type]
+            kernels,
+            0,
+            0,
+            logging.getLogger(),
+            is_kept=kernels.kept.__contains__,
+        )
+        for kernel_id in ids:
+            reaper.watch(kernel_id, Sending(loading=False))
+        await _until(lambda: len(kernels.shutdowns) == 10)
+        back, other = (set(ids) - set(kernels.shutdowns))
+        kernels.connections[back] = 1  # its page comes back while it waits for its turn
+        kernels.may_end.set()
+        await _until(lambda: kernels.connections == {back: 1})
+        assert sorted(kernels.shutdowns) == sorted(set(ids) - {back})
+        assert other in kernels.shutdowns
+        kernels.connections[back] = 0
+        await _until(lambda: not kernels.connections)
+
+    asyncio.run(main())
+
+
+async def _until(look: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not look():
+            await asyncio.sleep(0.01)
 
 
 REAP = ("--NBSession.page_grace_seconds=1", "--NBSession.page_load_seconds=30")

@@ -6,7 +6,9 @@ import os
 import pty
 import re
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,6 +16,7 @@ import psutil
 import pytest
 
 from hosts import LEAN
+from nbsession.scheduler.executors.worker_messages import STOPPED
 from setup_scripts import SEES_SESSIONS, SetupScript, workers
 from visitors import write_notebook
 from waiting import eventually
@@ -188,3 +191,96 @@ def test_a_hook_that_hangs_is_not_waited_for_when_interrupted(
     _end(host, signal.SIGINT)
     assert time.monotonic() - began < 30
     assert not list(host.root.glob("ended-*"))
+
+
+# -- the end of a server whose tasks are kept in a database --------------------------------------
+
+RUNS_ON = (
+    SEES_SESSIONS
+    + """
+async def endless():
+    note("endless")
+    await asyncio.sleep(1000)
+
+def blocking():
+    import time
+    note("blocking")
+    time.sleep(1000)
+
+async def quick():
+    note("quick")
+    return 1
+
+state.schedule_task("endless", endless, period="1h")
+state.schedule_task("blocking", blocking, period="1h", threaded=True)
+state.schedule_task("quick", quick, period="1h")
+"""
+)
+
+FAULTS = ("Traceback", "was never awaited", "Task was destroyed", "never retrieved", "nbsession: ")
+
+
+def _rows_in(database: Path) -> dict[str, tuple[str, bool, str | None]]:
+    """Return the state of each task's only run, whether it has ended, and why."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("SELECT task, state, ended_us, reason FROM runs").fetchall()
+    assert len({task for task, *_ in rows}) == len(rows), rows
+    return {task: (state, ended_us is not None, reason) for task, state, ended_us, reason in rows}
+
+
+def _wait_for_fills(host: Host, count: int) -> None:
+    eventually(lambda: host.log.count("is filled with") == count, 60, f"the pool's fill {count}")
+
+
+def _wait_for_kernels(host: Host) -> None:
+    """Wait until all kernels have started: one that is interrupted before that says so itself."""
+    for process in host.kernels():
+        found = re.search(r"kernel-([-0-9a-f]{36})\.json", " ".join(process.cmdline()))
+        assert found
+        with host.client(found[1]):
+            pass
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [(signal.SIGTERM,), (signal.SIGINT,), (signal.SIGTERM, signal.SIGTERM)],
+    ids=["SIGTERM", "SIGINT", "twice"],
+)
+@pytest.mark.parametrize("app", ["voila", "preheated voila", "lab"])
+def test_with_runs_in_flight(
+    script: SetupScript,
+    tmp_path: Path,
+    start_host: Callable[..., Host],
+    app: str,
+    signals: tuple[signal.Signals, ...],
+) -> None:
+    script.write(RUNS_ON)
+    write_notebook(tmp_path / "h" / "root" / "x.ipynb", "print('hello')")
+    database = tmp_path / "tasks.db"
+    options = (script.option, f"--NBSession.database={database}")
+    if app == "lab":
+        host = start_host(app, *options, home=tmp_path / "h")
+        for number in range(2):
+            host.start_kernel(f"lab/tree/{number}.ipynb", path=f"{number}.ipynb")
+    else:
+        heat = ("--preheat_kernel=True", "--pool_size=1") if app != "voila" else ()
+        host = start_host("voila", *heat, *options, home=tmp_path / "h")
+        for visits in range(2):
+            if heat:
+                _wait_for_fills(host, visits + 1)
+            httpx.get(host.url + "voila/render/x.ipynb", timeout=60).raise_for_status()
+        if heat:
+            _wait_for_fills(host, 3)
+    _wait_for_kernels(host)
+    eventually(lambda: len(script.of("created")) == 2, 60)
+    eventually(lambda: all(script.of(name) for name in ("endless", "blocking", "quick")), 60)
+    eventually(lambda: _rows_in(database).get("quick", ("",))[0] == "succeeded", 60)
+    _end(host, *signals)
+    assert not [line for line in host.log.splitlines() if any(fault in line for fault in FAULTS)]
+    _assert_all_destroyed(script, [kernel for kernel, _ in script.of("created")])
+    lost = ("lost", True, STOPPED)
+    assert _rows_in(database) == {
+        "quick": ("succeeded", True, None),
+        "endless": lost,
+        "blocking": lost,
+    }

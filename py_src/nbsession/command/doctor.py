@@ -64,9 +64,14 @@ def _check_server(server: RunningServer) -> Iterator[Check]:
     linked = sum(each["linked"] for each in sessions)
     found = f"{len(sessions)} running, {linked} have loaded nbsession"
     yield Check(f"{part} sessions", "good" if sessions else "idle", found)
-    pages = sum(each["pages"] for each in sessions)
-    found = f"{pages} connected" if pages else "none is connected to a kernel"
-    yield Check(f"{part} pages", "good" if pages else "idle", found)
+    if status["pages_problem"]:
+        found = f"{status['pages_problem']}; kernels of closed Voilà pages do not end by themselves"
+        remedy = "take out what replaces that class, or cull idle kernels; restart"
+        yield Check(f"{part} pages", "bad", found, remedy)
+    else:
+        pages = sum(each["pages"] for each in sessions)
+        found = f"{pages} connected" if pages else "none is connected to a kernel"
+        yield Check(f"{part} pages", "good" if pages else "idle", found)
     problem = status["problem"]
     if problem:
         mend = "mend what it says, or place the database with --NBSession.database=PATH; restart"

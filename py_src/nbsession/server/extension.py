@@ -10,7 +10,6 @@ from .events.publication import register
 from .handlers import api, page, sessions, tasks
 from .host import Host
 from .services import SessionServices
-from .websocket import mend_delay
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -37,11 +36,9 @@ def _load_jupyter_server_extension(app: ServerApp) -> None:
         note_activity=lambda now: activity.__setitem__("nbsession", now),
     )
     services = SessionServices(host, app.kernel_manager, parent=app)
-    services.mount()
+    services.mount(app.web_app.settings)
     _close_after_kernels(app, services)
     app.web_app.settings["nbsession"] = services
-    if services.mend_websocket_delay:
-        mend_delay(app.web_app.settings)
     root = url_path_join(app.base_url, "nbsession/api")
     app.web_app.add_handlers(".*$", [(root + path, handler) for path, handler in HANDLERS])
 

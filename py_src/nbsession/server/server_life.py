@@ -83,6 +83,8 @@ class ServerLife:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
+        if self._services.reaper is not None:
+            self._services.reaper.close()
         await self._end_sessions_in_kernels()
         self._services.lifecycle.close()
         if self._activity is not None:
@@ -138,6 +140,7 @@ class ServerLife:
                 }
                 for session in services.sessions.list()
             ],
+            "pages_problem": services.sockets.problem,
             **services.tasks.status(),
         }
 

@@ -25,6 +25,7 @@ from .records import SessionRecord, SessionRecords
 from .server_life import ServerLife
 from .session_board import SessionBoard
 from .tasks import TaskService
+from .websocket import KernelSockets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,24 +52,34 @@ class SessionServices(NBSession):
         self.tasks = TaskService(self, host, self.lifecycle)
         self.life = ServerLife(self, host, self.log)
         self.link = LinkServer(self, self.log)
+        self.sockets = KernelSockets(send_at_once=self.mend_websocket_delay)
         self._kernel_managers = kernel_managers
         self.reaper: PageReaper | None = None
         self.binds_preheated = False  # whether Voilà lets us know to whom it hands a kernel out
         self._bound_handlers: WeakSet[JupyterHandler] = WeakSet()
 
-    def mount(self) -> None:
-        """See every kernel that starts from now on, and begin when the server's loop runs."""
+    def mount(self, connection_holder: Any) -> None:
+        """See every kernel that starts from now on, and begin when the server's loop runs.
+
+        Parameters
+        ----------
+        connection_holder
+            Holds the class of the kernels' WebSockets; see `KernelSockets.compose`.
+        """
         kernel_managers = self._kernel_managers
         compose_over(kernel_managers, self)
         self.expiration.guard(kernel_managers)
+        self.sockets.compose(kernel_managers, connection_holder)
         if self.page_grace_seconds is not None:
             self.reaper = PageReaper(
                 kernel_managers,
+                self.sockets,
                 self.page_grace_seconds,
                 self.page_load_seconds,
                 self.log,
                 is_kept=self.expiration.is_blocked,
             )
+            self.reaper.report_problem()
         IOLoop.current().add_callback(self.life.start)
 
     async def before_start(self) -> None:
@@ -146,9 +157,7 @@ class SessionServices(NBSession):
 
     def page_count(self, kernel_id: str) -> int:
         """Return how many pages a kernel's session has open: sockets to its kernel."""
-        if kernel_id not in self._kernel_managers:
-            return 0
-        return int(self._kernel_managers.kernel_model(kernel_id)["connections"])
+        return self.sockets.count(kernel_id)
 
     def restarting(self, kernel_id: str) -> None:
         """Forget what a kernel's old process has asked for."""

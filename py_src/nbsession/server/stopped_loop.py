@@ -16,14 +16,16 @@ def run_on_stopped(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, An
 
     The interrupt that stopped the loop may have struck in the middle of a task, whose future raises
     it once more as soon as the loop goes on: that is not one more interrupt of the user. Who
-    presses Ctrl-C again and again is obeyed.
+    presses Ctrl-C again and again is obeyed; so is a server's handler of SIGTERM, which stops the
+    loop at every signal.
     """
     task = loop.create_task(coroutine)
     for interrupts in range(_MAX_INTERRUPTS + 1):
         try:
             loop.run_until_complete(task)
-        except KeyboardInterrupt:
-            if task.done() or interrupts == _MAX_INTERRUPTS:
+        except (KeyboardInterrupt, RuntimeError) as error:
+            was_stopped = isinstance(error, KeyboardInterrupt) or not task.done()
+            if not was_stopped or task.done() or interrupts == _MAX_INTERRUPTS:
                 raise
         else:
             return

@@ -17,10 +17,11 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from .host import Host
 from .services import SessionServices
 from .stopped_loop import run_on_stopped
-from .websocket import mend_delay_of_voila
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator
+
+    from .server_life import ServerLife
 
 _HAND_OUT = "get_rendered_notebook"
 
@@ -54,9 +55,8 @@ class SessionMappingKernelManager(AsyncMappingKernelManager):
             )
             services = SessionServices(host, self, parent=voila)
             services.binds_preheated = self._hands_out
-            services.mount()
-            if services.mend_websocket_delay:
-                mend_delay_of_voila(voila)
+            services.mount(voila)
+            _stop_on_own_loop(voila, self, services.life)
         except Exception:
             self.log.exception("nbsession is off: state will be empty in every notebook")
         else:
@@ -65,23 +65,32 @@ class SessionMappingKernelManager(AsyncMappingKernelManager):
     async def shutdown_all(  # type: ignore[override]  # jupyter_client's is async here as well
         self, *args: Any, **kwargs: Any
     ) -> None:
-        """Shut down all kernels, go on to serve the link while their sessions end, then end too.
-
-        Voilà calls this on a loop of its own when the loop that served it has stopped.
-        """
-        loop = self.services.life.loop if self.services is not None else None
-        shut_down = self._shut_down(super().shutdown_all(*args, **kwargs))
-        if loop is None or loop.is_running() or loop.is_closed():
-            await shut_down
-        else:
-            await asyncio.to_thread(run_on_stopped, loop, shut_down)
-
-    async def _shut_down(self, kernels: Awaitable[Any]) -> None:
+        """Shut down all kernels and, on the server's own loop, end the sessions and the tasks."""
         try:
-            await kernels
+            await super().shutdown_all(*args, **kwargs)
         finally:
-            if self.services is not None:
-                await self.services.life.close()
+            services = self.services
+            if services is not None and services.life.loop is asyncio.get_running_loop():
+                await services.life.close()
+
+
+def _stop_on_own_loop(voila: Any, kernels: SessionMappingKernelManager, life: ServerLife) -> None:
+    """Let Voilà shut its kernels down on the loop that served it.
+
+    Voilà does it on whichever loop it finds, once its own has stopped. The link must be served
+    meanwhile, and the database may be used by no other thread.
+    """
+    stop = voila.stop
+
+    def stop_kernels_first() -> None:
+        loop = life.loop
+        try:
+            if loop is not None and not (loop.is_running() or loop.is_closed()):
+                run_on_stopped(loop, kernels.shutdown_all())
+        finally:
+            stop()
+
+    voila.stop = stop_kernels_first
 
 
 def _binding(
