@@ -60,6 +60,7 @@ async def test_one_bad_value_does_not_spoil_the_others() -> None:
         played.location.update_query(i="1e5", s="still")
         assert errors[1:] == [{"i": "1e5"}]
         assert (model.s, model.i) == ("still", 3)
+        assert played.location.query_params == {"i": "3", "s": "still", "n": "["}
 
 
 @asynchronous
@@ -236,10 +237,16 @@ async def test_what_follows_from_going_back_is_no_new_entry() -> None:
         window.go(f"{HERE}?i=3&ten=20")
         await turn()
         window.read()
-        assert window.entries[2:] == [f"{HERE}?i=3&ten=30"]
-        window.step(-2)
+        assert (model.i, other.i) == (3, 20)
+        assert window.entries[2:] == [f"{HERE}?i=3&ten=20"]
+        window.go(f"{HERE}?i=4")
         await turn()
-        assert (model.i, other.i, window.entries[2:]) == (1, 10, [f"{HERE}?i=3&ten=30"])
+        window.read()
+        assert (model.i, other.i) == (4, 40)
+        assert window.entries[3:] == [f"{HERE}?i=4&ten=40"]
+        window.step(-3)
+        await turn()
+        assert (model.i, other.i, window.entries[3:]) == (1, 10, [f"{HERE}?i=4&ten=40"])
 
 
 @asynchronous
@@ -430,13 +437,12 @@ async def test_widgets_by_their_description() -> None:
 
 
 @asynchronous
-async def test_a_label_that_is_none() -> None:
+async def test_a_label_that_is_none_may_come_yet() -> None:
     with playing(f"{HERE}?pick=Nine") as played:
         errors: list[object] = []
         dropdown = w.Dropdown(description="pick", options=["One", "Two"])
         played.location.sync(dropdown, on_error=errors.append)
-        assert (errors, dropdown.value) == ([{"value": "Nine"}], "One")
-        assert played.location.search == "?pick=One"
+        assert (errors, dropdown.value, played.location.search) == ([], "One", "?pick=Nine")
 
 
 @asynchronous
@@ -475,9 +481,9 @@ async def test_a_cell_that_is_run_again() -> None:
             played.location.sync(old)
             old.value = 50
             played.location.sync(new)
-        assert (new.value, played.location.search) == (9, "?n=9")
+        assert (new.value, played.location.search) == (9, "?n=50")
         old.value = 1
-        assert played.location.search == "?n=9"
+        assert played.location.search == "?n=50"
         with pytest.warns(NBSessionWarning, match="the key 'n' was synced with another IntSlider"):
             played.location.sync(w.Text(description="n"))
 

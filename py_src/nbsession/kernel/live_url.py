@@ -7,7 +7,6 @@ import os
 import re
 import threading
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from traitlets import All, Bool, Bunch, HasTraits
@@ -15,8 +14,7 @@ from traitlets import All, Bool, Bunch, HasTraits
 from nbsession.core.environment import is_under_hub
 from nbsession.core.query import query_texts, update_parameters
 
-from .callbacks import show_unless_cancelled
-from .location_observer import LocationObserver
+from .location_observer import ChangeQueue, LocationObserver, UrlChange
 from .location_part import Part, ReadPart
 from .location_sync import LocationSync
 from .navigation import Navigation
@@ -69,6 +67,7 @@ class LiveUrl(HasTraits):
         self._is_known = False  # whether the URL is that of a page, not a guess
         self._navigation = Navigation(runtime, pages, self._lock)
         self._sync = LocationSync(self, runtime, self._lock)
+        self._queue = ChangeQueue(runtime.runner, self._lock, self._announce)
         self._read_request(session)
         undos = [
             pages.subscribe(kind, callback)
@@ -144,12 +143,13 @@ class LiveUrl(HasTraits):
             new = {n: v for n, v in (parts or {}).items() if getattr(before, n) != v}
             if not new:
                 return
+            if self._sync.is_reading or self._queue.follows_page:
+                history = "replace"  # what follows from going back must not be a way forward
             after = self._url = replace(before, **new)
             self._navigation.add(new, changes, history, self.reload)
+            self._queue.add(UrlChange(before, after))
         self._navigation.send()
-        self._sync.follow()
-        for change in self._changes(before, after):
-            self.notify_change(change)
+        self._queue.deliver()
 
     # -- what pages report ------------------------------------------------------------------------
 
@@ -186,22 +186,24 @@ class LiveUrl(HasTraits):
             after = self._url = self._navigation.on(url)
             if not is_start and (page_id != record.id or self._is_moved_by_lab(before, after)):
                 self._sync.adopt()  # the user has gone elsewhere, and widgets stay as they are
+            if is_start or before != after:
+                context = self._runtime.runner.context()
+                self._queue.add(UrlChange(before, after, is_start, context))
         self._navigation.send()
-        if is_start or before != after:
-            self._on_main(partial(self._announce, before, after, is_start=is_start))
+        self._queue.deliver()
 
     def _is_moved_by_lab(self, before: PageUrl, after: PageUrl) -> bool:
         """Whether JupyterLab wrote its own URL over ours, as it does when another tab is chosen."""
         paths = (before.pathname, after.pathname)
         return self._may_be_lab and paths[0] != paths[1] and all(map(_LAB_PATH.search, paths))
 
-    def _announce(self, before: PageUrl, after: PageUrl, *, is_start: bool) -> None:
-        if is_start:
+    def _announce(self, change: UrlChange) -> None:
+        if change.is_start:
             self._sync.start_again()
         else:
             self._sync.follow()
-        for change in self._changes(before, after):
-            self.notify_change(change)
+        for part in self._changes(change.before, change.after):
+            self.notify_change(part)
 
     def _changes(self, before: PageUrl, after: PageUrl) -> list[Bunch]:
         return [
@@ -209,12 +211,3 @@ class LiveUrl(HasTraits):
             for name in self.traits()
             if name != "reload" and (old := getattr(before, name)) != (new := getattr(after, name))
         ]
-
-    def _on_main(self, callback: Callable[[], object]) -> None:
-        runner = self._runtime.runner
-        context = runner.context()
-        run = partial(runner.run, callback, context=context, done=show_unless_cancelled)
-        if runner.main_loop.is_here():
-            run()
-        else:
-            runner.main_loop.call_soon(run, context=context)

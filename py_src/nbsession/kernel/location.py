@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .callbacks import check_callable
 from .live_url import LiveUrl
 from .navigation import History, check_history
 from .query_text import text_of_key, texts_of_value
+from .trait_text import TraitText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -87,12 +90,15 @@ class Location(LiveUrl):
         }
         self.write(query=lambda: changes, history=history)
 
-    def sync(
+    def sync(  # noqa: PLR0913 - the public signature
         self,
         obj: HasTraits,
         names: Iterable[str] | Mapping[str, str] | None = None,
         on_error: Callable[[dict[str, str]], object] | None = None,
         history: History = "push",
+        *,
+        to_text: Callable[[Any], str | None] | None = None,
+        from_text: Callable[[str], Any] | None = None,
     ) -> None:
         """Bind traits of an object and parameters of the search, both ways.
 
@@ -131,7 +137,11 @@ class Location(LiveUrl):
         a selection widget the label of the option, of several a JSON list of labels.
         """
         check_history(history)
-        self._sync.add(obj, names, on_error, history)
+        for function in (to_text, from_text):
+            if function is not None:
+                check_callable(function)
+        text_of = partial(TraitText, to_text=to_text, from_text=from_text)
+        self._sync.add(obj, names, on_error, history, text_of)
 
     def unsync(self, obj: HasTraits, names: Iterable[str] | None = None) -> None:
         """End what `sync` began, and remove the keys from the URL.

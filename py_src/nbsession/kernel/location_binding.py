@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextvars
+import datetime as dt
 import inspect
+import numbers
+import threading
 import warnings
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+
+from traitlets import TraitType
 
 from nbsession.core.errors import NBSessionWarning
 
@@ -13,12 +19,15 @@ from .callbacks import check_callable, show_error, show_unless_cancelled
 from .trait_text import TraitText, UnreadableTextError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
-    from traitlets import HasTraits
+    from traitlets import Bunch, HasTraits
 
     from .navigation import History
     from .runtime import Runtime
+
+_LIMITS = ("options", "children", "titles", "min", "max", "base")
+"""Traits that say which values another trait of their object can take."""
 
 
 class Reporting:
@@ -72,8 +81,10 @@ class LocationBinding:
 
     Parameters
     ----------
-    obj, trait, key
-        What is bound to what.
+    text
+        Reads and writes the trait of its object.
+    key
+        Of the query.
     history
         How changes of the trait are written.
     reporting
@@ -83,35 +94,74 @@ class LocationBinding:
     ----------
     texts
         The values of the key in the URL, as the trait last met them; none if it was not there.
+    is_pending
+        Whether the trait cannot take its text yet: it is beyond the object's present limits.
     """
 
-    def __init__(
-        self, obj: HasTraits, trait: str, key: str, history: History, reporting: Reporting
-    ) -> None:
-        self.obj = obj
-        self.trait = trait
+    def __init__(self, text: TraitText, key: str, history: History, reporting: Reporting) -> None:
+        self.obj = text.obj
+        self.trait = text.name
         self.key = key
         self.history: History = history
         self.reporting = reporting
         self.texts: list[str] = []
-        self._text = TraitText(obj, trait)
-        self._initial = getattr(obj, self._text.attribute)
+        self.is_pending = False
+        self._text = text
+        self._initial = getattr(self.obj, text.attribute)
+        self._initial_texts = self._present_texts()
+        # The trait's own texts for what `texts` stand for, such as `6.0` for `6`; None: not taken.
+        self._taken: list[str] | None = None
+        self._is_converted = False
+        self._changes: dict[int, list[Bunch]] = {}  # by the thread that sets the trait for the URL
+        others = (name for name in _LIMITS if name not in (self.trait, self.attribute))
+        self._limits = [name for name in others if self.obj.has_trait(name)]
+        self._limits_met: list[object] = []
+        self._pending_lock = threading.Lock()
         self._on_change: Callable[[LocationBinding], None] | None = None
+        self._on_limits: Callable[[LocationBinding], None] | None = None
 
-    def begin(self, on_change: Callable[[LocationBinding], None]) -> None:
-        """Call whenever the trait changes."""
+    # -- the trait's changes ----------------------------------------------------------------------
+
+    def begin(
+        self,
+        on_change: Callable[[LocationBinding], None],
+        on_limits: Callable[[LocationBinding], None],
+    ) -> None:
+        """Call whenever the trait changes, or may take the text that it could not take."""
         self._on_change = on_change
+        self._on_limits = on_limits
         self.obj.observe(self._note_change, self._text.attribute)
 
     def end(self) -> None:
         """Call no more."""
+        self.end_pending()
         if self._on_change is not None:
-            self._on_change = None
+            self._on_change = self._on_limits = None
             self.obj.unobserve(self._note_change, self._text.attribute)
 
-    def _note_change(self, _change: object) -> None:
+    @property
+    def attribute(self) -> str:
+        """The trait that is set: for the value of a selection widget its label."""
+        return self._text.attribute
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self._on_change is not None
+
+    @property
+    def is_being_set(self) -> bool:
+        """Whether this thread is setting the trait to what the URL says."""
+        return threading.get_ident() in self._changes
+
+    def _note_change(self, change: Bunch) -> None:
+        changes = self._changes.get(threading.get_ident())
+        if changes is not None:
+            changes.append(change)
         if self._on_change is not None:
             self._on_change(self)
+
+    # -- the trait as text ------------------------------------------------------------------------
 
     def texts_of_trait(self) -> list[str] | None:
         """Return the trait's value as values of the key; None, and warn, if none stand for it."""
@@ -121,33 +171,233 @@ class LocationBinding:
             self.reporting.warn(f"{self.trait} is not written into the URL: {error}")
             return None
 
-    def apply(self) -> str | None:
-        """Set the trait to what the URL says; return the text if that could not be done."""
-        if not self.texts:
-            return None if self._set(self._initial) else "None"
-        try:
-            value = self._text.value_of(self.texts)
-        except UnreadableTextError:
-            return self.texts[-1]
-        return None if self._set(value) else self.texts[-1]
+    def _present_texts(self) -> list[str] | None:
+        return self._texts_of(getattr(self.obj, self._text.attribute))
 
+    def _texts_of(self, value: object) -> list[str] | None:
+        try:
+            return self._text.texts_of(value)
+        except (TypeError, ValueError, RecursionError):
+            return None
+
+    # -- the URL's text ---------------------------------------------------------------------------
+
+    def meet(self, texts: list[str]) -> None:
+        """Take over the values of the key in the URL, without applying them."""
+        self.texts = texts
+        self._taken = None
+        self.end_pending()
+
+    def note_written(self, texts: list[str]) -> None:
+        """Note that the trait's value was written into the URL."""
+        self.texts = self._taken = texts
+        self._is_converted = False
+        self.end_pending()
+
+    @property
     def is_applied(self) -> bool:
-        """Whether the trait is what the URL says: a widget may have moved it into its bounds."""
-        return self.texts_of_trait() == self.texts
+        """Whether the trait is what the URL says; without the key, what it was when synced."""
+        present = self._present_texts()
+        if not self.texts:
+            return present == self._initial_texts
+        return present == (self.texts if self._taken is None else self._taken)
 
-    def _set(self, value: object) -> bool:
-        attribute = self._text.attribute
+    @property
+    def is_converted(self) -> bool:
+        """Whether the object made another value of the one in the URL, and took that."""
+        return self._is_converted and self._taken is not None
+
+    def apply(self) -> None:
+        """Set the trait to what the URL says, or to its initial value if the key is not there."""
+        texts = self.texts
+        if not texts:
+            self._set(self._initial)
+            return
         try:
-            self.reporting.context.copy().run(setattr, self.obj, attribute, value)
-        except Exception as error:  # noqa: BLE001 - the trait's refusal, or an observer's own error
-            if not _is_same(getattr(self.obj, attribute), value):
-                return False
+            value = self._text.value_of(texts)
+        except UnreadableTextError:
+            self.end_pending()
+            return
+        is_taken, taken = self._set(value)
+        is_clamped = is_taken and _is_number(value) and not _is_same(taken, value)
+        if texts is not self.texts:  # another thread has written the trait's value
+            return
+        self._taken = self._texts_of(taken) if is_taken and not is_clamped else None
+        self._is_converted = self._taken != self._texts_of(value)
+        if self._taken is None and self._is_beyond_limits(value):
+            self._begin_pending()
+        else:
+            self.end_pending()
+
+    def _set(self, value: object) -> tuple[bool, object]:
+        """Set the trait; return whether it took the value, and what it made of it at first."""
+        attribute = self._text.attribute
+        before = getattr(self.obj, attribute)
+        error: Exception | None = None
+        with self.being_set() as changes:
+            try:
+                self.reporting.context.copy().run(setattr, self.obj, attribute, value)
+            except Exception as raised:  # noqa: BLE001 - the trait's refusal, or an observer's own error
+                error = raised
+        # Observers may have changed it since; what they did began with another old value.
+        first = next((change.new for change in changes if change.old is before), _UNCHANGED)
+        taken = getattr(self.obj, attribute) if first is _UNCHANGED else first
+        if error is not None:
+            if _is_same(taken, before):
+                return False, taken
             self.reporting.context.copy().run(show_error, error)
+        return True, taken
+
+    def wanted_value(self) -> Any:
+        """Return the value that the URL says; UnreadableTextError if it is none."""
+        return self._text.value_of(self.texts) if self.texts else self._initial
+
+    @contextmanager
+    def being_set(self) -> Iterator[list[Bunch]]:
+        """Note that this thread sets the trait to what the URL says; return its changes."""
+        thread = threading.get_ident()
+        changes = self._changes[thread] = []
+        try:
+            yield changes
+        finally:
+            del self._changes[thread]
+
+    def note_set(self, value: object) -> bool:
+        """Note whether the trait has a value, which is the one in the URL."""
+        texts = self._texts_of(value)
+        if texts is None or texts != self._present_texts():
+            return False
+        self._taken = texts
+        self.end_pending()
         return True
+
+    # -- what it cannot take yet ------------------------------------------------------------------
+
+    def _begin_pending(self) -> None:
+        with self._pending_lock:
+            self._limits_met = self._present_limits()
+            if not self.is_pending:
+                self.is_pending = True
+                self.obj.observe(self._note_limits, self._limits)
+
+    def end_pending(self) -> None:
+        """Do not try again to apply what could not be applied."""
+        with self._pending_lock:
+            if self.is_pending:
+                self.is_pending = False
+                self.obj.unobserve(self._note_limits, self._limits)
+
+    def _note_limits(self, _change: object) -> None:
+        self._limits_met = self._present_limits()
+        if self._on_limits is not None and self.is_pending and not self.is_being_set:
+            self._on_limits(self)
+
+    @property
+    def is_moved_by_limits(self) -> bool:
+        """Whether the object itself changes the trait, since its limits change."""
+        return not all(map(_is_same, self._limits_met, self._present_limits())) or _is_validating(
+            self.obj, self._limits
+        )
+
+    def _present_limits(self) -> list[object]:
+        return [getattr(self.obj, name) for name in self._limits]
+
+    def _is_beyond_limits(self, value: object) -> bool:
+        limits = dict(zip(self._limits, self._present_limits(), strict=True))
+        values = value if isinstance(value, list | tuple) else [value]
+        if values and all(isinstance(one, str) for one in values):
+            return "options" in limits and not _labels(self.obj, limits["options"]).issuperset(
+                values
+            )
+        if not values or not all(map(_is_number, values)):
+            return False
+        lengths = [len(v) for n in _LIMITS[:3] if isinstance(v := limits.get(n), _Sized)]
+        low, high = limits.get("min"), limits.get("max")
+        if "base" in limits:  # a logarithmic slider's limits are exponents
+            low, high = (None if end is None else limits["base"] ** end for end in (low, high))  # type: ignore[operator]  # of numbers
+        return any(
+            _is_less(one, low)
+            or _is_less(high, one)
+            or any(_is_index_beyond(one, n) for n in lengths)
+            for one in values
+        )
+
+
+def apply_at_once(bindings: Sequence[LocationBinding]) -> None:
+    """Set several traits of one object to what the URL says; it sees them only all together."""
+    values: dict[LocationBinding, object] = {}
+    for binding in bindings:
+        with suppress(UnreadableTextError):
+            values[binding] = binding.wanted_value()
+    obj, context = bindings[0].obj, bindings[0].reporting.context
+    error: Exception | None = None
+    with ExitStack() as stack:
+        for binding in values:
+            stack.enter_context(binding.being_set())
+        try:
+            context.copy().run(_set_at_once, obj, {b.attribute: v for b, v in values.items()})
+        except Exception as raised:  # noqa: BLE001 - the object's refusal, or an observer's own error
+            error = raised
+    is_set = [binding.note_set(value) for binding, value in values.items()]
+    if error is not None and any(is_set):
+        context.copy().run(show_error, error)
+
+
+def _set_at_once(obj: HasTraits, values: dict[str, object]) -> None:
+    with obj.hold_trait_notifications():
+        for name, value in values.items():
+            setattr(obj, name, value)
+
+
+_UNCHANGED = object()
+_Sized = (list, tuple, dict)
+
+
+def _labels(obj: Any, options: Any) -> set[object]:
+    """Return the labels of a selection widget's options, or the options that are text."""
+    labels = getattr(obj, "_options_labels", None)
+    if labels is None:
+        labels = options if isinstance(options, _Sized) else ()
+    return {label for label in labels if isinstance(label, str)}
+
+
+def _is_index_beyond(value: Any, length: int) -> bool:
+    return isinstance(value, int) and value >= length
+
+
+def _is_less(one: Any, other: Any) -> bool:
+    try:
+        return one is not None and other is not None and bool(one < other)
+    except TypeError:  # a limit of another type
+        return False
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a number, a date or time, or several: what has a least and a largest value."""
+    if isinstance(value, list | tuple):
+        return bool(value) and all(map(_is_number, value))
+    kinds = (numbers.Real, dt.date, dt.time)
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def _is_same(one: object, other: object) -> bool:
+    if one is other:
+        return True
     try:
         return bool(one == other)
     except Exception:  # noqa: BLE001 - arrays and their like have no one answer
         return False
+
+
+def _is_validating(obj: HasTraits, names: Sequence[str]) -> bool:
+    """Whether this thread is within the validation of one of an object's traits.
+
+    A slider moves its value below a new maximum before it has that maximum.
+    """
+    frame = inspect.currentframe()
+    code = TraitType._cross_validate.__code__  # noqa: SLF001 - traitlets has no public way to ask
+    while frame is not None:
+        if frame.f_code is code and frame.f_locals.get("obj") is obj:
+            return frame.f_locals["self"].name in names
+        frame = frame.f_back
+    return False

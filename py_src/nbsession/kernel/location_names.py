@@ -10,8 +10,11 @@ from traitlets import HasTraits
 
 from .location_binding import LocationBinding
 from .query_text import text_of_key
+from .trait_text import TraitText
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .location_binding import Reporting
     from .navigation import History
 
@@ -21,8 +24,14 @@ def bindings_for(
     names: Iterable[str] | Mapping[str, str] | None,
     history: History,
     reporting: Reporting,
+    text_of: Callable[[HasTraits, str], TraitText] = TraitText,
 ) -> list[LocationBinding]:
     """Return a binding for each trait that `names` means.
+
+    Parameters
+    ----------
+    text_of
+        Returns what reads and writes a trait of an object.
 
     Raises
     ------
@@ -32,26 +41,28 @@ def bindings_for(
     if not isinstance(obj, HasTraits):
         message = f"only an object with traits can be synced, got {type(obj).__name__}: {obj!r}"
         raise TypeError(message)
-    if names is None and not is_widget(obj):
-        return _bindings_for_all(obj, history, reporting)
-    keys = _default_keys(obj) if names is None else checked_names(names)
-    return [LocationBinding(obj, t, k, history, reporting) for t, k in _checked(obj, keys)]
+    if names is not None or is_widget(obj):
+        keys = _default_keys(obj) if names is None else checked_names(names)
+        texts = [(key, text_of(obj, name)) for name, key in _checked(obj, keys)]
+    else:
+        texts = _texts_of_all(obj, text_of)
+    return [LocationBinding(text, key, history, reporting) for key, text in texts]
 
 
-def _bindings_for_all(
-    obj: HasTraits, history: History, reporting: Reporting
-) -> list[LocationBinding]:
-    bindings = []
+def _texts_of_all(
+    obj: HasTraits, text_of: Callable[[HasTraits, str], TraitText]
+) -> list[tuple[str, TraitText]]:
+    texts = []
     for name, trait in obj.traits().items():
         if not name.startswith("_") and not trait.read_only:
             try:
-                bindings.append(LocationBinding(obj, name, name, history, reporting))
+                texts.append((name, text_of(obj, name)))
             except TypeError:
                 continue  # no text stands for it, and nobody asked for it by name
-    if not bindings:
+    if not texts:
         message = f"{type(obj).__name__} has no public trait that could be synced"
         raise ValueError(message)
-    return bindings
+    return texts
 
 
 def is_widget(obj: HasTraits) -> bool:
@@ -61,7 +72,9 @@ def is_widget(obj: HasTraits) -> bool:
 
 
 def _default_keys(widget: HasTraits) -> dict[str, str]:
-    return {"value": getattr(widget, "description", "") or "value"}
+    # ipyvuetify's widgets have their value in v_model, some beside HTML's attribute `value`
+    name = "v_model" if widget.has_trait("v_model") else "value"
+    return {name: getattr(widget, "description", "") or name}
 
 
 def checked_names(names: Iterable[str] | Mapping[str, str]) -> dict[str, str]:

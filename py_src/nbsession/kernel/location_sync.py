@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .location_binding import LocationBinding, Reporting
+from .location_binding import LocationBinding, Reporting, apply_at_once
 from .location_names import bindings_for, checked_names, is_widget
 
 if TYPE_CHECKING:
@@ -17,6 +18,27 @@ if TYPE_CHECKING:
     from .live_url import LiveUrl
     from .navigation import History, QueryChanges
     from .runtime import Runtime
+    from .trait_text import TraitText
+
+
+@dataclass
+class Reading:
+    """The application of a URL, in the thread that applies it.
+
+    Attributes
+    ----------
+    outer
+        The one within whose observer it is.
+    changed
+        The bindings whose traits have changed meanwhile, by the reading itself or by observers.
+    is_over
+        Whether what changes now is written, by replace: what follows from going back must not be a
+        way forward.
+    """
+
+    outer: Reading | None
+    changed: dict[LocationBinding, None] = field(default_factory=dict)
+    is_over: bool = False
 
 
 class LocationSync:
@@ -37,7 +59,7 @@ class LocationSync:
         self._runtime = runtime
         self._lock = lock
         self._bindings: list[LocationBinding] = []
-        self._being_applied = threading.local()
+        self._thread = threading.local()  # its `reading`
 
     def add(
         self,
@@ -45,13 +67,14 @@ class LocationSync:
         names: Iterable[str] | Mapping[str, str] | None,
         on_error: Callable[[dict[str, str]], object] | None,
         history: History,
+        text_of: Callable[[HasTraits, str], TraitText],
     ) -> None:
         """Bind; see `Location.sync`."""
         if obj is self._location:  # each write would be the next one's cause
             message = "the location is the URL itself; sync another object's traits with it"
             raise ValueError(message)
         reporting = Reporting(self._runtime, on_error)
-        new = bindings_for(obj, names, history, reporting)
+        new = bindings_for(obj, names, history, reporting, text_of)
         keys = {binding.key for binding in new}
         traits = {binding.trait for binding in new}
         with self._lock:
@@ -64,7 +87,7 @@ class LocationSync:
         for binding in taken_over:
             _warn_of_take_over(binding, obj, reporting)
         for binding in new:
-            binding.begin(self._write)
+            binding.begin(self._note_change, self._try_again)
         self._start(new, [b.key for b in replaced if b.key not in keys])
 
     def remove(self, obj: HasTraits, names: Iterable[str] | None) -> None:
@@ -105,11 +128,16 @@ class LocationSync:
         """Take the query as it is, without applying it."""
         query = self._location.query
         for binding in self._bindings:
-            binding.texts = query.get(binding.key, [])
+            binding.meet(query.get(binding.key, []))
 
     def keys(self) -> list[str]:
         """Return the keys that are bound."""
         return [binding.key for binding in self._bindings]
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether this thread is applying the URL, and so is within an observer."""
+        return self._reading is not None
 
     def follow(self) -> None:
         """Apply what has changed in the query."""
@@ -117,76 +145,148 @@ class LocationSync:
             query = self._location.query if self._bindings else {}
             changed = [b for b in self._bindings if query.get(b.key, []) != b.texts]
             for binding in changed:
-                binding.texts = query.get(binding.key, [])
-        self._apply(changed)
+                binding.meet(query.get(binding.key, []))
+        if changed:
+            self._apply(changed)
 
     def _start(self, bindings: Iterable[LocationBinding], gone_keys: list[str]) -> None:
         with self._lock:
             query = self._location.query
             for binding in bindings:
-                binding.texts = query.get(binding.key, [])
-        self._apply([binding for binding in bindings if binding.texts])
+                binding.meet(query.get(binding.key, []))
+        self._apply([binding for binding in bindings if binding.texts], is_start=True)
         self._location.write(
-            query=lambda: {key: [] for key in gone_keys} | _changes_of(bindings), history="replace"
+            query=lambda: {key: [] for key in gone_keys} | _starts_of(bindings), history="replace"
         )
 
-    def _write(self, binding: LocationBinding) -> None:
+    # -- a trait changes --------------------------------------------------------------------------
+
+    @property
+    def _reading(self) -> Reading | None:
+        return getattr(self._thread, "reading", None)
+
+    def _note_change(self, binding: LocationBinding) -> None:
         """Write what a trait has become; on whatever thread changed it."""
-        applying = self._applying()
-        if binding not in applying:
-            # What follows from going back must not be a way forward.
-            history: History = "replace" if applying else binding.history
+        reading = self._reading
+        if reading is not None and not reading.is_over:
+            reading.changed[binding] = None
+        elif not (binding.is_pending and binding.is_moved_by_limits):
+            binding.end_pending()
+            history: History = "replace" if reading else binding.history
             self._location.write(query=lambda: _change_of(binding), history=history)
 
-    def _apply(self, bindings: list[LocationBinding]) -> None:
-        if not bindings:
-            return
-        with self._applied(bindings):
-            failed = {b: text for b in bindings if (text := b.apply()) is not None}
-            if len(bindings) > 1:
-                # One may have stood in the way of another: a maximum, of a value above the old one.
-                again = [b for b in bindings if b in failed or not b.is_applied()]
-                failed = {b: text for b in again if (text := b.apply()) is not None}
-            for reporting in {b.reporting for b in failed}:
-                reporting.tell_unapplied(
-                    {b.trait: text for b, text in failed.items() if b.reporting is reporting}
-                )
+    def _try_again(self, binding: LocationBinding) -> None:
+        """Apply a text that may fit now, since a limit of the object has changed."""
+        reading = self._reading
+        if reading is None or reading.is_over:
+            self._apply([binding])
+        else:
+            reading.changed[binding] = None
+            binding.apply()
 
-    def _applying(self) -> frozenset[LocationBinding]:
-        return getattr(self._being_applied, "bindings", frozenset())
+    # -- the URL is applied -----------------------------------------------------------------------
+
+    def _apply(self, bindings: list[LocationBinding], *, is_start: bool = False) -> None:
+        """Apply what the URL says, in three steps; then report and write what is left."""
+        with self._begun() as reading:
+            for binding in bindings:
+                if not binding.texts:
+                    binding.apply()
+            late = [b for b in bindings if not b.texts and not b.is_applied]
+            for binding in bindings:
+                if binding.texts and binding.is_bound:  # an observer may have ended it
+                    binding.apply()
+            _apply_together([*late, *filter(_differs, self._met(bindings, reading))])
+            met = self._met(bindings, reading)
+            reading.is_over = True
+            failed = [b for b in met if _differs(b) and not b.is_pending]
+            _report(failed)
+        left = [b for b in met if b in failed or b.is_converted or not (b.texts or b.is_applied)]
+        if left:
+            self._location.write(
+                query=lambda: _left_over(left, is_start=is_start), history="replace"
+            )
 
     @contextmanager
-    def _applied(self, bindings: Iterable[LocationBinding]) -> Iterator[None]:
-        before = self._applying()
-        self._being_applied.bindings = before.union(bindings)
+    def _begun(self) -> Iterator[Reading]:
+        outer = self._reading
+        reading = self._thread.reading = Reading(outer)
         try:
-            yield
+            yield reading
         finally:
-            self._being_applied.bindings = before
+            self._thread.reading = outer
+            if outer is not None:
+                outer.changed |= reading.changed
+
+    def _met(self, bindings: list[LocationBinding], reading: Reading) -> list[LocationBinding]:
+        """Return what a reading has to see to, in the order of `sync`."""
+        is_within = reading.outer is not None and not reading.outer.is_over
+        met = {*bindings, *(() if is_within else reading.changed)}
+        with self._lock:
+            return [binding for binding in self._bindings if binding in met]
+
+
+def _differs(binding: LocationBinding) -> bool:
+    """Whether the URL says what the trait is not."""
+    return bool(binding.texts) and not binding.is_applied
+
+
+def _apply_together(bindings: list[LocationBinding]) -> None:
+    """Apply the texts of several bindings, also where an object takes them only all at once."""
+    for binding in bindings:
+        if binding.is_bound:
+            binding.apply()
+    objects = {id(b.obj): b.obj for b in bindings if b.is_bound and not b.is_applied}
+    for obj in objects.values():
+        group = [b for b in bindings if b.obj is obj and b.is_bound]
+        if len(group) > 1:
+            apply_at_once(group)
+
+
+def _report(failed: list[LocationBinding]) -> None:
+    for reporting in {b.reporting: None for b in failed}:
+        reporting.tell_unapplied({b.trait: b.texts[-1] for b in failed if b.reporting is reporting})
 
 
 def _change_of(binding: LocationBinding) -> QueryChanges:
     texts = binding.texts_of_trait()
-    if texts is None or texts == binding.texts:
+    if texts is None or binding.is_applied:
         return {}
-    binding.texts = texts
+    binding.note_written(texts)
     return {binding.key: texts}
 
 
-def _changes_of(bindings: Iterable[LocationBinding]) -> QueryChanges:
-    """Return what is to be written of every trait that is not None."""
+def _starts_of(bindings: Iterable[LocationBinding]) -> QueryChanges:
+    """Return what is to be written of every trait that is not None and not as the URL says."""
     changes = {}
     for binding in bindings:
+        is_said = binding.texts and binding.is_applied and not binding.is_converted
+        if is_said or binding.is_pending:
+            continue
         if texts := binding.texts_of_trait():
-            binding.texts = changes[binding.key] = texts
+            binding.note_written(texts)
+            changes[binding.key] = texts
+    return changes
+
+
+def _left_over(bindings: list[LocationBinding], *, is_start: bool) -> QueryChanges:
+    """Return what is to be written of traits that are not quite what the URL says."""
+    changes = {}
+    for binding in bindings:
+        texts = binding.texts_of_trait()
+        is_said = binding.is_applied and not binding.is_converted
+        if texts is None or is_said or not binding.is_bound or (is_start and not texts):
+            continue
+        binding.note_written(texts)
+        changes[binding.key] = texts
     return changes
 
 
 def _warn_of_take_over(binding: LocationBinding, obj: HasTraits, reporting: Reporting) -> None:
     """Warn, unless it looks like the same object made again by the same cell."""
     is_same_kind = type(binding.obj).__qualname__ == type(obj).__qualname__
-    if not is_same_kind or (is_widget(obj) and binding.key == "value"):
+    if not is_same_kind or (is_widget(obj) and binding.key in ("value", "v_model")):
         reporting.warn(
             f"the key {binding.key!r} was synced with another {type(binding.obj).__name__}, and is "
-            "not any more; give one of them another key: names={'value': 'another'}"
+            "not any more; give one of them another key: names={{{binding.trait!r}: 'another'}}"
         )

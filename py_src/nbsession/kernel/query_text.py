@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
+import math
 import numbers
 from collections.abc import Mapping
+from typing import Any
 
 
 def text_of_value(value: object) -> str:
@@ -102,3 +104,67 @@ def text_of_key(key: object) -> str:
         message = f"a key of the query is text, got {type(key).__name__}: {key!r}"
         raise TypeError(message)
     return text_of_value(key)
+
+
+def is_alike(one: Any, other: Any) -> bool:  # noqa: PLR0911 - one line a type
+    """Whether two values are equal and of one type, in all that they hold."""
+    if _kind(one) is not _kind(other):
+        return False
+    match one:
+        case list() | tuple():
+            return len(one) == len(other) and all(map(is_alike, one, other))
+        case set() | frozenset():
+            return bool(one == other and set(map(_kind, one)) == set(map(_kind, other)))
+        case Mapping():
+            keys = {key: key for key in other}
+            return one.keys() == other.keys() and all(
+                is_alike(key, keys[key]) and is_alike(value, other[key])
+                for key, value in one.items()
+            )
+        case float() if math.isnan(one):
+            return math.isnan(other)
+        case dt.datetime():  # one in a repeated hour never equals the same with another tzinfo
+            return bool(one.isoformat() == other.isoformat())
+    return bool(one == other)
+
+
+_KINDS: tuple[type, ...] = (
+    *(enum.Enum, bool, numbers.Integral, numbers.Real, str),
+    *(dt.datetime, dt.date, dt.time, list, tuple, set, frozenset, Mapping),
+)
+
+
+def _kind(value: object) -> type:
+    if isinstance(value, enum.Enum):
+        return type(value)
+    return next((kind for kind in _KINDS if isinstance(value, kind)), type(value))
+
+
+def dump_json(value: object) -> str:
+    """Return a value as JSON without spaces."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def native_json(value: Any) -> Any:
+    """Return a value as JSON data that are read as the same value.
+
+    Raises
+    ------
+    TypeError
+        If JSON would make something else of it.
+    """
+    if not isinstance(value, enum.Enum):
+        match value:
+            case None | bool() | str():
+                return value
+            case numbers.Integral():
+                return int(value)
+            case float():
+                return float(value)
+            case list():
+                return [native_json(item) for item in value]
+            case dict() if all(isinstance(key, str) for key in value):
+                return {key: native_json(item) for key, item in value.items()}
+    text_of_value(value)  # its TypeError says more, where no text at all stands for it
+    message = f"{type(value).__name__} would be read back as another type: {value!r}"
+    raise TypeError(message)

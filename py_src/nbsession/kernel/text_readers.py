@@ -1,123 +1,207 @@
-"""Readers of texts: each takes the text of a query parameter and returns a value of one type.
+"""Codecs of query parameters: a value of one type as text or JSON, and back.
 
-One that cannot raises ValueError.
+Text that is no such value raises ValueError, a value that no text stands for TypeError.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import enum
 import json
 import math
+import numbers
+import operator
 import re
-import sys
-from collections.abc import Callable
-from typing import Any
-
-import traitlets
-from traitlets import HasTraits, TraitType
+from functools import reduce
+from typing import TYPE_CHECKING, Any
 
 from .query_text import text_of_value
 
-Reader = Callable[[str], Any]
-Trait = TraitType[Any, Any]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 _INT = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf|nan")
-_BOOLS = {"true": True, "1": True, "false": False, "0": False}
+_BOOLS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
+"""An HTML form sends ``on`` for a checkbox that is checked."""
 
 
-def reader_for_labels(obj: HasTraits, trait: Trait) -> Reader | None:
-    """Return the reader for the labels of a selection widget; None if it is none."""
-    module: Any = sys.modules.get("ipywidgets.widgets.widget_selection")
-    if module is None:
-        return None
-    if isinstance(obj, module._Selection):  # noqa: SLF001 - the one base of all that choose one of their options
-        return str
-    if isinstance(obj, module._MultipleSelection):  # noqa: SLF001 - and of those that choose several
-        count = 2 if isinstance(trait, traitlets.Tuple) else None  # both ends of a range
-        return lambda text: _labels(text, count)
-    return None
+class Codec:
+    """A type of values; this one is text itself.
 
-
-def _labels(text: str, count: int | None) -> tuple[str, ...]:
-    labels = _json(text, list)
-    if count not in (None, len(labels)):
-        message = f"{len(labels)} labels where {count} have to be"
-        raise ValueError(message)
-    return tuple(labels)
-
-
-def reader_for(trait: Trait, obj: HasTraits, value: object = None) -> Reader | None:
-    """Return the reader for a trait of an object; None if no text stands for what it holds.
-
-    Parameters
+    Attributes
     ----------
-    value
-        Its present one, which tells the type where the trait itself takes anything.
+    is_faithful
+        Whether each value that is written is read back as the same value.
     """
-    read = _reader_by_type(trait, obj)
-    if read is None and (value is not None or type(trait) is traitlets.Any):
-        read = _reader_like(value)
-    return read
 
+    is_faithful = True
 
-def _reader_by_type(trait: Trait, obj: HasTraits) -> Reader | None:  # noqa: PLR0911 - one line a type
-    match trait:
-        case traitlets.UseEnum():
-            return _enum_reader(trait.enum_class)
-        case traitlets.Enum():
-            return lambda text: _choice(trait, text)
-        case traitlets.Bool():
-            return _bool
-        case traitlets.Int():
-            return _int
-        case traitlets.Float():
-            return _bounded_float if _is_bounded(trait, obj) else _float
-        case traitlets.Unicode():
-            return str
-        case traitlets.Dict() | traitlets.Container():
-            return lambda text: _from_json(trait, _json(text, dict | list), obj)
-        case traitlets.Union():
-            return _union_reader(trait, obj)
-        case traitlets.Instance():
-            return _READERS.get(trait.klass) if isinstance(trait.klass, type) else None
-    return _WIDGET_READERS.get(type(trait).__name__) if _is_of_widgets(trait) else None
+    def write(self, value: Any) -> str:
+        """Return a value as text."""
+        if not isinstance(value, str):
+            message = f"{type(value).__name__} is no text: {value!r}"
+            raise TypeError(message)
+        return str.__str__(value)  # an enum's str() is its name
 
+    def read(self, text: str) -> Any:
+        """Return the value that a text stands for."""
+        return text
 
-def _is_of_widgets(trait: Trait) -> bool:
-    return type(trait).__module__.startswith("ipywidgets.")
+    def read_all(self, texts: Sequence[str]) -> Any:
+        """Return the value that all values of a key stand for; the last one counts."""
+        return self.read(texts[-1])
 
-
-def _is_bounded(trait: traitlets.Float[Any, Any], obj: HasTraits) -> bool:
-    has_limits = trait.min > -math.inf or trait.max < math.inf
-    return has_limits or obj.has_trait("max")
-
-
-def _reader_like(value: object) -> Reader | None:
-    """Return a reader for a trait that takes anything, by what it holds."""
-    if value is None:
-        return str
-    if isinstance(value, enum.Enum):
-        return _enum_reader(type(value))
-    return next((read for kind, read in _READERS.items() if isinstance(value, kind)), None)
-
-
-def _bool(text: str) -> bool:
-    if text.lower() not in _BOOLS:
-        message = f"{text!r} is neither true nor false"
+    def read_items(self, texts: Sequence[str]) -> Any:
+        """Return the value whose items are the values of a key that is repeated."""
+        message = f"no repeated key is taken: {len(texts)} values"
         raise ValueError(message)
-    return _BOOLS[text.lower()]
+
+    def to_json(self, value: Any) -> Any:
+        """Return a value as JSON data, as an item of a container."""
+        return self.write(value)
+
+    def from_json(self, data: Any) -> Any:
+        """Return the value that JSON data stand for."""
+        if not isinstance(data, str):
+            raise wrong_json(data, "text")
+        return self.read(data)
 
 
-def _int(text: str) -> int:
-    if not _INT.fullmatch(text):  # int() also takes 1_000, spaces and the digits of any script
-        message = f"{text!r} is no whole number"
+class ReaderCodec(Codec):
+    """Values of a type as `text_of_value` writes them, read by a function."""
+
+    is_faithful = False
+
+    def __init__(self, read: Callable[[str], Any], kind: type) -> None:
+        self._read = read
+        self._type = kind
+
+    def write(self, value: Any) -> str:
+        """Return a value as text."""
+        if not isinstance(value, self._type):
+            message = f"{type(value).__name__} is no {self._type.__name__}: {value!r}"
+            raise TypeError(message)
+        return text_of_value(value)
+
+    def read(self, text: str) -> Any:
+        """Return the value that a text stands for."""
+        return self._read(text)
+
+
+class IntCodec(Codec):
+    """Whole numbers."""
+
+    def write(self, value: Any) -> str:
+        """Return a number as text."""
+        return str(self.to_json(value))
+
+    def read(self, text: str) -> int:
+        """Return the number that a text stands for."""
+        if not _INT.fullmatch(text):  # int() also takes 1_000, spaces and the digits of any script
+            message = f"{text!r} is no whole number"
+            raise ValueError(message)
+        return int(text)
+
+    def to_json(self, value: Any) -> int:
+        """Return a number as JSON data."""
+        if not isinstance(value, numbers.Integral):
+            message = f"{type(value).__name__} is no whole number: {value!r}"
+            raise TypeError(message)
+        return int(value)
+
+    def from_json(self, data: Any) -> int:
+        """Return the number that JSON data stand for."""
+        if not isinstance(data, int) or isinstance(data, bool):
+            raise wrong_json(data, "a whole number")
+        return data
+
+
+class FloatCodec(Codec):
+    """Numbers; with bounds, finite ones only."""
+
+    def __init__(self, *, is_bounded: bool = False) -> None:
+        self._read = read_finite if is_bounded else read_float
+
+    def write(self, value: Any) -> str:
+        """Return a number as text."""
+        return repr(self.to_json(value))
+
+    def read(self, text: str) -> float:
+        """Return the number that a text stands for."""
+        return self._read(text)
+
+    def to_json(self, value: Any) -> float:
+        """Return a number as JSON data."""
+        if not isinstance(value, numbers.Real):
+            message = f"{type(value).__name__} is no number: {value!r}"
+            raise TypeError(message)
+        return float(value)
+
+    def from_json(self, data: Any) -> float:
+        """Return the number that JSON data stand for."""
+        if not isinstance(data, int | float) or isinstance(data, bool):
+            raise wrong_json(data, "a number")
+        return float(data)
+
+
+class BoolCodec(Codec):
+    """True and false."""
+
+    def write(self, value: Any) -> str:
+        """Return ``true`` or ``false``."""
+        return "true" if self.to_json(value) else "false"
+
+    def read(self, text: str) -> bool:
+        """Return what a text stands for."""
+        if text.lower() not in _BOOLS:
+            message = f"{text!r} is neither true nor false"
+            raise ValueError(message)
+        return _BOOLS[text.lower()]
+
+    def to_json(self, value: Any) -> bool:
+        """Return a value as JSON data."""
+        if not isinstance(value, bool):
+            message = f"{type(value).__name__} is no bool: {value!r}"
+            raise TypeError(message)
+        return value
+
+    def from_json(self, data: Any) -> bool:
+        """Return what JSON data stand for."""
+        if not isinstance(data, bool):
+            raise wrong_json(data, "a bool")
+        return data
+
+
+class EnumCodec(Codec):
+    """The members of an enum by their names; of flags without a name, the number."""
+
+    def __init__(self, members: type[enum.Enum]) -> None:
+        self._members = members
+
+    def write(self, value: Any) -> str:
+        """Return the name of a member."""
+        if not isinstance(value, self._members):
+            message = f"{value!r} is no member of {self._members.__name__}"
+            raise TypeError(message)
+        return str(value.name or value.value)
+
+    def read(self, text: str) -> Any:
+        """Return the member with a name."""
+        if not issubclass(self._members, enum.Flag):
+            return self._member(text)
+        if _INT.fullmatch(text):
+            return self._members(int(text))
+        return reduce(operator.or_, map(self._member, text.split("|")))
+
+    def _member(self, name: str) -> Any:
+        if name in self._members.__members__:
+            return self._members[name]
+        message = f"{name!r} is none of {', '.join(self._members.__members__)}"
         raise ValueError(message)
-    return int(text)
 
 
-def _float(text: str) -> float:
+def read_float(text: str) -> float:
+    """Return the number that a text stands for."""
     if not _FLOAT.fullmatch(text):
         message = f"{text!r} is no number"
         raise ValueError(message)
@@ -128,114 +212,20 @@ def _float(text: str) -> float:
     return number
 
 
-def _bounded_float(text: str) -> float:
-    number = _float(text)
+def load_json(text: str) -> Any:
+    """Return what JSON stands for; NaN and infinite numbers are none."""
+    return json.loads(text, parse_constant=read_finite, parse_float=read_finite)
+
+
+def read_finite(text: str) -> float:
+    """Return the number that a text stands for; NaN and infinite ones are none."""
+    number = read_float(text)
     if not math.isfinite(number):
         message = f"{text!r} is not between any bounds"
         raise ValueError(message)
     return number
 
 
-def _datetime(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text)
-
-
-def _json(text: str, kind: Any) -> Any:
-    value = json.loads(text, parse_constant=_bounded_float, parse_float=_bounded_float)
-    if not isinstance(value, kind):
-        message = f"{text!r} is JSON of another type"
-        raise ValueError(message)  # noqa: TRY004 - the text is wrong, not the type of an argument
-    return value
-
-
-def _from_json(trait: Trait | None, value: Any, obj: HasTraits) -> Any:
-    """Return what JSON stands for as a value of a trait: tuples, sets, dates and enums again."""
-    match trait:
-        case traitlets.Dict():
-            _expect(value, dict)
-            # traitlets has no public way to ask for the traits of what a container holds
-            keys, values = getattr(trait, "_key_trait", None), getattr(trait, "_value_trait", None)
-            return {_key(keys, k, obj): _from_json(values, v, obj) for k, v in value.items()}
-        case traitlets.Tuple():
-            _expect(value, list)
-            traits = getattr(trait, "_traits", None) or [None] * len(value)
-            return tuple(_from_json(t, v, obj) for t, v in zip(traits, value, strict=True))
-        case traitlets.Container():
-            _expect(value, list)
-            items = (_from_json(getattr(trait, "_trait", None), v, obj) for v in value)
-            return (trait.klass if isinstance(trait.klass, type) else list)(items)
-        case None | traitlets.Unicode():
-            return value
-    if isinstance(value, str) and not isinstance(trait, traitlets.Int | traitlets.Float):
-        read = _reader_by_type(trait, obj)
-        return read(value) if read else value
-    return value
-
-
-def _key(trait: Trait | None, key: str, obj: HasTraits) -> Any:
-    read = _reader_by_type(trait, obj) if trait is not None else None
-    return read(key) if read else key
-
-
-def _expect(value: object, kind: type) -> None:
-    if not isinstance(value, kind):
-        message = f"JSON holds {type(value).__name__} where {kind.__name__} has to be"
-        raise ValueError(message)  # noqa: TRY004 - the text is wrong, not the type of an argument
-
-
-def _enum_reader(members: type[enum.Enum]) -> Reader:
-    def read(text: str) -> enum.Enum:
-        for member in members:
-            if text == member.name:
-                return member
-        message = f"{text!r} is none of {', '.join(members.__members__)}"
-        raise ValueError(message)
-
-    return read
-
-
-def _choice(trait: traitlets.Enum[Any], text: str) -> Any:
-    for choice in trait.values or ():
-        if choice is not None and text_of_value(choice) == text:
-            return choice
-    return (
-        text  # for those that take other spellings too; the trait refuses what is none of its own
-    )
-
-
-def _union_reader(trait: traitlets.Union, obj: HasTraits) -> Reader | None:
-    readers = [
-        (t, read) for t in trait.trait_types if (read := _reader_by_type(t, obj)) is not None
-    ]
-
-    def read_first(text: str) -> Any:
-        for kind, read in readers:
-            try:
-                return kind.validate(obj, read(text)) if hasattr(kind, "validate") else read(text)
-            except (ValueError, traitlets.TraitError):
-                continue
-        message = f"{text!r} is no {trait.info()}"
-        raise ValueError(message)
-
-    return read_first if readers else None
-
-
-_READERS: dict[type, Reader] = {
-    bool: _bool,
-    int: _int,
-    float: _float,
-    str: str,
-    dt.datetime: _datetime,
-    dt.date: dt.date.fromisoformat,
-    dt.time: dt.time.fromisoformat,
-    tuple: lambda text: tuple(_json(text, list)),
-    list: lambda text: _json(text, list),
-    dict: lambda text: _json(text, dict),
-}
-"""By type; a bool is an int and a datetime a date, so the order counts."""
-
-_WIDGET_READERS: dict[str, Reader] = {
-    "Date": dt.date.fromisoformat,
-    "Datetime": _datetime,
-    "Time": dt.time.fromisoformat,
-}
+def wrong_json(data: object, wanted: str) -> ValueError:
+    """Return the error for JSON data of another type."""
+    return ValueError(f"JSON holds {type(data).__name__} where {wanted} has to be")
