@@ -30,8 +30,9 @@ def location_of(url: str) -> dict[str, str]:
 class Window:
     """A browser window with its history."""
 
-    def __init__(self, pages: PlayedPages, page_id: str, url: str) -> None:
+    def __init__(self, pages: PlayedPages, page_id: str, url: str, *, knows: bool = True) -> None:
         self.pages, self.id = pages, page_id
+        self.knows_query = knows
         self.entries, self.at = [url], 0
         self.loads = 0
         self.unread: list[dict[str, Any]] = []
@@ -73,6 +74,7 @@ class Window:
                 fragment=wanted.get("hash", f"#{parts.fragment}")[1:],
             )
             self.loads += command["reload"]
+            self.knows_query = True
             self.go(parts.geturl(), command["history"])
 
 
@@ -88,8 +90,8 @@ class PlayedPages:
     def open(self) -> None:
         self.opened += 1
 
-    def window(self, url: str, page_id: str = "page-1") -> Window:
-        window = Window(self, page_id, url)
+    def window(self, url: str, page_id: str = "page-1", *, knows: bool = True) -> Window:
+        window = Window(self, page_id, url, knows=knows)
         record = PageRecord(page_id, BrowserInfo("", "", 0, dark_mode=False, device_pixel_ratio=1))
         self.windows[page_id] = (window, record)
         self.hear("hello", window)
@@ -100,7 +102,12 @@ class PlayedPages:
             return
         _, record = self.windows.pop(window.id)
         awaits = frozenset(("navigate",) if window.unread else ())
-        record = replace(record, location=read_location(location_of(window.url)), awaits=awaits)
+        record = replace(
+            record,
+            location=read_location(location_of(window.url)),
+            knows_query=window.knows_query,
+            awaits=awaits,
+        )
         self.windows[window.id] = (window, record)
         self._tell(kind, record)
 

@@ -5,38 +5,52 @@
  * both share (@jupyterlab/services, @jupyterlab/coreutils), and from others nothing but types.
  */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { URLExt } from '@jupyterlab/coreutils';
+import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import { NOTEBOOKS, type Notebooks } from '../shared/notebooks';
 import { queryOf, SECRET_PARAMETERS, stripParameters } from '../shared/query';
-import { type KernelOwner, PageQuerySender, type PutPageQuery } from './pageQuery';
+import { MainArea, type MainWidget } from './mainArea';
+import { type DocumentUrls, NotebookUrls, OpeningUrl } from './notebooks';
+import { PageQuerySender, type PutPageQuery } from './pageQuery';
 
 const pageQuery: JupyterFrontEndPlugin<void> = {
   id: 'nbsession:page-query',
-  description: "Tells the server the query that JupyterLab's page was opened with.",
+  description: "Gives each notebook its own query and hash of JupyterLab's URL.",
   autoStart: true,
   activate: (app) => {
     if (app.name !== 'JupyterLab') {
-      return; // Notebook 7 and Voilà keep the query in the request that the server sees.
+      return; // Notebook 7 and Voilà show one notebook, whose URL is the page's.
     }
-    const sender = new PageQuerySender(originalUrl(), putPageQuery(app));
+    const documents = documentUrls(app);
+    const urls = new NotebookUrls(window, openingUrl(documents), documents);
+    const sender = new PageQuerySender(putPageQuery(app));
+    const area = new MainArea(urls, (kernelId, query) => void sender.send(kernelId, query));
     app.docRegistry.addWidgetExtension('Notebook', {
-      createNew: (_, context) => sender.follow(context.sessionContext),
+      createNew: (_, context) => area.addNotebook(context),
     });
     // Consoles are no documents; they are found when they come to the front.
-    const followCurrent = () => {
-      const widget = app.shell.currentWidget as { sessionContext?: KernelOwner } | null;
-      if (widget?.sessionContext) {
-        sender.follow(widget.sessionContext);
-      }
-    };
+    const followCurrent = () => area.setFront(app.shell.currentWidget as MainWidget | null);
     app.shell.currentChanged?.connect(followCurrent);
     followCurrent();
+    void app.restored.then(() => urls.start());
+    (window as { [NOTEBOOKS]?: Notebooks })[NOTEBOOKS] = urls;
   },
 };
 
 /** The address that was asked for; `location` has lost its query by now. */
-function originalUrl(): string {
-  return performance.getEntriesByType('navigation')[0]?.name ?? location.href;
+function openingUrl(documents: DocumentUrls): OpeningUrl {
+  const [entry] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+  return new OpeningUrl(entry?.name ?? location.href, entry?.type === 'navigate', documents);
+}
+
+function documentUrls(app: JupyterFrontEnd): DocumentUrls {
+  return {
+    pathnameOf: (path) => URLExt.parse(PageConfig.getUrl({ treePath: path ?? '' })).pathname,
+    isNotebook: (path) =>
+      app.docRegistry
+        .getFileTypesForPath(path)
+        .some(({ contentType }) => contentType === 'notebook'),
+  };
 }
 
 function putPageQuery(app: JupyterFrontEnd): PutPageQuery {
@@ -65,12 +79,12 @@ const notebookQuery: JupyterFrontEndPlugin<void> = {
       return;
     }
     const query = stripParameters(queryOf(location.href), SECRET_PARAMETERS);
-    const put = putPageQuery(app);
+    const sender = new PageQuerySender(putPageQuery(app));
     app.docRegistry.addWidgetExtension('Notebook', {
       createNew: (_, { sessionContext }) => {
         const send = (kernelId: string | undefined) => {
           if (kernelId) {
-            put(kernelId, { query }).catch((error) => console.debug(`nbsession: ${error}`));
+            void sender.send(kernelId, query);
           }
         };
         sessionContext.kernelChanged.connect((_, { newValue }) => send(newValue?.id));

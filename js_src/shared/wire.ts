@@ -18,7 +18,11 @@ export interface PageInfo {
   readonly device_pixel_ratio: number;
 }
 
-/** `window.location`, without the `token` parameter in `href` and `search`. */
+/**
+ * `window.location`, without the `token` parameter in `href` and `search`.
+ *
+ * In JupyterLab the notebook's own, as `window.location` would be if it were in front.
+ */
 export interface PageLocation {
   readonly href: string;
   readonly origin: string;
@@ -50,6 +54,8 @@ export interface Hello {
   readonly focused: boolean;
   readonly info: PageInfo;
   readonly location: PageLocation;
+  /** False if the page does not know query and hash: those that the kernel has count. */
+  readonly known: boolean;
   readonly document: PageDocument;
 }
 
@@ -66,6 +72,8 @@ export interface LocationReport {
   /** `serial` of the last `Navigate` that this location knows of; 0 before the first. */
   readonly applied: number;
   readonly location: PageLocation;
+  /** As in `Hello`. */
+  readonly known: boolean;
 }
 
 /** Page → kernel: title, theme or visibility has changed, or a `SetTitle` has been dealt with. */
@@ -120,7 +128,7 @@ export type KernelMessage = Ping | Navigate | SetTitle;
 
 /** Body of `PUT nbsession/api/sessions/{kernel_id}/page`. */
 export interface PageQuery {
-  /** The raw query that JupyterLab's page was opened with: no `?`, no `token`; '' if there was none. */
+  /** The kernel's part of the raw query that the page was opened with: no `?`, no `token`; '' for none. */
   readonly query: string;
 }
 

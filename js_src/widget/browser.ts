@@ -67,7 +67,7 @@ export function pageInfo(browser: Browser): PageInfo {
   };
 }
 
-export function pageLocation({ location }: Browser): PageLocation {
+export function pageLocation(location: PageLocation): PageLocation {
   return {
     href: stripUrlParameters(location.href, SECRET_PARAMETERS),
     origin: location.origin,

@@ -1,10 +1,13 @@
 import type { KernelMessage, PageMessage } from '../shared/wire';
-import { type Browser, pageDocument, pageId, pageInfo, pageLocation } from './browser';
+import { type Address, addressOf } from './address';
+import { type Browser, pageDocument, pageId, pageInfo } from './browser';
+import type { Manager } from './made';
 import { Navigator } from './navigator';
-import { watchDocument, watchFocus, watchLocation } from './watch';
+import { watchDocument, watchFocus } from './watch';
 
 /** The part of anywidget's model that we use. */
 export interface PageModel {
+  readonly widget_manager?: Manager | undefined;
   send(message: PageMessage): void;
   on(event: 'msg:custom', callback: (message: KernelMessage) => void): void;
   off(event: 'msg:custom', callback: (message: KernelMessage) => void): void;
@@ -19,6 +22,7 @@ export function connect(model: PageModel, browser: Browser): () => void {
 
 class Connection {
   private readonly page: string;
+  private readonly address: Address;
   private readonly navigator: Navigator;
   private readonly undos: (() => void)[] = [];
   private reported = { href: '', applied: 0, document: '', appliedTitle: 0 };
@@ -29,7 +33,8 @@ class Connection {
     private readonly browser: Browser,
   ) {
     this.page = pageId(browser);
-    this.navigator = new Navigator(browser, () => this.reportLocation());
+    this.address = addressOf(browser, model.widget_manager?.kernel?.id);
+    this.navigator = new Navigator(browser, this.address, () => this.reportLocation());
   }
 
   start(): void {
@@ -49,10 +54,12 @@ class Connection {
       () => browser.removeEventListener('pagehide', hide),
       () => browser.removeEventListener('pageshow', show),
       () => this.navigator.stop(),
-      watchLocation(browser, () => this.reportLocation()),
+      this.address.watch(() => this.reportLocation()),
       watchDocument(browser, () => this.reportDocument()),
       watchFocus(browser, () => this.send({ kind: 'focus', page: this.page })),
     );
+    // JupyterLab keeps the models of a closed notebook, whose messages go nowhere.
+    model.widget_manager?.kernel?.disposed?.connect(() => this.end());
     this.hello(false);
   }
 
@@ -78,23 +85,23 @@ class Connection {
 
   private hello(answer: boolean): void {
     const { browser, page } = this;
-    const location = pageLocation(browser);
+    const { known, location } = this.address;
     const document = pageDocument(browser);
     this.reported.href = location.href;
     const info = pageInfo(browser);
     this.reported.document = JSON.stringify([document, info]);
     const focused = browser.document.hasFocus();
-    this.send({ kind: 'hello', page, answer, focused, info, location, document });
+    this.send({ kind: 'hello', page, answer, focused, info, location, known, document });
   }
 
   /** Reports what is news: another URL, or that a command has been dealt with. */
   private reportLocation(): void {
     const { navigator, page, reported } = this;
-    const location = pageLocation(this.browser);
+    const { known, location } = this.address;
     const { applied } = navigator;
     if (location.href !== reported.href || applied !== reported.applied) {
       Object.assign(reported, { href: location.href, applied });
-      this.send({ kind: 'location', page, applied, location });
+      this.send({ kind: 'location', page, applied, location, known });
     }
   }
 

@@ -1,11 +1,14 @@
 /** A browser page and a model for tests, with the rules that matter of the real ones. */
+import { NOTEBOOKS, type Notebooks, type NotebookUrl } from '../shared/notebooks';
 import type { KernelMessage, PageMessage } from '../shared/wire';
 import type { Browser, Events } from './browser';
 import type { PageModel } from './connection';
+import type { Manager } from './made';
 
 type Listener = (event: object) => void;
 
 export class FakeModel implements PageModel {
+  widget_manager: Manager | undefined = undefined;
   sent: PageMessage[] = [];
   callbacks = new Set<(message: KernelMessage) => void>();
   dead = false;
@@ -35,6 +38,43 @@ export class FakeModel implements PageModel {
     const taken = this.sent.filter((message) => message.kind === kind);
     this.sent = this.sent.filter((message) => message.kind !== kind);
     return taken as Extract<PageMessage, { kind: Kind }>[];
+  }
+}
+
+/** A kernel connection, as the widget manager has it. */
+export class FakeKernel {
+  private readonly slots: (() => void)[] = [];
+  disposed = { connect: (slot: () => void) => this.slots.push(slot) };
+
+  constructor(readonly id: string) {}
+  dispose(): void {
+    for (const slot of this.slots) {
+      slot();
+    }
+  }
+}
+
+/** What JupyterLab's part publishes. */
+export class FakeNotebooks extends EventTarget implements Notebooks {
+  kernelInFront: string | null = 'k1';
+  urls = new Map<string, NotebookUrl>();
+  listenerCount = 0;
+
+  url(kernelId: string): NotebookUrl {
+    const empty = { pathname: `/lab/tree/${kernelId}.ipynb`, search: '', hash: '', known: true };
+    return this.urls.get(kernelId) ?? empty;
+  }
+  write(kernelId: string, parts: Partial<NotebookUrl>): void {
+    this.urls.set(kernelId, { ...this.url(kernelId), known: true, ...parts });
+    this.dispatchEvent(new Event('change'));
+  }
+  override addEventListener(type: 'change', listener: () => void): void {
+    this.listenerCount += 1;
+    super.addEventListener(type, listener);
+  }
+  override removeEventListener(type: 'change', listener: () => void): void {
+    this.listenerCount -= 1;
+    super.removeEventListener(type, listener);
   }
 }
 
@@ -85,6 +125,7 @@ export class FakeScheme extends FakeEvents {
 }
 
 export class FakeBrowser extends FakeEvents implements Browser {
+  [NOTEBOOKS]: Notebooks | undefined;
   navigator = { language: 'de-DE' };
   crypto = { getRandomValues: (array: Uint8Array<ArrayBuffer>) => crypto.getRandomValues(array) };
   devicePixelRatio = 2;

@@ -3,8 +3,15 @@
 /** After this long it begins all the same: a widget whose code cannot be loaded is never made. */
 export const PATIENCE_MS = 2000;
 
+/** The part of JupyterLab's kernel connection that we use; Voilà's is the same. */
+interface Kernel {
+  readonly id: string;
+  readonly disposed?: { connect(slot: () => void): unknown };
+}
+
 /** The part of ipywidgets' manager that we use. */
 export interface Manager {
+  readonly kernel?: Kernel | null | undefined;
   /** All models, those that are being made too. Not public, but there is no other list. */
   readonly _models?: Readonly<Record<string, Promise<unknown>>>;
 }

@@ -1,5 +1,6 @@
 import type { LocationParts, Navigate } from '../shared/wire';
-import { type Browser, isJupyterLab } from './browser';
+import type { Address } from './address';
+import type { Browser } from './browser';
 import { Pace } from './pace';
 import { isSameDocument, targetUrl } from './target';
 
@@ -15,6 +16,7 @@ export class Navigator {
 
   constructor(
     private readonly browser: Browser,
+    private readonly address: Address,
     /** Called when commands have been dealt with. */
     private readonly done: () => void,
   ) {
@@ -58,38 +60,23 @@ export class Navigator {
   }
 
   private apply({ parts, history, reload }: Pending): void {
+    const { address } = this;
     const { location } = this.browser;
-    const target = targetUrl(location.href, parts);
+    const { href } = address;
+    const target = targetUrl(href, parts);
     if (target === null) {
       console.warn('nbsession: the kernel asked for a URL of another site, or none', parts);
-    } else if (reload && !isSameDocument(location.href, target)) {
+    } else if (reload && address.canLoad && !isSameDocument(href, target)) {
       if (history === 'push') {
         location.assign(target);
       } else {
         location.replace(target);
       }
     } else {
-      this.write(target, history);
-      if (reload) {
+      address.write(target, history);
+      if (reload && address.canLoad) {
         location.reload();
       }
-    }
-  }
-
-  private write(target: string, history: Navigate['history']): void {
-    const { location, history: session } = this.browser;
-    if (target === location.href) {
-      return; // So that two models in one document make one entry.
-    }
-    try {
-      // JupyterLab's router puts its own URL over ours; going back to that would be a surprise.
-      if (history === 'push' && !isJupyterLab(this.browser)) {
-        session.pushState(null, '', target);
-      } else {
-        session.replaceState(session.state, '', target);
-      }
-    } catch (error) {
-      console.warn('nbsession: the browser refused to change the URL', error);
     }
   }
 }

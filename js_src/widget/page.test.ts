@@ -39,6 +39,7 @@ describe('hello', () => {
           search: '?n=3',
           hash: '#part',
         },
+        known: true,
         document: { title: 'a notebook', theme: 'light', visible: true },
       },
     ]);

@@ -5,14 +5,10 @@
  * it returns is called when the model goes.
  */
 import { connect, type PageModel } from './connection';
-import { type Manager, whenMade } from './made';
-
-interface HiddenModel extends PageModel {
-  readonly widget_manager?: Manager;
-}
+import { whenMade } from './made';
 
 export default {
-  initialize({ model }: { model: HiddenModel }): () => void {
+  initialize({ model }: { model: PageModel }): () => void {
     return whenMade(model.widget_manager, window, () => connect(model, window));
   },
 };

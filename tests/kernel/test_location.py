@@ -378,6 +378,46 @@ async def test_two_windows() -> None:
 
 
 @asynchronous
+async def test_a_page_that_does_not_know_the_query() -> None:
+    """In JupyterLab after a reload, if the URL names another notebook, or in a tab opened again."""
+    with playing("http://h/lab/tree/a.ipynb?n=1") as played:
+        changes: list[Any] = []
+        one = played.pages.window("http://h/lab/tree/a.ipynb?n=1", "one")
+        played.location.search, played.location.hash_ = "?n=2", "#x"
+        await turn()
+        one.read()
+        one.close()
+        played.location.observe(changes.append)
+        two = played.pages.window("http://h/lab/tree/b.ipynb", "two", knows=False)
+        assert played.location.href == "http://h/lab/tree/b.ipynb?n=2#x"
+        assert {change.name for change in changes} == {"pathname", "href"}
+        two.read()
+        assert two.entries == ["http://h/lab/tree/b.ipynb?n=2#x"]
+        two.focus()
+        await turn()
+        assert two.unread == []
+
+        played.location.search = "?n=3"  # the tab is closed, and the window is still there
+        await turn()
+        two.read()
+        two.knows_query = False
+        two.go("http://h/lab/tree/b.ipynb", "replace")
+        assert played.location.search == "?n=3"
+        two.read()
+        assert two.url == "http://h/lab/tree/b.ipynb?n=3#x"
+
+
+@asynchronous
+async def test_a_first_page_that_does_not_know_the_query() -> None:
+    with playing() as played:
+        window = played.pages.window("http://h/lab?n=1", knows=False)
+        assert played.location.search == "?n=1"
+        played.location.search = "?n=2"
+        window.read()
+        assert window.url == "http://h/lab?n=2"
+
+
+@asynchronous
 async def test_ready() -> None:
     with playing() as played:
         await played.location.ready()

@@ -48,6 +48,15 @@ def address(host: Host, path: str, query: str = QUERY) -> str:
     return f"{path}?{query}&token={host.token}"
 
 
+def create_notebook(visit: Visit, other_than: str = "") -> None:
+    """Make a notebook that has the probe, once the page is there."""
+    visit.page.wait_for_function("() => window.jupyterapp")
+    visit.page.evaluate("async () => { await window.jupyterapp.restored; }")
+    visit.command("notebook:create-new", {"cwd": "", "kernelName": "python3"})
+    visit.wait_for_kernel(other_than)
+    visit.write_cell(PROBE)
+
+
 def test_first_cell_sees_page_in_lab(lab: Host, visit: NewVisit) -> None:
     ada = visit(lab, "lab-ada").open_notebook(address(lab, "lab/tree/lab.ipynb"))
     seen = ada.run_all()
@@ -61,14 +70,23 @@ def test_first_cell_sees_page_in_lab(lab: Host, visit: NewVisit) -> None:
 
 
 def test_new_notebook_in_lab_gets_query_of_page(lab: Host, visit: NewVisit) -> None:
-    ada = visit(lab, "new-ada").open_notebook(address(lab, "lab/tree/plain.ipynb"))
+    ada = visit(lab, "new-ada")
+    ada.open(address(lab, "lab"))
+    create_notebook(ada)
+    seen = ada.run_all()
+    assert (seen["args"], seen["cookies"]) == (ARGUMENTS, ada.seen_cookies)
+
+
+def test_new_notebook_in_lab_gets_no_query_of_another(lab: Host, visit: NewVisit) -> None:
+    ada = visit(lab, "other-ada").open_notebook(address(lab, "lab/tree/plain.ipynb"))
     first = ada.run_all()["kernel"]
-    ada.command("notebook:create-new", {"cwd": "", "kernelName": "python3"})
-    ada.wait_for_kernel(other_than=first)
-    ada.write_cell(PROBE)
+    create_notebook(ada, other_than=first)
     seen = ada.run_all()
     assert seen["kernel"] != first
-    assert (seen["args"], seen["cookies"]) == (ARGUMENTS, ada.seen_cookies)
+    assert (seen["args"], seen["request"][2], seen["cookies"]) == ({}, "", ada.seen_cookies)
+    ada.write_cell("print('pending:', state._session.info('page').page_pending)")
+    ada.command("notebook:run-all-cells")
+    assert "pending: False" in ada.outputs(), "the page has said that the query is empty"
 
 
 def test_second_browser_joins_and_changes_nothing(lab: Host, visit: NewVisit) -> None:
@@ -97,11 +115,7 @@ def test_restart_in_lab_keeps_request(lab: Host, visit: NewVisit) -> None:
 def test_page_without_query(lab: Host, visit: NewVisit) -> None:
     ada = visit(lab, "plain-ada")
     ada.open(f"lab?token={lab.token}")
-    ada.page.wait_for_function("() => window.jupyterapp")
-    ada.page.evaluate("async () => { await window.jupyterapp.restored; }")
-    ada.command("notebook:create-new", {"cwd": "", "kernelName": "python3"})
-    ada.wait_for_kernel()
-    ada.write_cell(PROBE)
+    create_notebook(ada)
     seen = ada.run_all()
     assert (seen["args"], seen["request"][2]) == ({}, "")
     assert seen["cookies"] == ada.seen_cookies

@@ -16,7 +16,10 @@ class InfoContent(TypedDict):
 
 
 class LocationContent(TypedDict):
-    """`window.location`, without the ``token`` parameter in `href` and `search`."""
+    """`window.location`, without the ``token`` parameter in `href` and `search`.
+
+    In JupyterLab the notebook's own, as `window.location` would be if it were in front.
+    """
 
     href: str
     origin: str
@@ -37,7 +40,10 @@ class DocumentContent(TypedDict):
 
 
 class Hello(TypedDict):
-    """Page → kernel: this page shows the kernel's notebook. `answer`: to a ping."""
+    """Page → kernel: this page shows the kernel's notebook. `answer`: to a ping.
+
+    `known` is False if the page does not know query and hash: those that the kernel has count.
+    """
 
     kind: Literal["hello"]
     page: str
@@ -45,6 +51,7 @@ class Hello(TypedDict):
     focused: bool
     info: InfoContent
     location: LocationContent
+    known: NotRequired[bool]
     document: DocumentContent
 
 
@@ -59,12 +66,14 @@ class LocationMessage(TypedDict):
     """Page → kernel: the URL has changed, or a `Navigate` has been dealt with.
 
     `applied` is the `serial` of the last `Navigate` that the location knows of; 0 before the first.
+    `known` as in `Hello`.
     """
 
     kind: Literal["location"]
     page: str
     applied: int
     location: LocationContent
+    known: NotRequired[bool]
 
 
 class DocumentMessage(TypedDict):

@@ -177,6 +177,10 @@ class LiveUrl(HasTraits):
             before, page_id = self._url, self._page_id
             self._page_id = record.id
             url = PageUrl.from_report(record.location)
+            if self._is_known and not record.knows_query:
+                url = replace(url, search=before.search, hash_=before.hash_)
+                own = {"search": before.search, "hash_": before.hash_}
+                self._navigation.add(own, None, "replace", reload=False)
             is_start = page_id is None  # a page that was loaded, not one that has moved
             if is_start and not self._is_known:  # what was bound before has its start now
                 self._navigation.forget_query(self._sync.keys())

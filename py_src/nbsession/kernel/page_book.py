@@ -109,6 +109,7 @@ class PageBook:
             page_id,
             BrowserInfo.from_json(content.get("info")),
             read_location(content.get("location")),
+            content.get("known") is not False,
             **read_document(content.get("document")),
         )
         awaits = self._outbox.awaits(page_id)
@@ -117,6 +118,7 @@ class PageBook:
                 said,
                 awaits=awaits,
                 location=known.location if "navigate" in awaits else said.location,
+                knows_query=known.knows_query if "navigate" in awaits else said.knows_query,
                 title=known.title if "title" in awaits else said.title,
             )
         self._heard_at[page_id] = self._now()
@@ -134,10 +136,14 @@ class PageBook:
         is_answer = "navigate" in self._records[page_id].awaits
         if not self._outbox.answer(page_id, "navigate", content.get("applied", 0)):
             return Heard()
-        location = read_location(content.get("location"))
-        self._records[page_id] = replace(self._records[page_id], location=location)
+        before, location = self._records[page_id].location, read_location(content.get("location"))
+        self._records[page_id] = replace(
+            self._records[page_id],
+            location=location,
+            knows_query=content.get("known") is not False,
+        )
         self.refresh_awaits(page_id)
-        if not is_answer:
+        if not is_answer and not _is_renamed(before, location):
             self._use(page_id)
         return Heard(page_id, ("location",), self._records[page_id])
 
@@ -171,6 +177,11 @@ class PageBook:
         self._outbox.forget(page_id)
         self._heard_at.pop(page_id, None)
         return self._records.pop(page_id, None)
+
+
+def _is_renamed(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Whether only the path differs: a notebook that is renamed is so in all windows."""
+    return all(before[part] == now[part] for part in ("search", "hash"))
 
 
 def _changes(before: PageRecord, now: PageRecord) -> tuple[str, ...]:

@@ -69,6 +69,8 @@ class PageRecord:
         Of the browser's document: a reload is another page.
     location
         Read-only; its keys are `LOCATION_PARTS`, all text, without the ``token`` parameter.
+    knows_query
+        Whether the page knows query and hash; in JupyterLab it may show the notebook before.
     theme
         Jupyter's, or the browser's where Jupyter has none.
     visible
@@ -81,6 +83,7 @@ class PageRecord:
     id: str
     info: BrowserInfo
     location: Mapping[str, str] = field(default_factory=lambda: read_location(None))
+    knows_query: bool = True
     title: str = ""
     theme: Theme | None = None
     visible: bool = True
