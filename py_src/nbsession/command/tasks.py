@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nbsession.core.printable import printable, printable_lines
-from nbsession.scheduler.schedule_text import schedule_text
+from nbsession.scheduler.schedule_text import schedule_text, state_text
 
 from .running_server import CommandError, RunningServer, choose_server, task_path
 from .table import table
@@ -172,13 +172,19 @@ def _run_row(run: dict[str, Any]) -> list[str]:
     if run["started_at"] and run["ended_at"]:
         took = f"{(_parsed(run['ended_at']) - _parsed(run['started_at'])).total_seconds():.3f}"
     due = _clock(run["due"]) if run["due"] else "by hand"
-    return [str(run["id"]), due, run["state"], took, run["error"] or run["reason"] or ""]
+    if run["until"] != run["due"]:
+        due = f"{due} to {_clock(run['until'])}"
+    state = state_text(run["state"], run["count"])
+    return [str(run["id"]), due, state, took, run["error"] or run["reason"] or ""]
 
 
 def _last(task: dict[str, Any]) -> str:
+    gap = task.get("gap")
+    since = "" if gap is None else state_text(gap["state"], gap["count"])
     if task["last_run"] is None:
-        return "-"
-    return f"{_clock(task['last_run'])} {task['last_state'] or ''}".rstrip()
+        return since or "-"
+    last = f"{_clock(task['last_run'])} {task['last_state'] or ''}".rstrip()
+    return f"{last}, then {since}" if since else last
 
 
 def _parsed(text: str) -> datetime:

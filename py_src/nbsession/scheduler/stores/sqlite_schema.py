@@ -100,8 +100,8 @@ _VERSION_2 = (
     """,
 )
 
-# What was missed or skipped in a row is one row, from `due_us` to `until_us`, `count` times; NULL if
-# they were too many to be counted. The task knows which row may still grow.
+# What was missed or skipped in a row is one row, from `due_us` to `until_us`, `count` times, where
+# NULL is more often than was counted. The task knows which row may still grow.
 _VERSION_3 = (
     "ALTER TABLE runs ADD COLUMN until_us INTEGER",
     "ALTER TABLE runs ADD COLUMN count INTEGER DEFAULT 1",
