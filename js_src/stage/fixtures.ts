@@ -155,8 +155,9 @@ export class Fixtures {
 
   /** The newest first. */
   runs(task: Task, count = 50): Run[] {
+    const gap = task.gap ? [task.gap] : [];
     if (task.run_count === 0) {
-      return [];
+      return gap;
     }
     const states: Record<number, RunState> = {
       0: task.last_state ?? 'succeeded',
@@ -184,12 +185,12 @@ export class Fixtures {
         tries: state === 'failed' ? 3 : 1,
       });
     });
-    return [...first, ...past].slice(0, count);
+    return [...first, ...gap, ...past].slice(0, count);
   }
 
   /** What was missed until just now. */
   private gap(task: string, count: number | null): Run {
-    return aRun(700, task, {
+    return aRun(850, task, {
       state: 'missed',
       reason: 'later than its misfire grace',
       due: this.at(-20 * MINUTE),
