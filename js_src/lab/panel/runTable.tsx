@@ -119,7 +119,7 @@ function RunRow({ taskKey, run, history, isOpen }: RunRowProps) {
           </time>
           {run.until !== run.due && (
             <time dateTime={run.until ?? ''} title={instantWords(run.until, locale)}>
-              {` – ${shortInstant(run.until, model.clock.now(), locale)}`}
+              {` –\u00a0${shortInstant(run.until, model.clock.now(), locale)}`}
             </time>
           )}
         </td>
@@ -138,16 +138,14 @@ function RunRow({ taskKey, run, history, isOpen }: RunRowProps) {
   );
 }
 
-/** How often, where it is not once: `×99`, for screen readers `99 times`. */
+/** How often, where it is not once: `×99` or `×many`, for screen readers `99 times`. */
 function Times({ count }: { readonly count: number | null }) {
   const { trans, locale } = useSurroundings();
   const words = timesWords(count, trans);
-  if (count === null) {
-    return <span className="nbsession-Runs-times">{words}</span>;
-  }
+  const short = count === null ? trans.__('many') : count.toLocaleString(locale);
   return (
     <span className="nbsession-Runs-times" title={words}>
-      <span aria-hidden="true">×{count.toLocaleString(locale)}</span>
+      <span aria-hidden="true">×{short}</span>
       <span className="nbsession-hidden">{words}</span>
     </span>
   );
