@@ -60,4 +60,7 @@ test('notes of a task say when it is due', () => {
   };
   expect(taskNotesOf(task, 'en-GB')).toMatch(/^every 1h · scheduled · next \d\d\/01\/2027, /);
   expect(taskNotesOf({ ...task, state: 'paused', next_run: null })).toBe('every 1h · paused');
+  expect(taskNotesOf({ ...task, next_run: null, gap: 'missed 99 times' })).toBe(
+    'every 1h · scheduled · missed 99 times',
+  );
 });

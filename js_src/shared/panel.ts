@@ -30,6 +30,8 @@ export interface TaskRow {
   readonly next_run: string | null;
   readonly run_count: number;
   readonly error_count: number;
+  /** What was missed or skipped since the last run, in words; '' for nothing. */
+  readonly gap?: string;
 }
 
 /** Panel → kernel: an order to a task. */
@@ -84,8 +86,8 @@ export function notesOf({ count, timeout, skipped }: CallbackRow): string {
     .join(' · ');
 }
 
-/** A task in words: its schedule, and when it is due or why it is not. */
-export function taskNotesOf({ schedule, state, next_run }: TaskRow, locale?: string): string {
+/** A task in words: its schedule, when it is due or why it is not, and what was missed. */
+export function taskNotesOf({ schedule, state, next_run, gap }: TaskRow, locale?: string): string {
   const due = next_run === null ? '' : `next ${new Date(next_run).toLocaleString(locale)}`;
-  return [schedule, state, due].filter((note) => note !== '').join(' · ');
+  return [schedule, state, due, gap].filter(Boolean).join(' · ');
 }

@@ -53,7 +53,7 @@ export interface Policies {
   readonly process: boolean;
 }
 
-/** One occurrence of a task. */
+/** One occurrence of a task, or several in a row that were missed or skipped. */
 export interface Run {
   readonly id: number;
   /** The task's name. */
@@ -63,6 +63,10 @@ export interface Run {
   readonly reason: string | null;
   /** Null for a run by hand. */
   readonly due: string | null;
+  /** When the last of several occurrences was due; of one the same as `due`. */
+  readonly until: string | null;
+  /** How many occurrences it stands for; null if they were too many to be counted. */
+  readonly count: number | null;
   readonly started_at: string | null;
   readonly ended_at: string | null;
   readonly tries: number;
@@ -105,6 +109,8 @@ export interface Task {
   readonly editable: boolean;
   /** The run that is open. */
   readonly run?: Run | null;
+  /** What was missed or skipped since the last run. */
+  readonly gap?: Run;
 }
 
 /** A periodic callback of a session. */

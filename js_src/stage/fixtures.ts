@@ -15,6 +15,14 @@ const TRACEBACK = `Traceback (most recent call last):
 ConnectionError: https://prices.example.org/v2/daily?region=europe&currency=EUR: no answer within 10 s
 `;
 
+const REASONS: Partial<Record<RunState, string>> = {
+  skipped: 'the run before was still going',
+  missed: 'missed; one later run stands in for it',
+};
+
+/** By the index of a row, how many occurrences were missed or skipped in a row. */
+const GAPS: Record<number, number | null> = { 0: 77, 21: 1234, 22: null };
+
 export class Fixtures {
   constructor(private readonly now: number) {}
 
@@ -85,6 +93,7 @@ export class Fixtures {
         next_run: at(8 * SECOND),
         last_run: at(-22 * SECOND),
         run_count: 43_211,
+        gap: this.gap('heartbeat', 1234),
       }),
       aTask('clean up temporary files of all users', {
         state: 'paused',
@@ -124,6 +133,14 @@ export class Fixtures {
         run_count: 0,
         next_run: at(90 * MINUTE),
       }),
+      aTask('often late', {
+        schedule: { period: '1s' },
+        last_run: null,
+        last_state: 'missed',
+        run_count: 0,
+        next_run: at(SECOND),
+        gap: this.gap('often late', 99),
+      }),
     ];
   }
 
@@ -141,8 +158,9 @@ export class Fixtures {
 
   /** The newest first. */
   runs(task: Task, count = 50): Run[] {
+    const gap = task.gap ? [task.gap] : [];
     if (task.run_count === 0) {
-      return [];
+      return gap;
     }
     const states: Record<number, RunState> = {
       0: task.last_state ?? 'succeeded',
@@ -161,14 +179,28 @@ export class Fixtures {
       return aRun(800 - index, task.name, {
         state,
         due: this.at(start),
+        until: this.at(!began && index in GAPS ? start + 9 * MINUTE : start),
+        count: !began && index in GAPS ? (GAPS[index] ?? null) : 1,
         started_at: began ? this.at(start) : null,
         ended_at: this.at(start + took),
-        reason: state === 'skipped' ? 'another run was going' : null,
+        reason: REASONS[state] ?? null,
         error: state === 'failed' ? 'ConnectionError: no answer within 10 s' : null,
         tries: state === 'failed' ? 3 : 1,
       });
     });
-    return [...first, ...past].slice(0, count);
+    return [...first, ...gap, ...past].slice(0, count);
+  }
+
+  /** What was missed until just now. */
+  private gap(task: string, count: number | null): Run {
+    return aRun(850, task, {
+      state: 'missed',
+      reason: 'later than its misfire grace',
+      due: this.at(-20 * MINUTE),
+      until: this.at(-SECOND),
+      count,
+      started_at: null,
+    });
   }
 
   text(run: Run): Run {

@@ -139,6 +139,32 @@ def test_the_wrong_server_is_told(jupyter: Jupyter) -> None:
     assert pid in told
 
 
+ODD = ["-v", "--json", "--x=1", "-h", "-", "a/b?c#d%2F", "日本 x"]
+
+
+def test_tasks_with_odd_names(tmp_path: Path) -> None:
+    (tmp_path / "setup.py").write_text(
+        "from nbsession import state\n\ndef work():\n    print('worked')\n\n"
+        f"for name in {ODD!r}:\n    state.schedule_task(name, work, period='1h', at=None)\n"
+    )
+    host = Host("server", tmp_path / "home", f"--NBSession.setup={tmp_path / 'setup.py'}")
+    try:
+        host.wait_ready()
+        jupyter = Jupyter(host)
+        eventually(lambda: len(jupyter.json("tasks")) == len(ODD), what="the script has run")
+        for name in ODD:
+            marked = ["--", name] if name in ("--json", "-h") else [name]
+            assert "worked" in jupyter("tasks", "run", "--wait", *marked)
+            assert name in jupyter("tasks", "show", *marked)
+        assert jupyter("tasks", "pause", "-v") == "-v: paused\n"
+        assert jupyter("tasks", "resume", "-v") == "-v: resumed\n"
+        assert jupyter("tasks", "cancel", "-v") == "-v: cancelled\n"
+        assert "no task named" in jupyter("tasks", "show", "-v", code=1)
+        assert "begins with a hyphen" in " ".join(jupyter("tasks", "show", "--help").split())
+    finally:
+        host.stop()
+
+
 @pytest.fixture
 def stopped(tmp_path: Path) -> Iterator[Jupyter]:
     host = Host("server", tmp_path / "home")

@@ -97,6 +97,99 @@ def test_arguments_that_make_no_sense(
     assert "give a pid" in (told := capsys.readouterr().err) or "from 1 on" in told
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name", "rest"),
+    [
+        (["show", "a"], "a", {}),
+        (["show", "-v"], "-v", {"json": False}),
+        (["show", "-hello", "--json"], "-hello", {"json": True}),
+        (["--json", "show", "--runs", "3", "-5"], "-5", {"json": True, "runs": 3}),
+        (["show", "--runs=3", "--verbose"], "--verbose", {"runs": 3}),
+        (["--server", "x", "run", "--wait", "-v=1"], "-v=1", {"wait": True, "server": "x"}),
+        (["cancel", "-", "--wait"], "-", {"wait": True}),
+        (["pause", "-x y"], "-x y", {}),
+        (["resume", "--", "-v"], "-v", {}),
+        (["run", "--json", "--", "--json"], "--json", {"json": True, "wait": False}),
+        (["show", "--", "-h"], "-h", {}),
+        (["show", "--", "--"], "--", {}),
+        (["show", "---"], "---", {}),
+        (["show", "list", "--js"], "list", {"json": True}),
+    ],
+)
+def test_names_that_look_like_options(
+    arguments: list[str], name: str, rest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[Namespace] = []
+    monkeypatch.setattr(tasks, "_call", lambda options: called.append(options) or 0)
+    assert main(["tasks", *arguments]) == 0
+    [options] = called
+    assert (options.name, options.order) == (name, next(a for a in arguments if a in tasks._ORDERS))
+    assert {key: getattr(options, key) for key in rest} == rest
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["show"], ["show", "--"], ["run", "a", "-v"], ["pause", "a", "b"], ["-v"], ["list", "-v"]],
+)
+def test_what_is_no_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["tasks", *arguments])
+    assert end.value.code == 2
+    assert "usage: jupyter nbsession" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("order", ["show", "run", "pause", "resume", "cancel"])
+@pytest.mark.parametrize("name", ["", " ", " a", "..", "a\nb", "\udcff", "x" * 1000])
+def test_names_that_no_task_has(
+    runtime: Path, order: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write(runtime, "ours", FACTS)
+    assert main(["tasks", order, name]) == 1
+    assert "no task has a name such as" in capsys.readouterr().err
+
+
+def test_what_was_missed_in_a_row(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = {
+        "id": 1,
+        "due": "2026-11-22T09:00:01Z",
+        "until": "2026-11-22T09:01:39Z",
+        "count": 99,
+        "state": "missed",
+        "started_at": None,
+        "ended_at": "2026-11-22T09:02:00Z",
+        "error": None,
+        "reason": "too late",
+        "traceback": None,
+    }
+    task = {
+        "name": "a",
+        "callback": "jobs:a",
+        "schedule": {"period": "1s"},
+        "state": "scheduled",
+        "next_run": None,
+        "last_run": "2026-11-22T09:00:00Z",
+        "last_state": "succeeded",
+        "run_count": 1,
+        "error_count": 0,
+        "home": None,
+        "gap": run,
+    }
+    often = {**run, "id": 2, "state": "skipped", "count": None}
+    server = Answers(task=task, runs={"runs": [often, run]})
+    monkeypatch.setattr(tasks, "choose_server", lambda _: server)
+    options = Namespace(order="show", name="a", runs=10, json=False, server=None)
+    assert tasks._call(options) == 0
+    *_, second, first = capsys.readouterr().out.splitlines()
+    assert " to 20" in first
+    assert "missed 99 times" in first
+    assert "skipped many times" in second
+    server.answers["task"] = {"tasks": [task]}
+    assert tasks._call(Namespace(order="list", json=False, server=None)) == 0
+    assert "succeeded, then missed 99 times" in capsys.readouterr().out
+
+
 def test_the_output_of_a_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

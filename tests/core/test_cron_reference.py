@@ -58,7 +58,8 @@ class Drawn:
     def has_day(self, day: date) -> bool:
         by_day = self.days is not None and day.day in self.days
         by_weekday = self.weekdays is not None and (day.weekday() + 1) % 7 in self.weekdays
-        if self.days is None or self.weekdays is None:
+        fields = self.text.split()
+        if fields[2].startswith("*") or fields[4].startswith("*"):
             return (self.days is None or by_day) and (self.weekdays is None or by_weekday)
         return by_day or by_weekday
 
@@ -84,14 +85,23 @@ def field(
     return stars | singles | steps | ranges
 
 
+def starred(low: int, high: int) -> st.SearchStrategy[tuple[str, frozenset[int]]]:
+    """Draw a field that begins with a star and names only some values."""
+    steps = st.integers(2, 9).map(lambda n: (f"*/{n}", frozenset(range(low, high + 1, n))))
+    more = st.tuples(steps, st.integers(low, high)).map(
+        lambda drawn: (f"{drawn[0][0]},{drawn[1]}", drawn[0][1] | {drawn[1]})
+    )
+    return steps | more
+
+
 STAR = ("*", None)
 
 
 @st.composite
 def day_fields(draw):
     """Draw the fields for day of the month, month, and day of the week."""
-    days = st.just(STAR) | field(1, 28, written_out=True)
-    weekdays = st.just(STAR) | field(0, 6, written_out=True).filter(lambda d: len(d[1]) < 7)
+    days = st.just(STAR) | field(1, 28, written_out=True) | starred(1, 31)
+    weekdays = st.just(STAR) | field(0, 6, written_out=True) | starred(0, 6)
     return draw(days), draw(st.just(STAR) | field(1, 12)), draw(weekdays)
 
 

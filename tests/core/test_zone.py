@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from dateutil import tz as dateutil_tz
 
-from nbsession.core.instant import to_instant
+from nbsession.core.instant import SECOND_US, to_instant
+from nbsession.core.schedule import make_trigger
+from nbsession.core.triggers import trigger_from_json
 from nbsession.core.zone import find_zone
 
 
@@ -96,9 +98,97 @@ def test_local_time_follows_the_environment(set_tz) -> None:
 
 
 def test_a_machine_that_does_not_say_where_it_is(set_tz) -> None:
-    set_tz("EST+5EDT,M3.2.0/2,M11.1.0/2")
+    set_tz("Mars/Olympus")
     with pytest.raises(ValueError, match="set the variable TZ"):
         find_zone()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("UTC0", "UTC"),
+        (":UTC0", "UTC"),
+        ("", "UTC"),
+        ("UTC+3", "UTC-03:00"),
+        ("<+0330>-3:30", "UTC+03:30"),
+        ("<-03>3", "UTC-03:00"),
+        (":Europe/Berlin", "Europe/Berlin"),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", "CET-1CEST,M3.5.0,M10.5.0/3"),
+        ("MEZ-1MESZ-2,M3.5.0/2,M10.5.0/3", "MEZ-1MESZ-2,M3.5.0/2,M10.5.0/3"),
+        ("EST+5EDT,M3.2.0/2,M11.1.0/2", "EST+5EDT,M3.2.0/2,M11.1.0/2"),
+        ("EST5EDT4,M3.2.0/2:30:00,M11.1.0", "EST5EDT4,M3.2.0/2:30:00,M11.1.0"),
+        ("IST-1GMT0,M10.5.0,M3.5.0/1", "IST-1GMT0,M10.5.0,M3.5.0/1"),
+        ("LHST-10:30LHDT-11,M10.1.0,M4.1.0", "LHST-10:30LHDT-11,M10.1.0,M4.1.0"),
+        ("<+0330>-3:30<+0430>,J79/24,J263/24", "<+0330>-3:30<+0430>,J79/24,J263/24"),
+        ("<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "<-02>2<-01>,M3.5.0/-1,M10.5.0/0"),
+    ],
+)
+def test_a_variable_that_names_no_zone_is_read_as_the_c_library_does(set_tz, text, name) -> None:
+    set_tz(text)
+    zone = find_zone()
+    assert zone.name == name
+    assert find_zone(name) == zone
+    for second in range(utc(2027, 1, 1) // SECOND_US, utc(2028, 4, 1) // SECOND_US, 1800):
+        assert zone.wall(second * SECOND_US).timetuple()[:6] == time.localtime(second)[:6]
+
+
+def test_summer_time_without_rules_has_the_usual_ones(set_tz) -> None:
+    set_tz("CET-1CEST")
+    assert find_zone() == find_zone("CET-1CEST,M3.2.0,M11.1.0")
+    assert find_zone().resolve(wall(2027, 7, 1)) == utc(2027, 6, 30, 22)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A0",
+        "CET-1CEST,M3.5.0",
+        "CET-1CEST,M3.5.0,foo",
+        "CET-1CEST,M13.5.0,M10.5.0",
+        "CET-1CEST,60,300",
+        "UTC0,M3.5.0,M10.5.0",
+        "XXX-25",
+        "EST5EDT,M3.2.0,M11.1.0\n",
+        "::UTC0",
+    ],
+)
+def test_a_variable_that_is_not_understood(set_tz, text) -> None:
+    set_tz(text)
+    with pytest.raises(ValueError, match="set the variable TZ"):
+        find_zone()
+
+
+@pytest.mark.parametrize(
+    ("local", "instant_us"),
+    [
+        (wall(2027, 3, 28, 2, 30), utc(2027, 3, 28, 1)),
+        (wall(2027, 10, 31, 2, 30), utc(2027, 10, 31, 0, 30)),
+        (wall(2027, 7, 1, 9), utc(2027, 7, 1, 7)),
+    ],
+)
+def test_rules_change_the_clocks_as_a_named_zone_does(set_tz, local, instant_us) -> None:
+    set_tz("CET-1CEST,M3.5.0,M10.5.0/3")
+    assert find_zone().resolve(local) == instant_us
+    trigger = make_trigger(local, None, None, None, 0)
+    assert trigger.first(0) == instant_us
+
+
+def test_cron_follows_rules_as_it_does_a_named_zone(set_tz) -> None:
+    set_tz("CET-1CEST,M3.5.0,M10.5.0/3")
+    now_us = utc(2027, 1, 1)
+    for cron in ("30 2 * * *", "*/30 * * * *", "0 9 * * mon"):
+        local = make_trigger(None, None, cron, None, now_us)
+        named = make_trigger(None, None, cron, "Europe/Berlin", now_us)
+        again = trigger_from_json(local.to_json())
+        assert again == local
+        for moment in (utc(2027, 3, 27), utc(2027, 10, 30)):
+            at = [moment] * 3
+            for _ in range(200):
+                at = [
+                    each.next_after(last)
+                    for each, last in zip((local, named, again), at, strict=True)
+                ]
+                assert len(set(at)) == 1
 
 
 def test_a_zone_that_is_but_a_file_is_called_local(set_tz, tmp_path) -> None:

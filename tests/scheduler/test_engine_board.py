@@ -16,6 +16,7 @@ from nbsession.scheduler.engine import Engine
 from nbsession.scheduler.engine_board import EngineBoard
 from nbsession.scheduler.stores.memory import MemoryStore
 from nbsession.scheduler.task_book import REMEMBERED
+from nbsession.scheduler.tasks import Tasks
 from scheduling import a_spec, setup_spec
 
 if TYPE_CHECKING:
@@ -85,6 +86,21 @@ async def test_the_open_run_is_shown(board: EngineBoard) -> None:
     assert shown["run"] is not None
     assert (shown["run"]["id"], shown["run"]["state"]) == (run["id"], "running")
     assert "output" not in shown["run"]
+
+
+@on_board
+async def test_what_was_skipped_since_the_last_run_is_shown(board: EngineBoard) -> None:
+    board.schedule(a_spec("slow", period="20ms").to_json(), replace=False)
+    gap: Any = None
+    while gap is None or gap["count"] < 3:
+        await asyncio.sleep(0.01)
+        gap = board.show("slow").get("gap")
+    assert (gap["state"], gap["reason"]) == ("skipped", "the run before was still going")
+    assert gap["due"] < gap["until"]
+    assert "output" not in gap
+    tasks = Tasks([board])
+    assert "then skipped " in repr(tasks)
+    assert " times</td>" in tasks._repr_html_()
 
 
 @on_board

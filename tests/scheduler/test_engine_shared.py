@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ from nbsession.core.current_run import current_run
 from nbsession.core.errors import NoSuchTaskError
 from nbsession.scheduler.abc import HistoryLimits
 from nbsession.scheduler.stores.sqlite import SqliteStore
-from scheduling import a_spec
+from scheduling import SECOND, a_spec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -52,6 +53,30 @@ async def test_every_occurrence_runs_on_one_of_them(bench: Bench, tmp_path: Path
             rows = two.rows(name)
             assert [row.state for row in rows] == ["succeeded"] * 31
             assert len({row.due_us for row in rows}) == 31
+
+
+@on_bench
+async def test_two_engines_write_what_is_skipped_and_missed_into_one_row_each(
+    bench: Bench, tmp_path: Path
+) -> None:
+    async def slow() -> None:
+        bench.tick()
+        await asyncio.sleep(19.5)
+
+    async with _pair(bench, tmp_path, slow=slow) as (one, two):
+        one.engine.schedule(a_spec("slow"))
+        await asyncio.sleep(45)
+        bench.clock.go_on(100)
+        await asyncio.sleep(30)
+        rows = two.rows("slow")
+        began = [run for run in rows if run.started_us is not None]
+        assert len(began) == len(bench.times)
+        gaps = [run for run in rows if run.started_us is None]
+        assert len(gaps) <= len(began) + 1
+        spans = sorted((run.due_us or 0, run.until_us or 0, run.count or 0) for run in rows)
+        for (_, until, _), (due, _, _) in pairwise(spans):
+            assert due - until == SECOND, "each occurrence is in one row"
+        assert all(until - due == (count - 1) * SECOND for due, until, count in spans)
 
 
 @on_bench

@@ -151,6 +151,57 @@ def test_an_occurrence_is_claimed_by_one(one: SqliteStore, two: SqliteStore) -> 
     assert _claim(two, again).state == "skipped"  # the other's run is going
 
 
+def test_two_engines_skip_into_one_row(one: SqliteStore, two: SqliteStore) -> None:
+    mine = _add(one)
+    [theirs], _ = _hear(two)
+    going = _claim(one, mine)
+    for store, task in [(one, mine), (two, theirs)] * 10:
+        assert store.read(task.id) is task
+        assert _claim(store, task).state == "skipped"
+    [skipped, _] = one.history(mine, 9)
+    assert (skipped.due_us, skipped.until_us, skipped.count) == (
+        NOW + SECOND,
+        NOW + 20 * SECOND,
+        20,
+    )
+    _end(one, mine, going)
+    two.read(theirs.id)
+    assert theirs.gap_id is None
+    by_hand = two.start_by_hand(theirs, NOW + 21 * SECOND)
+    one.read(mine.id)
+    assert _claim(one, mine).state == "skipped"
+    assert [(run.state, run.count) for run in two.history(theirs, 9)] == [
+        ("skipped", 1),
+        ("running", 1),
+        ("skipped", 20),
+        ("succeeded", 1),
+    ]
+    _end(two, theirs, by_hand)
+
+
+def test_a_run_that_is_lost_closes_a_row(
+    make: Callable[..., SqliteStore], clock: FakeClock
+) -> None:
+    one, two = make(machine="a"), make(machine="b")
+    mine = _add(one)
+    _claim(one, mine)
+    for _ in range(3):
+        _claim(one, mine)
+    for _ in range(4):
+        clock.go_on(5)
+        two.beat()
+    [theirs], _ = _hear(two)
+    assert (theirs.last_state, theirs.gap_id) == ("lost", None)
+    _claim(two, theirs)
+    _claim(two, theirs)
+    assert [(run.state, run.count) for run in two.history(theirs, 9)] == [
+        ("skipped", 1),
+        ("running", 1),
+        ("skipped", 3),
+        ("lost", 1),
+    ]
+
+
 @pytest.mark.parametrize("change", ["pause", "replace", "remove"])
 def test_a_claim_fails_if_another_has_changed_the_task(
     one: SqliteStore, two: SqliteStore, change: str

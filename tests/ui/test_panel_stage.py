@@ -104,6 +104,13 @@ def test_nothing_is_wider_than_the_panel(show: Show, width: int) -> None:
     nightly.locator(".nbsession-Task-name").click()
     nightly.locator("tbody[data-run]").first.wait_for()
     assert wide_ones(page) == []
+    page = show(width=width)
+    task(page, "heartbeat").locator(".nbsession-Task-name").click()
+    page.get_by_role("button", name="Show all").click()
+    for state in ("missed", "skipped"):  # several in a row
+        page.locator(f"tbody[data-state={state}] [aria-expanded]").first.click()
+    page.get_by_text("skipped 1234 times: ").wait_for()
+    assert wide_ones(page) == []
 
 
 def wide_ones(page: Page) -> list[str]:
@@ -327,7 +334,30 @@ class TestRuns:
         open_failed_run(page)
         said = page.locator(".nbsession-Chart svg").get_attribute("aria-label") or ""
         assert said.startswith("refresh prices: Last 50 runs: 44 succeeded, 3 failed")
+        assert "missed many times, skipped 1234 times; median" in said
         assert page.locator(".nbsession-Chart-bar").count() == 50
+
+    def test_what_was_missed_in_a_row_is_one_row_that_grows(self, show: Show) -> None:
+        page = show()
+        row = task(page, "heartbeat")
+        assert "missed 1234 times" in row.inner_text()
+        row.locator(".nbsession-Task-name").click()
+        missed = page.locator("tbody[data-state=missed]").first
+        missed.locator("[aria-expanded]").click()
+        page.get_by_text("missed 1234 times: later than its misfire grace").wait_for()
+        assert "1,234" in missed.inner_text()
+        assert missed.locator("time").count() == 2
+        page.evaluate(
+            """() => {
+                const { fixtures, server } = stage;
+                const task = server.tasks.find((each) => each.name === "heartbeat");
+                const gap = { ...task.gap, until: fixtures.at(5000), count: 1235 };
+                server.tell({ tasks: [{ ...task, gap }], runs: [gap] });
+            }"""
+        )
+        page.get_by_text("missed 1235 times: later than its misfire grace").wait_for()
+        assert "1,235" in missed.inner_text()
+        eventually(lambda: "missed 1235 times" in row.inner_text())
 
     def test_a_run_is_revealed(self, show: Show) -> None:
         page = show()

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Task } from '../../shared/tasks';
+import type { Run, Task } from '../../shared/tasks';
 import { ApiError } from './apiError';
 import { aRun, aTask, FakeServer, NOW, settled } from './samples';
 import { TaskModel } from './taskModel';
@@ -53,6 +53,28 @@ describe('history', () => {
     await history.load();
     apply({ runs: [aRun(3, 'a', { state: 'running', ended_at: null })] });
     expect(history.runs[0]?.state).toBe('succeeded');
+  });
+
+  test('a row of what was missed grows, whether its texts were read or not', async () => {
+    const missed = (second: number, more: Partial<Run> = {}) =>
+      aRun(3, 'a', {
+        state: 'missed',
+        until: `2026-11-22T20:00:0${second}Z`,
+        count: second + 1,
+        ...more,
+      });
+    server.runs = [missed(2, { output: '', traceback: null })];
+    const history = model.history('a');
+    await history.load();
+    apply({ runs: [missed(5)] });
+    expect(history.runs).toMatchObject([{ count: 6, output: '' }]);
+    apply({ runs: [missed(4)] }); // Old news.
+    expect(history.runs).toMatchObject([{ count: 6, output: '' }]);
+    server.runs = [missed(7)];
+    await history.load();
+    expect(history.runs).toMatchObject([{ count: 8 }]);
+    apply({ runs: [missed(9)] });
+    expect(history.runs).toMatchObject([{ count: 10, until: '2026-11-22T20:00:09Z' }]);
   });
 
   test('holds 50 runs', async () => {

@@ -102,6 +102,10 @@ function merged(rows: readonly Run[], later: Iterable<Run>): readonly Run[] {
   const runs = new Map(rows.map((run) => [run.id, run]));
   for (const run of later) {
     const known = runs.get(run.id);
+    if (known && !isOpen(known) && !isOpen(run) && isLonger(run, known)) {
+      runs.set(run.id, { ...known, ...run });
+      continue;
+    }
     // What has ended stays so: such news are from before the list was read.
     if (!known || isOpen(known) || (!isOpen(run) && (hasText(run) || !hasText(known)))) {
       runs.set(run.id, run);
@@ -110,11 +114,18 @@ function merged(rows: readonly Run[], later: Iterable<Run>): readonly Run[] {
   return [...runs.values()].sort((a, b) => b.id - a.id).slice(0, HISTORY_LENGTH);
 }
 
+/** Whether more occurrences have joined a row of what was missed or skipped. */
+function isLonger(run: Run, known: Run): boolean {
+  return Date.parse(run.until ?? '') > Date.parse(known.until ?? '');
+}
+
 /** Rows with the texts that were read before, if the server leaves them out of lists. */
 function withTextsOf(rows: readonly Run[], before: readonly Run[]): readonly Run[] {
   const texts = new Map(before.filter(hasText).map((run) => [run.id, run]));
   return rows.map((run) => {
     const known = texts.get(run.id);
-    return known && !hasText(run) && known.state === run.state ? known : run;
+    return known && !hasText(run) && known.state === run.state && !isLonger(run, known)
+      ? known
+      : run;
   });
 }

@@ -61,6 +61,8 @@ export function aRun(id: number, task: string, more: Partial<Run> = {}): Run {
     state: 'succeeded',
     reason: null,
     due: NOW,
+    until: NOW,
+    count: 1,
     started_at: NOW,
     ended_at: NOW,
     tries: 1,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Run } from '../../shared/tasks';
+import type { Run, RunState } from '../../shared/tasks';
 import { aRun } from '../model/samples';
 import { barsOf, summaryOf } from './chartGeometry';
 
@@ -72,6 +72,22 @@ describe('the summary', () => {
         ['failed', 1],
       ],
     });
+  });
+
+  test('counts what was missed or skipped by the occurrences', () => {
+    const gap = (id: number, state: RunState, count: number | null) =>
+      lasting(id, 0, { state, count, started_at: null });
+    const runs = [gap(4, 'missed', 99), lasting(3, 1), gap(2, 'missed', 2), gap(1, 'skipped', 5)];
+    expect(summaryOf(runs)).toMatchObject({
+      count: 4,
+      states: [['succeeded', 1]],
+      gaps: [
+        ['missed', 101],
+        ['skipped', 5],
+      ],
+    });
+    const many = [gap(4, 'missed', 99), gap(3, 'missed', null), gap(2, 'missed', 1)];
+    expect(summaryOf(many).gaps).toEqual([['missed', null]]);
   });
 
   test.each([

@@ -52,15 +52,23 @@ export interface RunSummary {
   readonly count: number;
   /** How many of each state, the most frequent first. */
   readonly states: readonly (readonly [RunState, number])[];
+  /** How many occurrences were missed and skipped; null if too many to be counted. */
+  readonly gaps: readonly (readonly [RunState, number | null])[];
   /** In ms, of the runs that have ended; null if there is none. */
   readonly median: number | null;
   readonly longest: number | null;
 }
 
 export function summaryOf(runs: readonly Run[]): RunSummary {
-  const tally = new Map<RunState, number>();
-  for (const { state } of runs) {
-    tally.set(state, (tally.get(state) ?? 0) + 1);
+  const states = new Map<RunState, number>();
+  const gaps = new Map<RunState, number | null>();
+  for (const { state, count } of runs) {
+    if (state === 'missed' || state === 'skipped') {
+      const before = gaps.get(state) ?? (gaps.has(state) ? null : 0);
+      gaps.set(state, before === null || count === null ? null : before + count);
+    } else {
+      states.set(state, (states.get(state) ?? 0) + 1);
+    }
   }
   const durations = runs
     .filter((run) => run.ended_at !== null)
@@ -69,7 +77,8 @@ export function summaryOf(runs: readonly Run[]): RunSummary {
     .sort((a, b) => a - b);
   return {
     count: runs.length,
-    states: [...tally].sort(([, a], [, b]) => b - a),
+    states: [...states].sort(([, a], [, b]) => b - a),
+    gaps: [...gaps],
     median: medianOf(durations),
     longest: durations.at(-1) ?? null,
   };

@@ -1,7 +1,7 @@
 import * as React from 'react';
 import type { Run } from '../../shared/tasks';
 import { isOpen } from '../model';
-import { durationWords, runWords, shortInstant, stateWords, type Trans } from '../words';
+import { durationWords, runWords, spanWords, stateWords, type Trans, timesWords } from '../words';
 import { type Bar, barsOf, type RunSummary, summaryOf } from './chartGeometry';
 import { useSurroundings } from './surroundings';
 
@@ -40,7 +40,7 @@ export function RunChart({ taskKey, name, runs }: RunChartProps) {
           <g key={bar.run.id} data-state={bar.run.state} onClick={() => open(bar)}>
             <title>
               {[
-                shortInstant(bar.run.started_at ?? bar.run.due, now, locale),
+                spanWords(bar.run, now, locale),
                 durationWords(bar.duration, trans),
                 runWords(bar.run, trans),
               ]
@@ -71,25 +71,36 @@ function heightOf({ height, run }: Bar): number {
   return height === 0 && !isOpen(run) ? STUB : Math.max(STUB, height * HEIGHT);
 }
 
-/** All that the bars say: `last 50 runs: 47 succeeded, 3 failed; median 1.2 s, longest 5.2 s`. */
+/** All that the bars say: `last 50 runs: 47 succeeded, missed 99 times; median 1.2 s, longest 5.2 s`. */
 function inWords(summary: RunSummary, trans: Trans): string {
-  const states = summary.states
-    .map(([state, count]) => trans.__('%1 %2', count, stateWords(state, trans)))
-    .join(', ');
-  return [`${countInWords(summary, trans)}: ${states}`, timesInWords(summary, trans)]
+  const states = summary.states.map(([state, count]) =>
+    trans.__('%1 %2', count, stateWords(state, trans)),
+  );
+  const all = [...states, ...gapsInWords(summary, trans)].join(', ');
+  return [`${countInWords(summary, trans)}: ${all}`, timesInWords(summary, trans)]
     .filter((text) => text !== '')
     .join('; ');
 }
 
-/** What stands below: `Last 50 runs · median 1.2 s, longest 5.2 s`. */
+/** What stands below: `Last 50 runs · missed 99 times · median 1.2 s, longest 5.2 s`. */
 function durationsInWords(summary: RunSummary, trans: Trans): string {
-  return [countInWords(summary, trans), timesInWords(summary, trans)]
+  return [
+    countInWords(summary, trans),
+    gapsInWords(summary, trans).join(', '),
+    timesInWords(summary, trans),
+  ]
     .filter((text) => text !== '')
     .join(' · ');
 }
 
 function countInWords({ count }: RunSummary, trans: Trans): string {
   return count === 1 ? trans.__('One run') : trans.__('Last %1 runs', count);
+}
+
+function gapsInWords({ gaps }: RunSummary, trans: Trans): string[] {
+  return gaps.map(([state, count]) =>
+    trans.__('%1 %2', stateWords(state, trans), timesWords(count, trans)),
+  );
 }
 
 function timesInWords({ count, median, longest }: RunSummary, trans: Trans): string {

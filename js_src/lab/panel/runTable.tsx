@@ -1,7 +1,14 @@
 import * as React from 'react';
 import type { Run } from '../../shared/tasks';
 import type { RunHistory } from '../model';
-import { durationOf, durationWords, instantWords, shortInstant, stateWords } from '../words';
+import {
+  durationOf,
+  durationWords,
+  instantWords,
+  shortInstant,
+  stateWords,
+  timesWords,
+} from '../words';
 import { Icon } from './icon';
 import { PassingText } from './passingText';
 import { useTabIndex } from './rowFocus';
@@ -103,12 +110,18 @@ function RunRow({ taskKey, run, history, isOpen }: RunRowProps) {
             <Icon name="caret" />
             <Icon name={run.state} />
             {stateWords(run.state, trans)}
+            {run.count !== 1 && <Times count={run.count} />}
           </button>
         </td>
         <td>
           <time dateTime={start ?? ''} title={instantWords(start, locale)}>
             {shortInstant(start, model.clock.now(), locale)}
           </time>
+          {run.until !== run.due && (
+            <time dateTime={run.until ?? ''} title={instantWords(run.until, locale)}>
+              {` –\u00a0${shortInstant(run.until, model.clock.now(), locale)}`}
+            </time>
+          )}
         </td>
         <td>
           <Duration run={run} />
@@ -122,6 +135,19 @@ function RunRow({ taskKey, run, history, isOpen }: RunRowProps) {
         </tr>
       )}
     </tbody>
+  );
+}
+
+/** How often, where it is not once: `×99` or `×many`, for screen readers `99 times`. */
+function Times({ count }: { readonly count: number | null }) {
+  const { trans, locale } = useSurroundings();
+  const words = timesWords(count, trans);
+  const short = count === null ? trans.__('many') : count.toLocaleString(locale);
+  return (
+    <span className="nbsession-Runs-times" title={words}>
+      <span aria-hidden="true">×{short}</span>
+      <span className="nbsession-hidden">{words}</span>
+    </span>
   );
 }
 

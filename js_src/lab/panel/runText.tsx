@@ -1,7 +1,7 @@
 import * as React from 'react';
 import type { Run } from '../../shared/tasks';
 import { ApiError, isOpen, type RunHistory } from '../model';
-import { errorWords, runWords } from '../words';
+import { errorWords, instantWords, runWords } from '../words';
 import { Notice } from './notice';
 import { Printed } from './printed';
 import { useSurroundings } from './surroundings';
@@ -13,7 +13,7 @@ interface RunTextProps {
 
 /** What a run has printed and raised, read when it is opened and when the run has ended. */
 export function RunText({ run, history }: RunTextProps) {
-  const { trans } = useSurroundings();
+  const { trans, locale } = useSurroundings();
   const [text, setText] = React.useState<Run | ApiError | null>(null);
   const { id, state } = run;
   // biome-ignore lint/correctness/useExhaustiveDependencies: with its state its texts change.
@@ -35,11 +35,22 @@ export function RunText({ run, history }: RunTextProps) {
     return <Notice kind="error" text={errorWords(text, trans)} />;
   }
   const { output, traceback, error, reason, tries } = text;
+  // A row of what was missed or skipped may have grown since its texts were read.
+  const row = { ...text, count: run.count };
   const hasNothing = !output && !traceback && !error && !reason;
   return (
     <div className="nbsession-RunText">
       {(error || reason) && !traceback && (
-        <p className="nbsession-RunText-why">{runWords(text, trans)}</p>
+        <p className="nbsession-RunText-why">{runWords(row, trans)}</p>
+      )}
+      {run.until !== run.due && (
+        <p className="nbsession-muted">
+          {trans.__(
+            'from %1 to %2',
+            instantWords(run.due, locale),
+            instantWords(run.until, locale),
+          )}
+        </p>
       )}
       {tries > 1 && <p className="nbsession-muted">{trans._n('%1 try', '%1 tries', tries)}</p>}
       {traceback && <Printed label={trans.__('Traceback')} text={traceback} />}

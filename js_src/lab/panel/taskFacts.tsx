@@ -1,6 +1,6 @@
 import * as React from 'react';
 import type { Task } from '../../shared/tasks';
-import { instantWords, policyWords, scheduleWords, type Trans } from '../words';
+import { gapWords, instantWords, policyWords, scheduleWords, type Trans } from '../words';
 import { Icon } from './icon';
 import { useTabIndex } from './rowFocus';
 import { useSurroundings } from './surroundings';
@@ -39,13 +39,14 @@ export function TaskFacts({ task }: { readonly task: Task }) {
 }
 
 function factsOf(task: Task, trans: Trans, locale: string | undefined): [string, string][] {
-  const { schedule, callback, home, owner, next_run, last_run, policies } = task;
+  const { schedule, callback, home, owner, next_run, last_run, gap, policies } = task;
   const facts: [string, string | null][] = [
     [trans.__('Calls'), callback],
     [trans.__('When'), scheduleWords(schedule, trans, locale)],
     [trans.__('Cron'), schedule.cron ?? null],
     [trans.__('Next run'), instantWords(next_run, locale)],
     [trans.__('Last run'), instantWords(last_run, locale)],
+    [trans.__('Since then'), gap ? gapWords(gap, trans, locale) : null],
     [trans.__('Declared in'), owner],
     [trans.__('Folder'), home?.folder ?? null],
     [trans.__('Working directory'), home && home.directory !== home.folder ? home.directory : null],

@@ -2,7 +2,15 @@
 import * as React from 'react';
 import type { Task } from '../../shared/tasks';
 import { hasFailed } from '../model';
-import { ago, countdown, durationWords, instantWords, stateWords } from '../words';
+import {
+  ago,
+  countdown,
+  durationWords,
+  gapWords,
+  instantWords,
+  stateTimes,
+  stateWords,
+} from '../words';
 import { Icon, type IconName } from './icon';
 import { PassingText } from './passingText';
 import { useSurroundings } from './surroundings';
@@ -51,10 +59,10 @@ export function NextText({ task }: { readonly task: Task }) {
   );
 }
 
-/** `succeeded 3 min ago`; while it runs what the run says of itself. */
+/** `succeeded 3 min ago, missed 99 times`; while it runs what the run says of itself. */
 export function LastText({ task }: { readonly task: Task }) {
   const { trans, locale } = useSurroundings();
-  const { last_state, last_run, ended_by, run } = task;
+  const { last_state, last_run, ended_by, run, gap } = task;
   if (run?.progress_text) {
     return <>{run.progress_text}</>;
   }
@@ -64,14 +72,21 @@ export function LastText({ task }: { readonly task: Task }) {
   if (last_state === null) {
     return <>{trans.__('never ran')}</>;
   }
+  const isGap = gap !== undefined && gap.state === last_state;
   return (
     <>
-      {stateWords(last_state, trans)}
+      {isGap ? stateTimes(gap, trans) : stateWords(last_state, trans)}
       {last_run !== null && (
         <time dateTime={last_run} title={instantWords(last_run, locale)} className="nbsession-ago">
           {' '}
           <PassingText say={(now) => ago(Date.parse(last_run), now, trans, locale)} />
         </time>
+      )}
+      {gap && !isGap && (
+        <span className="nbsession-Task-gap" title={gapWords(gap, trans, locale)}>
+          {', '}
+          {stateTimes(gap, trans)}
+        </span>
       )}
     </>
   );

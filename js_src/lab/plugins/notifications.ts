@@ -88,7 +88,10 @@ class Failures {
   /** Notes that a task of a kernel has failed. */
   noteErrors({ task, count }: NewErrors): void {
     const { name, kernel_id, last_error } = task;
-    const words = runWords({ state: 'failed', error: last_error, reason: null }, this.trans);
+    const words = runWords(
+      { state: 'failed', count: 1, error: last_error, reason: null },
+      this.trans,
+    );
     this.note({ target: { task: name, kernelId: kernel_id }, words, count });
   }
 

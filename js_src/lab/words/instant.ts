@@ -1,3 +1,5 @@
+import type { Run } from '../../shared/tasks';
+
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** An instant in local time, as in `22 Nov 2026, 09:00:12`; '' for null. */
@@ -31,6 +33,17 @@ export function shortInstant(iso: string | null, nowMs: number, locale?: string)
     minute: '2-digit',
     hourCycle: 'h23',
   });
+}
+
+/** When a run began, or from when to when several occurrences were due; see `shortInstant`. */
+export function spanWords(
+  run: Pick<Run, 'started_at' | 'due' | 'until'>,
+  nowMs: number,
+  locale?: string,
+): string {
+  const first = shortInstant(run.started_at ?? run.due, nowMs, locale);
+  const last = run.until === run.due ? first : shortInstant(run.until, nowMs, locale);
+  return last === first ? first : `${first} – ${last}`;
 }
 
 // To make a format costs a hundred times what it costs to use it.

@@ -3,7 +3,8 @@ import { ApiError } from '../model';
 import { aRun, aTask, NOW } from '../model/samples';
 import { english } from './english';
 import { errorWords } from './error';
-import { durationOf, policyWords, runWords, stateWords } from './task';
+import { spanWords } from './instant';
+import { durationOf, gapWords, policyWords, runWords, stateWords } from './task';
 
 test.each([
   [aRun(1, 'a'), 'succeeded'],
@@ -12,8 +13,29 @@ test.each([
   [aRun(1, 'a', { state: 'failed', reason: 'cancelled' }), 'failed: cancelled'],
   [aRun(1, 'a', { state: 'failed', error: '' }), 'failed'],
   [aRun(1, 'a', { state: 'lost', reason: 'the worker ended' }), 'lost: the worker ended'],
+  [aRun(1, 'a', { state: 'missed', count: 99, reason: 'too late' }), 'missed 99 times: too late'],
+  [aRun(1, 'a', { state: 'skipped', count: null }), 'skipped many times'],
 ])('%#: %s', (run, words) => {
   expect(runWords(run, english)).toBe(words);
+});
+
+test('what was missed or skipped says when', () => {
+  const until = '2026-11-22T20:01:39Z';
+  const gap = aRun(1, 'a', { state: 'missed', count: 99, reason: 'too late', until });
+  expect(gapWords(gap, english, 'en-GB')).toMatch(
+    /^missed 99 times: too late, from .*:00:00 to .*:01:39$/,
+  );
+  const one = aRun(1, 'a', { state: 'skipped' });
+  expect(gapWords(one, english, 'en-GB')).toMatch(/^skipped, [^–]*:00:00$/);
+});
+
+test('the time of a run is a span where it stands for several', () => {
+  const now = Date.parse(NOW);
+  const [one, until] = [aRun(1, 'a'), '2026-11-22T20:01:39Z'];
+  expect(spanWords(one, now, 'en-GB')).toMatch(/^\d\d:00:00$/);
+  expect(spanWords({ ...one, until }, now, 'en-GB')).toMatch(/^\d\d:00:00 – \d\d:01:39$/);
+  const later = now + 3 * 86_400_000; // the day and no seconds
+  expect(spanWords({ ...one, until: '2026-11-22T20:00:39Z' }, later, 'en-GB')).not.toContain('–');
 });
 
 test('every state has a word, a new one of a newer server its own', () => {

@@ -1,6 +1,7 @@
 /** States, runs and rules in words. */
 import type { Policies, Run, RunState, TaskState } from '../../shared/tasks';
 import { durationWords } from './duration';
+import { instantWords } from './instant';
 import type { Trans } from './trans';
 
 export function stateWords(state: RunState | TaskState, trans: Trans): string {
@@ -30,9 +31,32 @@ export function stateWords(state: RunState | TaskState, trans: Trans): string {
   }
 }
 
-/** What became of a run, in one line: `failed: ValueError: no such file`, `failed: timeout`. */
-export function runWords(run: Pick<Run, 'state' | 'error' | 'reason'>, trans: Trans): string {
-  const state = stateWords(run.state, trans);
+/** A state, and how often if that is not once: `missed 99 times`. */
+export function stateTimes({ state, count }: Pick<Run, 'state' | 'count'>, trans: Trans): string {
+  const words = stateWords(state, trans);
+  return count === 1 ? words : trans.__('%1 %2', words, timesWords(count, trans));
+}
+
+/** `99 times`; null is more often than was counted. */
+export function timesWords(count: number | null, trans: Trans): string {
+  return count === null ? trans.__('many times') : trans._n('%1 time', '%1 times', count);
+}
+
+/** What was missed or skipped, when and why. */
+export function gapWords(run: Run, trans: Trans, locale?: string): string {
+  const span =
+    run.until === run.due
+      ? instantWords(run.due, locale)
+      : trans.__('from %1 to %2', instantWords(run.due, locale), instantWords(run.until, locale));
+  return trans.__('%1, %2', runWords(run, trans), span);
+}
+
+/** What became of a run, in one line: `failed: ValueError: no such file`, `missed 99 times: …`. */
+export function runWords(
+  run: Pick<Run, 'state' | 'count' | 'error' | 'reason'>,
+  trans: Trans,
+): string {
+  const state = stateTimes(run, trans);
   const why = run.error ?? reasonWords(run.reason, trans);
   return why ? trans.__('%1: %2', state, why.trim().split('\n', 1)[0]) : state;
 }

@@ -34,7 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # which may not know all characters of a name
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    options = parser.parse_args(arguments)
+    words, name = tasks.take_name(sys.argv[1:] if arguments is None else arguments)
+    options = parser.parse_args(words)
+    if name is not None:
+        options.name = name
     try:
         code: int = options.call(options)
     except CommandError as error:

@@ -6,15 +6,25 @@ import argparse
 import json
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbsession.core.printable import printable, printable_lines
-from nbsession.scheduler.schedule_text import schedule_text
+from nbsession.scheduler.declaration import is_name
+from nbsession.scheduler.schedule_text import schedule_text, state_text
 
 from .running_server import CommandError, RunningServer, choose_server, task_path
 from .table import table
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _HOLD_SECONDS = 25.0
+_WITH_VALUE = ("--server", "--runs")
+_OPTIONS = ("--help", "--json", "--wait", *_WITH_VALUE)
+_STAND_IN = "NAME"
+_NAME_HELP = (
+    "of the task, also one that begins with a hyphen; if an option is called so: last, after --"
+)
 _OPEN = ("queued", "running")
 
 
@@ -27,7 +37,7 @@ def add_parser(commands: Any) -> None:
     for order, text in _ORDERS.items():
         sub = orders.add_parser(order, help=text, description=text)
         if order != "list":
-            sub.add_argument("name", help="of the task")
+            sub.add_argument("name", metavar="NAME", help=_NAME_HELP)
         if order == "show":
             sub.add_argument(
                 "--runs",
@@ -42,6 +52,43 @@ def add_parser(commands: Any) -> None:
         _add_options(sub)
     _add_options(parser)
     parser.set_defaults(call=_call, order="list", json=False, server=None)
+
+
+def take_name(arguments: Sequence[str]) -> tuple[list[str], str | None]:
+    """Return the arguments with a stand-in for a task's name, and the name.
+
+    It may begin with a hyphen, which argparse takes for an option. None if there is no name.
+    """
+    words = list(arguments)
+    if words[:1] != ["tasks"]:
+        return words, None
+    place, order = 1, None
+    while place < len(words):
+        word = words[place]
+        if word == "--" and order is not None and len(words) == place + 2:
+            return [*words[:place], _STAND_IN], words[-1]
+        if _is_option(word):
+            place += 1 + (_takes_value(word) and "=" not in word)
+        elif order is None:
+            order = word
+            place += 1
+            if order not in _ORDERS or order == "list":
+                break
+        else:
+            return [*words[:place], _STAND_IN, *words[place + 1 :]], word
+    return words, None
+
+
+def _is_option(word: str) -> bool:
+    name = word.partition("=")[0]
+    return word in ("-h", "--") or (
+        name.startswith("--") and any(option.startswith(name) for option in _OPTIONS)
+    )
+
+
+def _takes_value(word: str) -> bool:
+    name = word.partition("=")[0]
+    return name != "--" and any(option.startswith(name) for option in _WITH_VALUE)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +125,11 @@ _ORDERS = {
 
 def _call(options: argparse.Namespace) -> int:
     order = options.order or "list"  # `jupyter nbsession tasks` alone
+    if order != "list" and not is_name(options.name):
+        message = (
+            f"no task has a name such as {options.name!r}; `jupyter nbsession tasks` lists them"
+        )
+        raise CommandError(message)
     server = choose_server(options.server)
     if order == "list":
         return _list(server, options)
@@ -173,13 +225,19 @@ def _run_row(run: dict[str, Any]) -> list[str]:
     if run["started_at"] and run["ended_at"]:
         took = f"{(_parsed(run['ended_at']) - _parsed(run['started_at'])).total_seconds():.3f}"
     due = _clock(run["due"]) if run["due"] else "by hand"
-    return [str(run["id"]), due, run["state"], took, run["error"] or run["reason"] or ""]
+    if (until := run.get("until", run["due"])) != run["due"]:
+        due = f"{due} to {_clock(until)}"
+    state = state_text(run["state"], run.get("count", 1))
+    return [str(run["id"]), due, state, took, run["error"] or run["reason"] or ""]
 
 
 def _last(task: dict[str, Any]) -> str:
+    gap = task.get("gap")
+    since = "" if gap is None else state_text(gap["state"], gap["count"])
     if task["last_run"] is None:
-        return "-"
-    return f"{_clock(task['last_run'])} {task['last_state'] or ''}".rstrip()
+        return since or "-"
+    last = f"{_clock(task['last_run'])} {task['last_state'] or ''}".rstrip()
+    return f"{last}, then {since}" if since else last
 
 
 def _parsed(text: str) -> datetime:

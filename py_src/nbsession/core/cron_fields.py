@@ -49,15 +49,16 @@ class DayRule:
     months
         1 to 12.
     days
-        Days of the month, 0 for the last one; None if the field is `*`.
+        Days of the month, 0 for the last one; None for every day.
     weekdays
-        0 to 6, Sunday is 0; None if the field is `*`. If both this and `days` are given, a day
-        need be in only one of them: so it is in every cron.
+        0 to 6, Sunday is 0; None for every day.
     nth_weekdays
-        If there are any, a day must be one of them; `days` and `weekdays` are None then.
+        If there are any, a day must be one of them; `weekdays` is None then.
+    both
+        Whether a day must be in both `days` and `weekdays`, if both are given; else one will do.
     """
 
-    __slots__ = ("_days", "_every_day", "_months", "_nth_weekdays", "_weekdays")
+    __slots__ = ("_both", "_days", "_every_day", "_months", "_nth_weekdays", "_weekdays")
 
     def __init__(
         self,
@@ -65,7 +66,10 @@ class DayRule:
         days: Iterable[int] | None,
         weekdays: Iterable[int] | None,
         nth_weekdays: Iterable[NthWeekday] = (),
+        *,
+        both: bool = False,
     ) -> None:
+        self._both = both
         self._months = frozenset(months)
         self._days = None if days is None else frozenset(days)
         self._weekdays = None if weekdays is None else frozenset(weekdays)
@@ -83,13 +87,13 @@ class DayRule:
             return True
         if day.month not in self._months:
             return False
+        by_day = self._days is None or self._has_day(day, self._days)
         if self._nth_weekdays:
-            return any(nth.matches(day) for nth in self._nth_weekdays)
-        if self._weekdays is None:
-            return self._days is None or self._has_day(day, self._days)
-        if day.isoweekday() % 7 in self._weekdays:
-            return True
-        return self._days is not None and self._has_day(day, self._days)
+            return by_day and any(nth.matches(day) for nth in self._nth_weekdays)
+        by_weekday = self._weekdays is None or day.isoweekday() % 7 in self._weekdays
+        if self._both or self._days is None or self._weekdays is None:
+            return by_day and by_weekday
+        return by_day or by_weekday
 
     @staticmethod
     def _has_day(day: date, days: frozenset[int]) -> bool:

@@ -188,9 +188,13 @@ def _day_rule(
     nth_weekdays: dict[Any, set[Any]],
 ) -> DayRule:
     months = _numbers(_MONTH, expanded[_MONTH])
-    any_day = _is_any(_DAY, _WEEKDAY, fields, expanded)
+    # As in Vixie's cron: with a field that begins with a star both have to match, `*/2` included;
+    # without one either will do, also where a field names every day as `1-31`.
+    both = any(fields[index].startswith((_STAR, "?")) for index in (_DAY, _WEEKDAY))
+    any_day = both and _STAR in expanded[_DAY]
+    days = [0 if day == "l" else day for day in _numbers(_DAY, expanded[_DAY])]
     if nth_weekdays:
-        if not any_day:
+        if not fields[_DAY].startswith((_STAR, "?")):
             raise ValueError(
                 f"cron={text!r} gives both a day of the month and an nth weekday "
                 f"({fields[_WEEKDAY]!r}): write * for one of them, or make two tasks"
@@ -200,20 +204,7 @@ def _day_rule(
             for day, found in nth_weekdays.items()
             for nth in found
         ]
-        return DayRule(months, None, None, nths)
-    any_weekday = _is_any(_WEEKDAY, _DAY, fields, expanded)
-    days, weekdays = _numbers(_DAY, expanded[_DAY]), _numbers(_WEEKDAY, expanded[_WEEKDAY])
-    return DayRule(
-        months,
-        None if any_day else [0 if day == "l" else day for day in days],
-        None if any_weekday else [day % 7 for day in weekdays],
-    )
-
-
-def _is_any(
-    index: int, other: int, fields: Sequence[str], expanded: Sequence[Sequence[Any]]
-) -> bool:
-    """Whether a day field leaves it to the other one; ``1-31`` written out does not, as in cron."""
-    if _STAR in fields[index].replace("?", _STAR).split(","):
-        return True
-    return _STAR in expanded[index] and _STAR in fields[other]
+        return DayRule(months, None if any_day else days, None, nths, both=True)
+    any_weekday = both and _STAR in expanded[_WEEKDAY]
+    weekdays = [day % 7 for day in _numbers(_WEEKDAY, expanded[_WEEKDAY])]
+    return DayRule(months, None if any_day else days, None if any_weekday else weekdays, both=both)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
+import struct
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
@@ -13,6 +16,17 @@ from nbsession.core.instant import MICROSECOND, SECOND_US, from_instant
 
 LOCAL = "local"
 """The name of a machine's own zone where it has no other: `/etc/localtime` may be a bare file."""
+
+_ZONE_NAME = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)"
+_OFFSET = r"[+-]?\d{1,2}(?::\d\d){0,2}"
+# Not the days counted from 0, which zoneinfo of Python 3.11 to 3.14 takes for the days before.
+_POSIX = re.compile(
+    rf"{_ZONE_NAME}{_OFFSET}"
+    rf"(?P<summer>{_ZONE_NAME}(?:{_OFFSET})?(?P<rules>(?:,[MJ][\d.:/+-]+){{2}})?)?",
+    re.ASCII,
+)
+_USUAL_RULES = ",M3.2.0,M11.1.0"
+"""Of summer time where a text has none, as the C library has it."""
 
 _WALL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall time, on purpose
 
@@ -52,7 +66,8 @@ class Zone:
     Attributes
     ----------
     name
-        What `find_zone` reads back: ``Europe/Berlin``, ``UTC``, ``UTC+05:30`` or ``local``.
+        What `find_zone` reads back: ``Europe/Berlin``, ``UTC``, ``UTC+05:30``, ``local``, or rules
+        as of the variable ``TZ``: ``CET-1CEST,M3.5.0,M10.5.0/3``.
     tzinfo
         The same for datetime.
     """
@@ -134,7 +149,7 @@ def find_zone(tz: object = None) -> Zone:
     ----------
     tz
         A name (``Europe/Berlin``, ``UTC``, ``UTC+05:30``), a tzinfo that has a name or a fixed
-        offset, or None for the zone of this machine.
+        offset, rules as of the variable ``TZ``, or None for the zone of this machine.
 
     Raises
     ------
@@ -176,6 +191,9 @@ def _named_zone(name: str) -> Zone:
         fixed = _fixed_offset(name)
     if fixed is not None:
         return Zone(str(fixed), fixed)
+    # With rules only: `UTC+3` would be east of UTC here, and west of it there.
+    if "," in name and (zone := _posix_zone(name)) is not None:
+        return zone
     raise ValueError(f"tz={name!r} is no time zone: {_suggestion(name)}") from None
 
 
@@ -184,6 +202,30 @@ def _fixed_offset(name: str) -> tzinfo | None:
         return datetime.strptime(name, "UTC%z").tzinfo
     except ValueError:
         return None
+
+
+def _posix_zone(text: str) -> Zone | None:
+    """Return the zone of a variable ``TZ`` that names none: ``CET-1CEST,M3.5.0,M10.5.0/3``."""
+    match = _POSIX.fullmatch(text)
+    if match is None:
+        return None
+    if match["summer"] and not match["rules"]:
+        text += _USUAL_RULES
+    try:
+        found = _from_rules(text)
+        if match["summer"]:
+            return Zone(text, found)
+        fixed = timezone(found.utcoffset(_WALL_EPOCH) or timedelta())
+    except ValueError:
+        return None
+    return Zone(str(fixed), fixed)
+
+
+def _from_rules(text: str) -> ZoneInfo:
+    """Let zoneinfo read the rules: they end a file of a zone, here one without any changes."""
+    header = b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4)
+    block = header + struct.pack(">lbb", 0, 0, 0) + b"UTC\0"
+    return ZoneInfo.from_file(io.BytesIO(2 * block + f"\n{text}\n".encode()))
 
 
 def _suggestion(name: str) -> str:
@@ -202,10 +244,15 @@ def _suggestion(name: str) -> str:
 def _local_zone(environment: str | None) -> Zone:
     import tzlocal
 
+    if environment == "":
+        return _named_zone("UTC")  # as the C library has it
     try:
         # Not get_localzone: that keeps the first answer, though TZ may have changed since.
         found = tzlocal.reload_localzone()
     except (KeyError, ValueError, OSError) as error:
+        zone = _posix_zone((environment or "").removeprefix(":"))
+        if zone is not None:
+            return zone
         raise ValueError(
             f"this machine's time zone cannot be told (TZ={environment!r}): give a tz such as "
             "'Europe/Berlin', or set the variable TZ to such a name"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from nbsession.scheduler.schedule_text import schedule_text
+from nbsession.scheduler.schedule_text import schedule_text, state_text
 
 from .well_formed import well_formed
 
@@ -26,6 +26,7 @@ class TaskRow(TypedDict):
     next_run: str | None
     run_count: int
     error_count: int
+    gap: str
 
 
 class TaskRows:
@@ -50,6 +51,7 @@ class TaskRows:
 
 
 def _row(task: TaskJSON) -> TaskRow:
+    gap = task.get("gap")
     row: TaskRow = {
         "name": task["name"],
         "schedule": schedule_text(task["schedule"]),
@@ -57,5 +59,6 @@ def _row(task: TaskJSON) -> TaskRow:
         "next_run": task["next_run"],
         "run_count": task["run_count"],
         "error_count": task["error_count"],
+        "gap": "" if gap is None else state_text(gap["state"], gap["count"]),
     }
     return well_formed(row)  # type: ignore[no-any-return]  # of the type that it is given

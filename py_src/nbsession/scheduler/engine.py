@@ -130,6 +130,10 @@ class Engine:
         """Return the ids of the runs that go on here."""
         return self._room.dispatch.attempts.begun()
 
+    def gap(self, task: TaskRecord) -> Run | None:
+        """Return the row of what was missed or skipped of a task since a run began or ended."""
+        return None if task.gap_id is None else self._store.run(task.gap_id)
+
     def history(self, name: str, limit: int, task_id: int | None = None) -> list[Run]:
         """Return copies of a task's newest runs, the newest first; see `get`."""
         attempts = self._room.dispatch.attempts

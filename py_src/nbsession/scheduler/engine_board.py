@@ -121,8 +121,8 @@ class EngineBoard:
     def to_json(self, task: TaskRecord) -> TaskJSON:
         """Return a task; on the loop only."""
         spec = task.spec
-        run = self._engine.open_run(task)
-        return {
+        run, gap = self._engine.open_run(task), self._engine.gap(task)
+        data: TaskJSON = {
             "id": task.id,
             "name": spec.name,
             "kernel_id": self._kernel_id,
@@ -142,6 +142,9 @@ class EngineBoard:
             "editable": self._engine.can_run(spec),
             "run": None if run is None else run.to_json(with_text=False),
         }
+        if gap is not None:
+            data["gap"] = gap.to_json(with_text=False)
+        return data
 
     def _is_here(self) -> bool:
         return asyncio._get_running_loop() is self._loop  # noqa: SLF001 - the public one raises

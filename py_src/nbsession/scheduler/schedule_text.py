@@ -1,4 +1,4 @@
-"""A schedule in words."""
+"""Schedules and states in words."""
 
 from __future__ import annotations
 
@@ -26,3 +26,16 @@ def schedule_text(schedule: Mapping[str, Any]) -> str:
     if "tz" in schedule:
         parts.append(f"({schedule['tz']})")
     return " ".join(parts) or "once"
+
+
+def state_text(state: str, count: int | None) -> str:
+    """Return what became of one occurrence or several in a row, as ``missed 99 times``.
+
+    Parameters
+    ----------
+    state, count
+        As in `Run`.
+    """
+    if count == 1:
+        return state
+    return f"{state} many times" if count is None else f"{state} {count} times"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbsession.core.errors import NoSuchTaskError
 
-from .schedule_text import schedule_text
+from .schedule_text import schedule_text, state_text
 from .task import Task
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _cells(task: TaskJSON) -> tuple[str, ...]:
         schedule_text(task["schedule"]),
         task["state"],
         _local(task["next_run"]),
-        _local(task["last_run"]),
+        _last(task),
         str(task["run_count"]),
         str(task["error_count"]),
     )
@@ -111,6 +111,15 @@ def _html_row(task: TaskJSON) -> str:
     if task["last_error"]:
         values[-1] = f'<td title="{escape(task["last_error"])}">{cells[-1]}</td>'
     return f'<tr><th scope="row">{name}</th>{"".join(values)}</tr>'
+
+
+def _last(task: TaskJSON) -> str:
+    """Return when the last run began, and what was missed or skipped since."""
+    last_run, gap = _local(task["last_run"]), task.get("gap")
+    if gap is None:
+        return last_run
+    since = state_text(gap["state"], gap["count"])
+    return f"{last_run}, then {since}" if last_run else since
 
 
 def _local(text: str | None) -> str:

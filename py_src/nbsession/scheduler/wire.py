@@ -16,7 +16,8 @@ class TaskJSON(TypedDict):
 
     `kernel_id` is None for a global task. `schedule` is what was declared, `policies` has
     durations in µs, `home` is None for a kernel-hosted task. `run` is the open run's, if there
-    is one. `editable` tells whether this server can run it (it has its setup script and folder).
+    is one. `gap` is the row of what was missed or skipped since the last run, if anything was.
+    `editable` tells whether this server can run it (it has its setup script and folder).
     """
 
     id: int
@@ -37,6 +38,7 @@ class TaskJSON(TypedDict):
     error_count: int
     editable: bool
     run: NotRequired[dict[str, Any] | None]
+    gap: NotRequired[dict[str, Any]]
 
 
 RunsJSON = list[dict[str, Any]]

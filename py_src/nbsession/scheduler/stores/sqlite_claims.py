@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 _TRIM_AT = 32  # new rows: to look for old ones costs as much as a few of them
 
-_LOOK = "SELECT due_us, asks, epoch, revision, open_runs, gap_id FROM tasks WHERE id = ?"
+_LOOK = (
+    "SELECT due_us, asks, epoch, revision, open_runs, gap_id, covered_us FROM tasks WHERE id = ?"
+)
 _OPEN = f"SELECT id, state, engine_id FROM runs WHERE task_id = ? AND {IS_OPEN}"  # noqa: S608 - constants
 _START = "UPDATE runs SET state = 'running', started_us = ?, tries = 1 WHERE id = ?"
 _STARTED = "UPDATE tasks SET last_run_us = ?, gap_id = NULL, revision = ? WHERE id = ?"
@@ -41,7 +43,7 @@ _INSERT = """
 """
 _KEEP = """
     UPDATE tasks SET due_us = ?, asks = ?, open_runs = open_runs + ?,
-        last_run_us = coalesce(?, last_run_us), gap_id = ?, revision = ?,
+        last_run_us = coalesce(?, last_run_us), gap_id = ?, covered_us = ?, revision = ?,
         last_state = CASE
             WHEN last_state IS NULL OR last_state IN ('skipped', 'missed')
             THEN coalesce(?, last_state) ELSE last_state
@@ -57,11 +59,15 @@ class _Found(NamedTuple):
     revision: int
     open_runs: int
     gap_id: int | None
+    covered_us: int | None
 
 
 class _Verdict(NamedTuple):
     state: RunState
     reason: str | None = None
+
+
+_RUNNING = _Verdict("running")
 
 
 class SqliteClaims(SqlitePruning):
@@ -75,7 +81,7 @@ class SqliteClaims(SqlitePruning):
     def start_by_hand(self, task: TaskRecord, now_us: int) -> Run:
         """Add the row of a run that no occurrence asked for, by the task's overlap policy."""
         with self._writing() as writing:
-            found = self._look(writing, task) or _Found(None, 0, 0, 0, 0, None)
+            found = self._look(writing, task) or _Found(None, 0, 0, 0, 0, None, None)
             verdict = self._by_overlap(writing, task, found)
             run = self._run(writing, task, verdict, None, now_us)
             self._insert(writing, task, found, run)
@@ -105,7 +111,7 @@ class SqliteClaims(SqlitePruning):
             return Claimed(won=False)
         if (found.due_us, found.epoch) != (task.due_us, kept.epoch):
             return Claimed(won=False)
-        missed, verdict = _Verdict("missed", claim.reason), None
+        verdict = None
         if claim.verdict == "run":
             verdict = self._by_overlap(writing, task, found)
         run, due_us = None, claim.run_due_us
@@ -114,7 +120,10 @@ class SqliteClaims(SqlitePruning):
             gaps = self._add_gaps(writing, claim, found, ranges, verdict)
             run = gaps[-1] if gaps else None
         else:
-            gaps = self._add_gaps(writing, claim, found, claim.missed, missed)
+            gaps = []
+            if claim.missed:
+                missed = _Verdict("missed", claim.reason)
+                gaps = self._add_gaps(writing, claim, found, claim.missed, missed)
             if verdict is not None and self._is_free(writing, task, found, due_us, due_us):
                 run = self._run(writing, task, verdict, due_us, claim.now_us)
                 self._insert(writing, task, found, run)
@@ -132,7 +141,7 @@ class SqliteClaims(SqlitePruning):
         """Return what a run of a task would be now."""
         overlap = task.spec.policies.overlap
         if overlap == "allow" or not found.open_runs:
-            return _Verdict("running")
+            return _RUNNING
         if overlap == "skip":
             return _Verdict("skipped", STILL_GOING)
         rows = writing.execute(_OPEN, (task.id,)).fetchall()
@@ -166,8 +175,6 @@ class SqliteClaims(SqlitePruning):
         verdict: _Verdict,
     ) -> list[Run]:
         """Add what was missed or skipped to the row before it, or as new rows."""
-        if not ranges:
-            return []
         task, gap_id, gaps = claim.task, found.gap_id, []
         for each in free_ranges(
             ranges, lambda each: self._is_free(writing, task, found, each.first_us, each.last_us)
@@ -192,6 +199,8 @@ class SqliteClaims(SqlitePruning):
         self, writing: Writing, task: TaskRecord, found: _Found, first_us: int, last_us: int
     ) -> bool:
         """Return whether no row has an instant from the first to the last."""
+        if found.covered_us is None or first_us > found.covered_us:  # as nearly always
+            return True
         row = writing.row(_ROW_BEFORE, (task.id, found.epoch, last_us))
         return row is None or row[1] < first_us
 
@@ -222,7 +231,14 @@ class SqliteClaims(SqlitePruning):
             gap_id = None
         elif ended is not None and ended.due_us is not None:
             gap_id = ended.id
-        values = (due_us, asks, opened, started_us, gap_id, writing.revision, last_state, task.id)
+        covered_us = found.covered_us
+        for run in rows:
+            if run.until_us is not None and (covered_us is None or run.until_us > covered_us):
+                covered_us = run.until_us
+        values = (
+            *(due_us, asks, opened, started_us, gap_id, covered_us),
+            *(writing.revision, last_state, task.id),
+        )
         writing.execute(_KEEP, values)
 
         def note() -> None:

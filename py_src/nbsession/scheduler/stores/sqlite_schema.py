@@ -100,13 +100,20 @@ _VERSION_2 = (
     """,
 )
 
-# What was missed or skipped in a row is one row, from `due_us` to `until_us`, `count` times; NULL if
-# they were too many to be counted. The task knows which row may still grow.
+# What was missed or skipped in a row is one row, from `due_us` to `until_us`, `count` times, where
+# NULL is more often than was counted. The task knows which row may still grow, and until when its
+# occurrences, as they are laid out now, have rows.
 _VERSION_3 = (
     "ALTER TABLE runs ADD COLUMN until_us INTEGER",
     "ALTER TABLE runs ADD COLUMN count INTEGER DEFAULT 1",
     "UPDATE runs SET until_us = due_us",
     "ALTER TABLE tasks ADD COLUMN gap_id INTEGER",
+    "ALTER TABLE tasks ADD COLUMN covered_us INTEGER",
+    """
+    UPDATE tasks SET covered_us = (
+        SELECT max(due_us) FROM runs WHERE task_id = tasks.id AND epoch = tasks.epoch
+    )
+    """,
 )
 
 MIGRATIONS: Sequence[Sequence[str]] = (_VERSION_1, _VERSION_2, _VERSION_3)

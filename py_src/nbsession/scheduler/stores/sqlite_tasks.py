@@ -196,6 +196,8 @@ class SqliteTasks(SqliteRecords):
         found = writing.row(_IS_AT, (task.id,))
         if found is None:
             return False
+        if epoch is not None and epoch == writing.revision:
+            columns += ", covered_us = NULL"
         writing.execute(
             f"UPDATE tasks SET {columns}, idle_since_us = NULL, revision = ? WHERE id = ?",  # noqa: S608 - columns are this class's own
             (*values, writing.revision, task.id),
