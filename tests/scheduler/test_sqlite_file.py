@@ -311,10 +311,12 @@ def test_another_programs_database_in_its_place_is_left_alone(
 def test_a_journal_that_is_deleted_is_begun_anew(
     database: Path, one: SqliteStore, ending: str
 ) -> None:
-    with store_processes("follow", database, 2) as [two, three]:
+    with contextlib.ExitStack() as stack:
+        [two] = stack.enter_context(store_processes("follow", database))
         two.wait_for("ready")
         _add(one, "report")
         database.with_name(database.name + ending).unlink()
+        [three] = stack.enter_context(store_processes("follow", database))  # waits until it is
         with pytest.raises(StoreBusyError, match="deleted or replaced"):
             _add(one, "refused")
         assert one.follow_file()
@@ -425,3 +427,19 @@ def _engine(clock: FakeClock, path: Path, ran: list[str]) -> tuple[Engine, Sqlit
     engine = Engine(store, executor, clock, logging.getLogger("tasks"))
     engine.open()
     return engine, store
+
+
+def test_a_file_on_a_network_is_written_again(database: Path, clock: FakeClock) -> None:
+    store = SqliteStore(
+        database, clock, logging.getLogger("tasks"), kind_of_file_system=lambda _folder: "nfs4"
+    )
+    store.open()
+    store.load()
+    _add(store, "report")
+    for remove in (_delete_all, _rename):
+        remove(database)
+        assert store.follow_file()
+        _add(store, remove.__name__)
+    assert store.beat() == []
+    store.close()
+    assert _names(database) == ["_delete_all", "_rename", "report"]

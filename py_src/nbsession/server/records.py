@@ -8,6 +8,7 @@ from dataclasses import replace
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
+from nbsession.core.log_level import LineLimit
 from nbsession.core.session import SessionInfo
 
 if TYPE_CHECKING:
@@ -34,12 +35,15 @@ class SessionRecord:
         Whether the kernel has ever asked over the link: nbsession is loaded there.
     blocks_expiration
         Whether the kernel asks not to be ended for being idle or for its page being gone.
+    log_limit
+        Of the lines that the kernel writes to the server's log.
     """
 
     def __init__(self, kernel_id: str, base_url: str) -> None:
         self.running = False
         self.linked = False
         self.blocks_expiration = False
+        self.log_limit = LineLimit()
         self.token = secrets.token_urlsafe(32)
         self.info = SessionInfo(kernel_id=kernel_id, base_url=base_url, bound=False)
         self._owner: str | None = None
