@@ -265,7 +265,7 @@ def soon(now):
     asked.append(str(now.tzinfo))
     return now + dt.timedelta(milliseconds=50) if len(asked) < 3 else None
 state.schedule_task('callable', lambda: ran.append('callable'), at=soon)
-base = dt.datetime.now()
+base = dt.datetime.now(dt.UTC)
 times = iter([base + dt.timedelta(milliseconds=50 * n) for n in (1, 2)])
 state.schedule_task('iterator', lambda: ran.append('iterator'), at=times)
 def broken(now): raise LookupError('when?')

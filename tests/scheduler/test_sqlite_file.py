@@ -311,10 +311,12 @@ def test_another_programs_database_in_its_place_is_left_alone(
 def test_a_journal_that_is_deleted_is_begun_anew(
     database: Path, one: SqliteStore, ending: str
 ) -> None:
-    with store_processes("follow", database, 2) as [two, three]:
+    with contextlib.ExitStack() as stack:
+        [two] = stack.enter_context(store_processes("follow", database))
         two.wait_for("ready")
         _add(one, "report")
         database.with_name(database.name + ending).unlink()
+        [three] = stack.enter_context(store_processes("follow", database))  # waits until it is
         with pytest.raises(StoreBusyError, match="deleted or replaced"):
             _add(one, "refused")
         assert one.follow_file()
@@ -425,3 +427,70 @@ def _engine(clock: FakeClock, path: Path, ran: list[str]) -> tuple[Engine, Sqlit
     engine = Engine(store, executor, clock, logging.getLogger("tasks"))
     engine.open()
     return engine, store
+
+
+def test_a_file_on_a_network_is_written_again(database: Path, clock: FakeClock) -> None:
+    store = SqliteStore(
+        database, clock, logging.getLogger("tasks"), kind_of_file_system=lambda _folder: "nfs4"
+    )
+    store.open()
+    store.load()
+    _add(store, "report")
+    for remove in (_delete_all, _rename):
+        remove(database)
+        assert store.follow_file()
+        _add(store, remove.__name__)
+    assert store.beat() == []
+    store.close()
+    assert _names(database) == ["_delete_all", "_rename", "report"]
+
+
+def test_an_empty_file_in_its_place_is_filled(
+    database: Path, one: SqliteStore, two: SqliteStore
+) -> None:
+    _add(one, "report")
+    two.changes()
+    database.unlink()
+    database.touch()
+    with pytest.raises(StoreBusyError):
+        one.follow_file()  # a server that has just begun may be about to fill it
+    assert two.follow_file()
+    assert one.follow_file()
+    _add(one, "of one")
+    _add(two, "of two")
+    assert _names(database) == ["of one", "of two", "report"]
+
+
+def test_what_a_new_server_has_begun_counts(database: Path, one: SqliteStore) -> None:
+    _add(one, "report")
+    _delete_all(database)
+    with store_processes("follow", database) as [new]:
+        new.wait_for("ready")
+        assert one.follow_file()
+        new.go()
+        new.wait_for("followed")
+        assert one.file_notice is not None
+        assert one.file_notice["missing"] == ["report"]
+        assert "report" not in _names(database)
+
+
+@pytest.mark.parametrize("is_link_deleted", [True, False])
+def test_a_file_behind_a_link(
+    database: Path, make: Callable[..., SqliteStore], is_link_deleted: bool
+) -> None:
+    real = database.parent / "real" / "work.sqlite"
+    real.parent.mkdir(parents=True)
+    real.touch()
+    database.symlink_to(real)
+    store = make()
+    _add(store, "report")
+    if is_link_deleted:
+        database.unlink()
+    else:
+        for file in real.parent.iterdir():
+            file.unlink()
+    assert store.follow_file()
+    _add(store, "other")
+    store.close()
+    assert _names(database) == ["other", "report"]
+    assert database.is_symlink() is not is_link_deleted

@@ -7,13 +7,14 @@ import threading
 
 import pytest
 
+from nbsession.core.log_level import MAX_LINES_PER_SECOND
 from nbsession.scheduler.executors.worker_backoff import WorkerBackoff
 from nbsession.scheduler.executors.worker_messages import MAX_LINE_BYTES, Lines, to_line
 from nbsession.scheduler.executors.worker_sources import WorkerSources, stamp_of
 from nbsession.worker.channel import Channel
 from nbsession.worker.output import HEAD_CHARACTERS, TAIL_CHARACTERS, RunOutput
 from nbsession.worker.pool import ThreadPool
-from nbsession.worker.server_log import MAX_LINES_PER_SECOND, ServerLog
+from nbsession.worker.server_log import ServerLog
 from nbsession.worker.state import WorkerState
 
 

@@ -60,6 +60,8 @@ def _check_server(server: RunningServer) -> Iterator[Check]:
         yield Check(part, "bad", found, "restart this server after the update")
         return
     yield Check(part, "good", f"link answers; serves {server.root} at {server.url}")
+    if status["link_notice"]:
+        yield Check(f"{part} link", "idle", status["link_notice"])
     sessions = status["sessions"]
     linked = sum(each["linked"] for each in sessions)
     found = f"{len(sessions)} running, {linked} have loaded nbsession"

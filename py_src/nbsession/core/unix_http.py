@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import http.client
 import socket
+import time
+
+_FIRST_PAUSE_SECONDS = 0.005
+_MAX_PAUSE_SECONDS = 0.1
 
 
 class UnixHTTPConnection(http.client.HTTPConnection):
@@ -22,10 +26,23 @@ class UnixHTTPConnection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
-        """Open the socket."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        """Open the socket; while the server has a full queue, wait until it accepts."""
+        deadline = None if self.timeout is None else time.monotonic() + self.timeout
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.settimeout(self.timeout)
+            try:
+                self.sock.connect(self._path)
+            except BlockingIOError:  # unlike TCP's, a Unix socket's queue refuses at once
+                self.sock.close()
+                if deadline is not None and time.monotonic() >= deadline:
+                    message = f"{self._path} has accepted nobody for {self.timeout} s"
+                    raise TimeoutError(message) from None
+            else:
+                return
+            time.sleep(pause)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
 
 def open_connection(address: str, timeout: float) -> http.client.HTTPConnection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from .refusals import BadRequestError
@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 DEFAULT_RUNS = 20
 MAX_RUNS = 10_000
+
+# Of ASCII digits: `str.isdecimal`, `int` and `float` take more than a URL should mean.
+_WHOLE = re.compile(r"[0-9]+")
+_NUMBER = re.compile(r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?|inf")
+_MAX_DIGITS = 18  # more, and SQLite could not hold it
 
 
 def limit_of(text: str | None) -> int:
@@ -24,10 +29,10 @@ def limit_of(text: str | None) -> int:
     """
     if text is None:
         return DEFAULT_RUNS
-    if not text.isdecimal() or not text.strip("0"):
+    if not _WHOLE.fullmatch(text) or not text.strip("0"):
         message = f"limit is a whole number from 1 on, got {text[:20]!r}"
         raise BadRequestError(message)
-    return min(int(text[:9]), MAX_RUNS)
+    return min(_whole(text), MAX_RUNS)
 
 
 def id_of(text: str | None) -> int | None:
@@ -38,10 +43,12 @@ def id_of(text: str | None) -> int | None:
     BadRequestError
         If the text is no whole number.
     """
-    if text is not None and not (text.isdecimal() and len(text) <= 18):  # noqa: PLR2004 - as a path's
+    if text is None:
+        return None
+    if not _WHOLE.fullmatch(text):
         message = f"id is the whole number of a task, got {text[:20]!r}"
         raise BadRequestError(message)
-    return None if text is None else int(text)
+    return _whole(text)
 
 
 def seconds_of(text: str | None, most: float) -> float:
@@ -52,14 +59,18 @@ def seconds_of(text: str | None, most: float) -> float:
     BadRequestError
         If the text is no number from 0 on.
     """
-    try:
-        seconds = float(text or 0)
-    except ValueError:
-        seconds = math.nan
-    if not seconds >= 0:
-        message = f"seconds is a number from 0 on, got {str(text)[:20]!r}"
+    if not text:
+        return 0.0
+    if not _NUMBER.fullmatch(text):
+        message = f"seconds is a number from 0 on, got {text[:20]!r}"
         raise BadRequestError(message)
-    return min(seconds, most)
+    return min(float(text), most)
+
+
+def _whole(text: str) -> int:
+    """Return a whole number; of one that is too long to mean anything, the largest."""
+    digits = text.lstrip("0") or "0"
+    return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS - 1
 
 
 def truth_of(name: str, text: str) -> bool:

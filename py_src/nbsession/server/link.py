@@ -7,12 +7,14 @@ import contextvars
 import os
 import shutil
 import socket
+import stat
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
@@ -26,8 +28,15 @@ if TYPE_CHECKING:
     from .services import SessionServices
 
 MAX_HEADER_BYTES = 64 * 1024
+
+BACKLOG = 1024
+"""Kernels that may wait to be accepted; many start at once."""
+
+LOOK_SECONDS = 5.0
+
 _PREFIX = "nbsession-"
 _SOCKET = "link.sock"
+_FRESH = "new.sock"
 _STALE_SECONDS = 60.0
 
 
@@ -44,7 +53,13 @@ class LinkServer:
     Notes
     -----
     A Unix socket in a directory of its own: no port, TLS, base URL or login is in the way, and only
-    this user can open it. Where there are none, loopback TCP with the same tokens.
+    this user can open it. Where there are none, loopback TCP with the same tokens. A socket that
+    is deleted, as by what cleans the temporary directory, is made anew at the same path.
+
+    Attributes
+    ----------
+    notice
+        When the socket was last made anew, or why it could not be; None if it never had to be.
     """
 
     def __init__(self, services: SessionServices, log: logging.Logger) -> None:
@@ -52,6 +67,11 @@ class LinkServer:
         self._log = log
         self._server: HTTPServer | None = None
         self._url = ""
+        self._path: Path | None = None
+        self._bound: socket.socket | None = None
+        self._identity: tuple[int, int] | None = None
+        self._has_failed = False
+        self.notice: str | None = None
 
     def listen(self) -> str:
         """Start to listen, if that has not been done, and return the address for kernels.
@@ -75,21 +95,69 @@ class LinkServer:
                 application, max_body_size=MAX_LINK_BYTES, max_header_size=MAX_HEADER_BYTES
             )
             # Not in the context of the visitor whose kernel happens to be the first.
-            contextvars.Context().run(self._server.add_sockets, sockets)
+            context = contextvars.Context()
+            context.run(self._server.add_sockets, sockets)
+            if self._path is not None:
+                context.run(self._look_later)
         return self._url
+
+    def _look_later(self) -> None:
+        IOLoop.current().call_later(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        """Make the socket anew if it was deleted or replaced."""
+        if self._path is not None and _identity(self._path) != self._identity:
+            try:
+                self._bind_again(self._path)
+            except OSError as error:
+                self.notice = (
+                    f"its socket {self._path} was deleted and cannot be made anew: {error}; "
+                    "kernels do not reach the server"
+                )
+                if not self._has_failed:
+                    self._has_failed = True
+                    self._log.error("nbsession: %s", self.notice)
+        self._look_later()
+
+    def _bind_again(self, path: Path) -> None:
+        _make_own_directory(path.parent)
+        # Under another name first, so that nobody finds a path where nobody listens.
+        fresh = path.with_name(_FRESH)
+        fresh.unlink(missing_ok=True)
+        bound = _bind(fresh)
+        try:
+            fresh.replace(path)
+        except OSError:
+            bound.close()
+            raise
+        old, self._bound, self._identity = self._bound, bound, _identity(path)
+        if self._server is not None:
+            self._server.add_sockets([bound])
+        if old is not None:
+            IOLoop.current().remove_handler(old)
+            old.close()
+        self._has_failed = False
+        self.notice = f"its socket {path} was deleted while in use, and made anew"
+        self._log.warning("nbsession: %s", self.notice)
 
     def _sockets(self) -> tuple[list[socket.socket], str]:
         if hasattr(socket, "AF_UNIX"):
             try:
                 path = _make_socket_path()
-                return [_bind(path)], f"unix:{path}"
+                try:
+                    bound = _bind(path)
+                except OSError:
+                    _remove(path.parent, os.getpid())
+                    raise
+                self._path, self._bound, self._identity = path, bound, _identity(path)
+                return [bound], f"unix:{path}"  # noqa: TRY300 - what follows is the other kind
             except OSError as error:
                 self._log.warning(
                     "nbsession: no Unix socket for kernels below %s (%s); using a loopback port",
                     tempfile.gettempdir(),
                     error,
                 )
-        sockets = bind_sockets(0, "127.0.0.1")
+        sockets = bind_sockets(0, "127.0.0.1", backlog=BACKLOG)
         return sockets, f"tcp:127.0.0.1:{sockets[0].getsockname()[1]}"
 
 
@@ -109,12 +177,34 @@ def _bind(path: Path) -> socket.socket:
         bound.bind(str(path))
         path.chmod(0o600)
         bound.setblocking(False)  # noqa: FBT003 - the standard library's signature
-        bound.listen(128)
+        bound.listen(BACKLOG)
     except OSError:
         bound.close()
-        _remove(path.parent, os.getpid())
         raise
     return bound
+
+
+def _make_own_directory(directory: Path) -> None:
+    """Make the directory again if it has gone too.
+
+    Raises
+    ------
+    PermissionError
+        If somebody else was there first, in a place where everybody may write.
+    """
+    directory.mkdir(mode=0o700, exist_ok=True)
+    status = directory.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        message = f"{directory} is not this user's alone"
+        raise PermissionError(message)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _remove(directory: Path, owner: int) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
+
+from tornado.ioloop import IOLoop
 
 from nbsession.core.log_level import MAX_LOG_CHARACTERS
 from nbsession.core.printable import printable
@@ -11,6 +14,9 @@ from .arguments import flag_of, seconds_of
 from .kernel_news import MAX_NEWS_BYTES
 from .link_handler import KERNEL, LinkHandler
 from .refusals import BadRequestError, refusing
+
+if TYPE_CHECKING:
+    from .records import SessionRecord
 
 MAX_HOLD_SECONDS = 60.0
 
@@ -33,9 +39,19 @@ class _LogHandler(LinkHandler):
     def post(self) -> None:
         with refusing():
             level, message = self._line()
-        self.server_log.log(level, "[kernel %s] %s", self.record.info.kernel_id, message)
+        limit = self.record.log_limit
+        if limit.take():
+            self.server_log.log(level, "[kernel %s] %s", self.record.info.kernel_id, message)
+        elif limit.left_out == 1:  # of this second; those that follow are counted until then
+            IOLoop.current().call_later(1, self._tell_left_out, self.record)
         self.set_status(204)
         self.clear_header("Content-Type")
+
+    def _tell_left_out(self, record: SessionRecord) -> None:
+        left_out = record.log_limit.take_left_out()
+        self.server_log.warning(
+            "[kernel %s] %s lines left out", record.info.kernel_id, f"{left_out:,}"
+        )
 
     def _line(self) -> tuple[int, str]:
         data = self.body()

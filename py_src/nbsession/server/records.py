@@ -9,6 +9,7 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from nbsession.core.log_level import LineLimit
 from nbsession.core.session import SessionInfo
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class SessionRecord:
         Whether the kernel asks not to be ended for being idle or for its page being gone.
     has_hooks
         Whether the kernel has something to do when its session ends.
+    log_limit
+        Of the lines that the kernel writes to the server's log.
     """
 
     def __init__(self, kernel_id: str, base_url: str, root_dir: str | None = None) -> None:
@@ -46,6 +49,7 @@ class SessionRecord:
         self.linked = False
         self.blocks_expiration = False
         self.has_hooks = False
+        self.log_limit = LineLimit()
         self.token = secrets.token_urlsafe(32)
         self.info = SessionInfo(
             kernel_id=kernel_id, base_url=base_url, bound=False, root_dir=root_dir

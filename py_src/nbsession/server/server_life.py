@@ -132,6 +132,7 @@ class ServerLife:
         return {
             "version": __version__,
             "app": self._host.app,
+            "link_notice": services.link.notice,
             "sessions": [
                 {
                     "kernel_id": session["kernel_id"],

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from .records import SessionRecords
 
 
+MAX_PERIOD_MS = 2**53
+"""A page's number; a kernel's timer could not hold any."""
+
+
 class Asks(Protocol):
     """Asks kernels; see `KernelRequests`."""
 
@@ -132,7 +136,7 @@ class SessionBoard:
             If there is nobody to do it.
         """
         running, period = wanted.get("running"), wanted.get("period")
-        is_period = isinstance(period, int) and not isinstance(period, bool)
+        is_period = type(period) is int and 0 < period <= MAX_PERIOD_MS
         if set(wanted) == {"running"} and isinstance(running, bool):
             change: dict[str, Any] = {"running": running}
         elif set(wanted) == {"period"} and is_period:

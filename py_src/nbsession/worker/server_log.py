@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
-from nbsession.core.log_level import MAX_LOG_CHARACTERS
+from nbsession.core.log_level import MAX_LOG_CHARACTERS, LineLimit
 from nbsession.scheduler.failure import clean
 
 if TYPE_CHECKING:
     from .channel import Channel
-
-MAX_LINES_PER_SECOND = 100
 
 
 class ServerLog:
@@ -27,25 +24,18 @@ class ServerLog:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._lock = threading.Lock()
-        self._since = 0.0
-        self._lines = 0
-        self._dropped = 0
+        self._limit = LineLimit()
 
     def write(self, level: str, text: str) -> None:
         """Write a line; dropped and counted if there were too many in this second."""
         if not self._channel.is_open:  # forked, perhaps while another thread had the lock
             return
-        now = time.monotonic()
         with self._lock:
-            dropped = 0
-            if now - self._since >= 1:
-                dropped, self._since, self._lines, self._dropped = self._dropped, now, 0, 0
-            self._lines += 1
-            if self._lines > MAX_LINES_PER_SECOND:
-                self._dropped += 1
+            if not self._limit.take():
                 return
-        if dropped:
-            self._send("warning", f"{dropped:,} lines left out")
+            left_out = self._limit.take_left_out()
+        if left_out:
+            self._send("warning", f"{left_out:,} lines left out")
         self._send(level, clean(text, MAX_LOG_CHARACTERS))
 
     def write_trace(self, what: str, trace: str) -> None:

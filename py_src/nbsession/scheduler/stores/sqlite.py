@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _CLOSE_MS = 100
 _FOLLOW_SECONDS = 15.0  # between tries to write a file where that cannot be done
 _SERIAL = "SELECT value FROM serial"
-_ENGINE = "SELECT machine, boot, pids, pid, process_start FROM engines WHERE id = ?"
+_ENGINE = "SELECT * FROM engines WHERE id = ?"
 
 
 class SqliteStore(SqliteClaims, SqliteEngines):
@@ -80,7 +80,7 @@ class SqliteStore(SqliteClaims, SqliteEngines):
         self._use: Use | None = None
         self._host: HostClaim | None = None
         self._is_unknown = False  # whether this engine has yet to say that it lives
-        self._last_serial = 0  # of the files that were in place before
+        self._before: tuple[int, Any] = 0, None  # of the files that were in place before
         self._next_follow = 0.0  # in the clock's monotonic seconds
         self.file_notice: dict[str, Any] | None = None
 
@@ -186,7 +186,7 @@ class SqliteStore(SqliteClaims, SqliteEngines):
             self._use = None
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
-                self._last_serial = self._connection.execute(_SERIAL).fetchone()[0]
+                self._before = self._own_state(self._connection)
 
         def begin() -> None:
             old = self._connection
@@ -206,7 +206,7 @@ class SqliteStore(SqliteClaims, SqliteEngines):
             self._connection.close()
         self._connection, self._use, self._files = connection, use, DatabaseFiles(self.path)
         self._next_follow, self._is_unknown = 0.0, False
-        if self._has_all_of_ours():
+        if self._has_all_of_ours(connection):
             self._must_look = True
             self._notice(
                 f"{self.path} was deleted while in use: a copy is there now, with all tasks"
@@ -225,13 +225,16 @@ class SqliteStore(SqliteClaims, SqliteEngines):
             )
         self._is_unknown = True
 
-    def _has_all_of_ours(self) -> bool:
+    def _has_all_of_ours(self, connection: sqlite3.Connection) -> bool:
         """Return whether the database is a copy of the one that was open before."""
-        own = self._process
-        found = self._rows(_ENGINE, (self._engine_id,))
-        is_known = found == [(own.machine, own.boot, own.pids, own.pid, own.start)]
-        serial: int = self._rows(_SERIAL)[0][0]
-        return is_known and serial >= self._last_serial
+        serial, engine = self._own_state(connection)
+        last_serial, last_engine = self._before
+        return engine is not None and engine == last_engine and serial >= last_serial
+
+    def _own_state(self, connection: sqlite3.Connection) -> tuple[int, Any]:
+        """Return what only this engine writes to a database, and how far it has come."""
+        engine = connection.execute(_ENGINE, (self._engine_id,)).fetchone()
+        return connection.execute(_SERIAL).fetchone()[0], engine
 
     def _notice(self, message: str, missing: Sequence[str] = ()) -> None:
         if self.file_notice is not None and self.file_notice["message"] == message and not missing:

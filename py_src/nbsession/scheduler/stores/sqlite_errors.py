@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BUSY = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL))
+# A journal was deleted under another server, which begins a new one in a moment.
+_BUSY_IN_DETAIL = frozenset((sqlite3.SQLITE_IOERR_SHORT_READ,))
 _DAMAGED = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 _UNWRITABLE = frozenset((sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN))
 
@@ -23,7 +25,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 def store_error(error: sqlite3.Error, path: Path) -> StoreError:
     """Return what to raise in an error's stead."""
     code = _code(error)
-    if code in _BUSY:
+    if code in _BUSY or getattr(error, "sqlite_errorcode", -1) in _BUSY_IN_DETAIL:
         return StoreBusyError(f"another server is writing to {path}; try again in a moment")
     if code == sqlite3.SQLITE_FULL:
         mend = "the disk is full: make room on it, or name a file elsewhere with NBSession.database"

@@ -38,7 +38,8 @@ class DatabaseFiles:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._paths = (str(path), f"{path}-wal", f"{path}-shm")
+        real = os.path.realpath(path)  # where SQLite looks for the others
+        self._paths = (str(path), f"{real}-wal", f"{real}-shm")
         self._opened = self._now()
         self._accepted = self._opened
         self._checked = 0.0
@@ -111,8 +112,9 @@ class DatabaseFiles:
         # A file that was only renamed is whole then, and can be put back.
         with contextlib.suppress(sqlite3.Error, StoreBusyError):
             _checkpoint(connection)
+        path = Path(os.path.realpath(self.path))  # it may be a link to what is gone
         for _ in range(_TRIES):
-            copy = self.path.with_name(f".{self.path.name}-{secrets.token_hex(4)}")
+            copy = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
             make_place(copy)
             try:
                 connection.execute("VACUUM INTO ?", (str(copy),))
@@ -122,7 +124,7 @@ class DatabaseFiles:
                     if _serial(connection) != _serial_of(copy):
                         continue
                     self._remove_beside()
-                    _link(copy, self.path)
+                    _link(copy, path)
                     return
                 finally:
                     connection.execute("ROLLBACK")

@@ -29,7 +29,7 @@ _MUCH_BYTES = 200_000_000  # to look at all of that takes about a second; most o
 
 _T = TypeVar("_T")
 
-Condition = Literal["sound", "older", "newer", "damaged"]
+Condition = Literal["sound", "empty", "older", "newer", "damaged"]
 
 
 def open_database(  # noqa: PLR0913 - each says how
@@ -74,17 +74,20 @@ def open_database(  # noqa: PLR0913 - each says how
             use.reserve()
             begin()
         make_place(path)
-        if (condition := _condition(path, is_network, seconds)) != "sound":
+        as_it_is = {"sound", "empty"} if begin is None else {"sound"}
+        if (condition := _condition(path, is_network, seconds)) not in as_it_is:
             use.hold_alone(_PURPOSES[condition])
             # Another server may have been here first.
             found = _condition(path, is_network, seconds)
             if found in ("damaged", "newer"):
                 _set_aside(path, found, now_us, log, is_empty=begin is None)
-                if begin is not None:
-                    begin()
-                make_place(path)
+            elif found == "empty":
+                path.unlink()
+            if begin is not None:
+                begin()
+            make_place(path)
         connection = _patiently(path, lambda: _connect(path, is_network), seconds)
-        if begin is not None or condition != "sound":
+        if begin is not None or condition not in as_it_is:
             use.share()
     except BaseException:
         if connection is not None:
@@ -95,6 +98,8 @@ def open_database(  # noqa: PLR0913 - each says how
 
 
 _PURPOSES: dict[Condition, str] = {
+    "sound": "is to be used alone",
+    "empty": "is empty and must be written again",
     "older": "was written by an older nbsession and must be brought up to date",
     "newer": "was written by a newer nbsession and must be set aside",
     "damaged": "is damaged and must be set aside",
@@ -121,7 +126,7 @@ def _condition(path: Path, is_network: bool, seconds: float) -> Condition:
                     "NBSession.database"
                 )
             if not tables:
-                return "sound"
+                return "empty"
             if version > len(MIGRATIONS):
                 return "newer"
             parts = ["1"] if path.stat().st_size < _MUCH_BYTES else ["tasks", "specs"]
