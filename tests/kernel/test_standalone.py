@@ -158,6 +158,22 @@ def test_a_page_without_a_server_has_a_query(kernel: BlockingKernelClient) -> No
     assert run_cell(kernel, "print(state.session_args)") == "{'n': [b'3', b'4']}\n"
 
 
+def test_an_old_voila_without_our_kernel_manager(kernel: BlockingKernelClient) -> None:
+    printed = run_cell(
+        kernel,
+        "import os, warnings\n"
+        "os.environ.update(VOILA_PREHEAT='False', SERVER_SOFTWARE='voila/0.4.6')\n"
+        "from nbsession import state\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    print(state.request, state.session_args)\n"
+        "print([str(each.message) for each in caught])",
+    )
+    assert printed.startswith(
+        "None {}\n['state is empty: nbsession does not serve Voilà 0.4.6. It serves"
+    )
+    assert printed.count("state is empty") == 1
+
+
 def test_a_link_of_another_kernel_is_not_ours() -> None:
     """A kernel started from within a kernel inherits its environment."""
     code = (
