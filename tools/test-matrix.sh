@@ -17,12 +17,29 @@ pins() {
     ipykernel-6.29) echo 'ipykernel==6.29.*' ;;
     ipykernel-7.3) echo 'ipykernel==7.3.*' ;;
     latest) ;;
+    jupyterhub-5) echo 'jupyterhub==5.*' ;;
+    jupyterhub-6) echo 'jupyterhub==6.*' ;;
     *)
-      echo "test-matrix: no set '$1' (oldest, ipykernel-6.29, ipykernel-7.3, latest)" >&2
+      echo "test-matrix: no set '$1' (see pins in tools/test-matrix.sh)" >&2
       exit 2
       ;;
   esac
 }
+
+# The tests of a set, and what else they need.
+tests() {
+  case $1 in
+    jupyterhub-*) echo '-m hub tests/ui/test_jupyterhub.py' ;;
+    *) echo 'tests' ;;
+  esac
+}
+
+proxy=$PWD/.venv-matrix/proxy
+case " $* " in
+  *" jupyterhub-"*)
+    npm install --silent --no-audit --no-fund --prefix "$proxy" configurable-http-proxy@5
+    ;;
+esac
 
 failed=()
 for name in "$@"; do
@@ -32,7 +49,9 @@ for name in "$@"; do
   rm -rf "$venv"
   "$python" -m venv "$venv"
   "$venv/bin/python" -m pip install -q "${wheel}[test]" "${versions[@]}"
-  PATH="$PWD/$venv/bin:$PATH" "$venv/bin/python" -m pytest tests || failed+=("$name")
+  read -ra arguments <<<"$(tests "$name")"
+  PATH="$PWD/$venv/bin:$proxy/node_modules/.bin:$PATH" \
+    "$venv/bin/python" -m pytest "${arguments[@]}" || failed+=("$name")
 done
 if [ ${#failed[@]} -gt 0 ]; then
   echo "test-matrix: failed with ${failed[*]}" >&2

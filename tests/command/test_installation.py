@@ -71,3 +71,41 @@ def test_what_is_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert installation._labextension().verdict == "good"
     _switch(last, "labconfig/page_config.json", disabledExtensions={"nbsession": True})
     assert installation._labextension().verdict == "bad"
+
+
+def _pretend(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
+    def version_of(name: str) -> str:
+        if name not in versions:
+            raise installation.PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr(installation, "version_of", version_of)
+
+
+def test_versions_that_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert installation._versions().verdict == "good"
+    _pretend(monkeypatch, jupyter_server="2.14.0", jupyterlab="4.10.0a1", voila="0.5.8")
+    check = installation._versions()
+    assert (check.verdict, check.found) == (
+        "good",
+        "jupyter_server 2.14.0, jupyterlab 4.10.0a1, voila 0.5.8",
+    )
+
+
+def test_a_version_that_is_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    _pretend(monkeypatch, jupyter_server="2.21.1", voila="0.4.6", notebook="7.3.9")
+    check = installation._versions()
+    assert check.verdict == "bad"
+    assert check.mend.endswith("pip install 'notebook>=7.4' 'voila>=0.5.8'")
+    voila = installation._voila()
+    assert (voila.verdict, voila.found) == ("bad", "0.4.6 is not served: state is empty there")
+
+
+def test_a_kernel_that_is_not_ipykernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write_kernel(tmp_path, "foreign", argv=["/opt/bin/xpython", "-f", "{connection_file}"])
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    [check] = [each for each in installation._kernels() if each.part == "kernel foreign"]
+    assert (check.verdict, check.found) == (
+        "idle",
+        "/opt/bin/xpython is not ipykernel: state is empty there",
+    )

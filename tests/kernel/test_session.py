@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, replace
 
+import pytest
+
+from nbsession.core.errors import NBSessionWarning
 from nbsession.core.request import Request
 from nbsession.core.session import SessionInfo
 from nbsession.kernel.session import Session
@@ -40,3 +44,19 @@ def test_the_visitor_is_waited_for() -> None:
     session = Session(answers, "k")  # type: ignore[arg-type]
     assert session.info("visitor").request == BOUND.request
     assert [path.partition("?")[2][:11] for path in answers.asked] == ["", *["until=bound"] * 3]
+
+
+def test_an_old_voila_is_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nbsession.kernel.session.voila_version", lambda: "0.4.6")
+    session = Session(Answers([replace(BOUND, request=None)]), "k")  # type: ignore[arg-type]
+    with pytest.warns(NBSessionWarning, match=r"does not serve Voilà 0\.4\.6") as caught:
+        assert [session.info("visitor").request for _ in range(2)] == [None, None]
+    assert len(caught) == 1
+
+
+def test_a_voila_of_today_may_have_no_visitor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nbsession.kernel.session.voila_version", lambda: "0.5.13")
+    session = Session(Answers([replace(BOUND, request=None)]), "k")  # type: ignore[arg-type]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert session.info("visitor").request is None

@@ -7,9 +7,14 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
+from fake_page import FakePage
 from kernels import run_cell
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jupyter_client import BlockingKernelClient
 
 LOOK = """
@@ -93,6 +98,80 @@ def test_voila_without_our_kernel_manager(kernel: BlockingKernelClient) -> None:
     )
     assert printed.startswith("None {}\n1 NBSessionWarning state is empty: this Voilà does not use")
     assert "multi_kernel_manager_class=nbsession.server.voila" in printed
+
+
+LAUNCHER = """
+import sys
+from jupyter_client import KernelManager
+manager = KernelManager(transport="ipc", connection_file=sys.argv[1] + "/kernel-k.json")
+manager.start_kernel()
+client = manager.client()
+client.start_channels()
+client.wait_for_ready(timeout=60)
+code = '''
+import warnings
+from nbsession import state
+with warnings.catch_warnings(record=True) as caught:
+    for _ in range(2):
+        state.request, state.session_args, state.headers, state.cookies, state.user
+print([f"{each.category.__name__}: {each.message}" for each in caught])
+'''
+client.execute_interactive(code, output_hook=lambda m: print(m["content"].get("text", ""), end=""))
+client.stop_channels()
+manager.shutdown_kernel(now=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("jupyverse", "nbsession does not serve jupyverse"),
+        ("jupyter-lab", "(JupyterLab) runs without nbsession; install it there too"),
+        ("jupyter-server", "(Jupyter Server) runs without nbsession"),
+        ("papermill", ""),
+        ("my-jupyter-lab.py", ""),
+    ],
+)
+def test_a_server_that_does_not_serve_is_named_once(
+    tmp_path: Path, program: str, words: str
+) -> None:
+    (tmp_path / program).write_text(LAUNCHER)
+    ran = subprocess.run(
+        [sys.executable, tmp_path / program, tmp_path], capture_output=True, text=True, check=True
+    )
+    [printed] = ran.stdout.splitlines()
+    if words:
+        assert printed.startswith("['NBSessionWarning: state is empty: ")
+        assert words in printed
+        assert printed.count("NBSessionWarning") == 1
+    else:
+        assert printed == "[]"
+
+
+def test_a_page_without_a_server_has_a_query(kernel: BlockingKernelClient) -> None:
+    run_cell(kernel, "from nbsession import state\nstate.location")
+    assert run_cell(kernel, "print(state.session_args)") == "{}\n"
+    page = FakePage(kernel)
+    page.hello(search="?n=3&n=4")
+    assert run_cell(kernel, "print(state.session_args)") == "{'n': [b'3', b'4']}\n"
+    page.hello(search="?n=5")
+    assert run_cell(kernel, "print(state.session_args)") == "{'n': [b'3', b'4']}\n"
+
+
+def test_an_old_voila_without_our_kernel_manager(kernel: BlockingKernelClient) -> None:
+    printed = run_cell(
+        kernel,
+        "import os, warnings\n"
+        "os.environ.update(VOILA_PREHEAT='False', SERVER_SOFTWARE='voila/0.4.6')\n"
+        "from nbsession import state\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    print(state.request, state.session_args)\n"
+        "print([str(each.message) for each in caught])",
+    )
+    assert printed.startswith(
+        "None {}\n['state is empty: nbsession does not serve Voilà 0.4.6. It serves"
+    )
+    assert printed.count("state is empty") == 1
 
 
 def test_a_link_of_another_kernel_is_not_ours() -> None:

@@ -62,6 +62,7 @@ def test_keep() -> None:
         "Cf-Access-Jwt-Assertion",
         "X-Goog-IAP-JWT-Assertion",
         "OIDC_access_token",
+        "X_Forwarded_Access_Token",
     ],
 )
 def test_what_proxies_add(header: str) -> None:

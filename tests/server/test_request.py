@@ -154,6 +154,67 @@ def test_lab_page_of_another_user_does_not_count(server: Host) -> None:
     assert server.see(kernel, ARGS) == {}
 
 
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+WHICH = "[state.request.url, state.request.host_kind, state.request.method, state.app_url]"
+
+
+def _start_without_referer(server: Host, path: str, headers: dict[str, str]) -> str:
+    body = {"path": path, "name": path, "type": "notebook", "kernel": {"name": "python3"}}
+    answer = server.http.post("api/sessions", headers=headers, json=body)
+    return str(answer.raise_for_status().json()["kernel"]["id"])
+
+
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [("/lab/tree/n.ipynb", "lab"), ("/notebooks/n.ipynb", "notebook"), (None, "lab")],
+)
+def test_a_page_that_sends_no_referer_says_itself_which_it_is(
+    server: Host, page: str | None, kind: str
+) -> None:
+    kernel = _start_without_referer(server, f"{kind}-{page is None}.ipynb", SAME_ORIGIN)
+    url = f"nbsession/api/sessions/{kernel}/page"
+    body = {"query": "a=1&token=x", **({"path": page} if page else {})}
+    assert server.http.put(url, json=body).json() == {"bound": True}
+    path = page or "/lab"
+    here = f"{server.url.rstrip('/')}{path}?a=1"
+    assert server.see(kernel, WHICH) == [here, kind, "GET", path]
+    assert server.see(kernel, ARGS) == {"a": ["1"]}
+    assert server.http.put(url, json=body).json() == {"bound": False}
+
+
+def test_a_page_that_never_says_which_it_is_is_waited_for_once(server: Host) -> None:
+    kernel = _start_without_referer(server, "never.ipynb", SAME_ORIGIN)
+    assert server.see(kernel, "[state.session_args, state.request.host_kind, state.app_url]") == [
+        {},
+        None,
+        None,
+    ]
+
+
+def test_who_is_no_page_is_not_asked(server: Host) -> None:
+    for headers in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "none"}):
+        kernel = _start_without_referer(server, f"no-{len(str(headers))}.ipynb", headers)
+        url = f"nbsession/api/sessions/{kernel}/page"
+        body = {"query": "a=1", "path": "/lab/tree/n.ipynb"}
+        assert server.http.put(url, json=body).json() == {"bound": False}
+        assert server.see(kernel, "state.request.host_kind") is None
+
+
+@pytest.mark.parametrize("path", ["lab", "//evil.org/lab", "/lab?x", "/lab#x", "/lab /x", 1, "/ü"])
+def test_a_path_that_is_none(server: Host, path: object) -> None:
+    kernel = server.start_kernel()
+    url = f"nbsession/api/sessions/{kernel}/page"
+    answer = server.http.put(url, json={"query": "", "path": path})
+    assert answer.status_code == 400
+    server.http.delete(f"api/kernels/{kernel}")
+
+
+def test_nbclassic(server: Host) -> None:
+    kernel = server.start_kernel("nbclassic/notebooks/c.ipynb?a=1", path="c.ipynb")
+    page = "/nbclassic/notebooks/c.ipynb"
+    assert server.see(kernel, WHICH) == [f"{server.url[:-1]}{page}?a=1", "notebook", "GET", page]
+
+
 def test_a_second_browser_does_not_rebind(server: Host) -> None:
     kernel = server.start_kernel("notebooks/two.ipynb?who=a", {"Cookie": "sid=a"}, path="two.ipynb")
     again = server.start_kernel("notebooks/two.ipynb?who=b", {"Cookie": "sid=b"}, path="two.ipynb")

@@ -169,3 +169,36 @@ def test_voila(script: SetupScript, tmp_path: Path, start_host: StartHost) -> No
     assert [task["name"] for task in owner.get("tasks").json()["tasks"]] == ["tick"]
     [worker] = owner.get("status").json()["workers"]
     assert (worker["setup"], worker["problem"]) == (str(script.path), None)
+
+
+SEES_QUERY = """
+@state.on_session_created
+def created(session):
+    note("created", session.kernel_id, session.request.query)
+
+@state.on_session_destroyed
+def destroyed(session):
+    note("destroyed", session.kernel_id, session.request.query)
+
+note("ran")
+"""
+
+
+def test_hooks_see_the_query_of_a_page_in_jupyterlab(
+    script: SetupScript, start_host: StartHost
+) -> None:
+    script.write(SEES_QUERY)
+    host = start_host("server", LEAN, script.option)
+    eventually(lambda: script.of("ran"))
+
+    def start(name: str) -> str:
+        return host.start_kernel(f"lab/tree/{name}.ipynb", path=f"{name}.ipynb")
+
+    says, silent, short = start("says"), start("silent"), start("short")
+    host.http.put(f"nbsession/api/sessions/{says}/page", json={"query": "city=K%C3%B6ln"})
+    host.http.delete(f"api/kernels/{short}").raise_for_status()
+    eventually(lambda: len(script.of("created")) == 3, 20, "all are told of")
+    created = dict(script.of("created"))
+    assert created == {says: "city=K%C3%B6ln", silent: "", short: ""}
+    eventually(lambda: script.of("destroyed") == [[short, ""]])
+    assert script.notes.index(["created", short, ""]) < script.notes.index(["destroyed", short, ""])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,13 +26,58 @@ _VOILA_MEND = f"start Voilà with --VoilaConfiguration.multi_kernel_manager_clas
 _ASK_SECONDS = 20.0
 
 
+_OLDEST = {
+    "jupyter_server": "2.14",
+    "jupyterlab": "4.4",
+    "notebook": "7.4",
+    "voila": "0.5.8",
+    "ipykernel": "6.29",
+    "ipywidgets": "8.1",
+    "anywidget": "0.9.18",
+}
+"""The versions that nbsession serves, or runs with, and newer ones."""
+
+_VOILA = f"voila>={_OLDEST['voila']}"
+_FOREIGN_KERNELS = ("xpython", "xpython-raw")
+
+
 def check_installation() -> Iterator[Check]:
     """Look at everything that needs no running server."""
     yield Check("nbsession", "good", f"{__version__} in {sys.prefix}")
+    yield _versions()
     yield _server_extension()
     yield _labextension()
     yield _voila()
     yield from _kernels()
+
+
+def _versions() -> Check:
+    part = "versions"
+    found, old = [], []
+    for name, oldest in _OLDEST.items():
+        try:
+            found.append(f"{name} {version_of(name)}")
+        except PackageNotFoundError:
+            continue
+        if _is_old(name):
+            old.append(f"{name}>={oldest}")
+    if not old:
+        return Check(part, "good", ", ".join(found))
+    mend = f"{sys.executable} -m pip install {' '.join(repr(each) for each in old)}"
+    return Check(part, "bad", f"too old for nbsession: {', '.join(found)}", mend)
+
+
+def _is_old(name: str) -> bool:
+    try:
+        return _numbers(version_of(name)) < _numbers(_OLDEST[name])
+    except PackageNotFoundError:
+        return False
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Return the numbers of a version: of 4.4.0rc1 those before what is no number."""
+    found = re.match(r"\d+(?:\.\d+)*", text)
+    return tuple(map(int, found[0].split("."))) if found else ()
 
 
 def _server_extension() -> Check:
@@ -71,6 +119,9 @@ def _voila() -> Check:
     part = "Voilà"
     if find_spec("voila") is None:
         return Check(part, "idle", "not installed here")
+    if _is_old("voila"):
+        found = f"{version_of('voila')} is not served: state is empty there"
+        return Check(part, "bad", found, f"{sys.executable} -m pip install {_VOILA!r}")
     for place in jupyter_config_path():
         path = Path(place) / "voila.json"
         manager = _section(_read(path), "VoilaConfiguration").get("multi_kernel_manager_class")
@@ -98,6 +149,8 @@ def _kernels() -> Iterator[Check]:
 
 
 def _kernel(part: str, python: str) -> Check:
+    if Path(python).name.removesuffix(".exe") in _FOREIGN_KERNELS:
+        return Check(part, "idle", f"{python} is not ipykernel: state is empty there")
     if Path(python).name.startswith("python") and not Path(python).is_absolute():
         python = sys.executable  # what Jupyter starts for a bare "python"
     code = "from nbsession.core.version import __version__; print(__version__)"

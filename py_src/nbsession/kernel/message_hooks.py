@@ -105,7 +105,7 @@ class MessageHooks:
     busy
         Held while a message is handled. IPython's own events are not balanced.
     activity
-        Is told of messages to our own widgets.
+        Is notified of messages to our own widgets.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 _FOREIGN = {"xeus_python_shell": "xeus-python", "xpython": "xeus-python"}
-_VOILA = re.compile(r"voila/([0-9.]+)")
+_VOILA = re.compile(r"voila/(\d+(?:\.\d+)*)")
 
 _WEB_HOSTS = {
     **dict.fromkeys(("jupyverse", "fps", "fps-jupyterlab", "fps-notebook"), "jupyverse"),

@@ -115,6 +115,8 @@ class Session:
         if self._warned or self._is_checked:
             return
         self._is_checked = True
+        if self._warn_of_old_voila():
+            return
         if under_voila():
             self._warn(
                 "state is empty: this Voilà does not use nbsession's kernel manager. Another "
@@ -134,10 +136,13 @@ class Session:
                 "kernels are the only ones that nbsession knows"
             )
 
-    def _warn_of_old_voila(self) -> None:
+    def _warn_of_old_voila(self) -> bool:
+        """Say once that this Voilà is too old; return whether it is."""
         version = voila_version()
-        if version is not None and tuple(map(int, version.split(".")[:2])) < _OLDEST_VOILA:
-            self._warn(f"state is empty: nbsession does not serve Voilà {version}. {_SERVED}")
+        if version is None or tuple(map(int, version.split(".")[:2])) >= _OLDEST_VOILA:
+            return False
+        self._warn(f"state is empty: nbsession does not serve Voilà {version}. {_SERVED}")
+        return True
 
     def _warn(self, message: str) -> None:
         if not self._warned:

@@ -22,7 +22,7 @@ _HEADERS = (
     *("x-auth-request-*token", "x-forwarded-*token", "x-*access-token", "x-*id-token"),
     *("x-*refresh-token", "x-amzn-oidc-accesstoken", "x-amzn-oidc-data", "x-ms-token-*"),
     *("cf-access-jwt-assertion", "cf-access-token", "x-goog-iap-jwt-assertion"),
-    *("x-pomerium-jwt-assertion", "oidc_access_token", "oidc_id_token", "oidc_refresh_token"),
+    *("x-pomerium-jwt-assertion", "oidc-access-token", "oidc-id-token", "oidc-refresh-token"),
 )
 _COOKIES = (
     *("_xsrf", "username-*", "jupyterhub-*"),
@@ -91,7 +91,9 @@ class CredentialFilter:
 
     def drops_header(self, name: str) -> bool:
         """Whether the header opens a Jupyter server."""
-        return _matches(name.lower(), _HEADERS) and not self._keeps(name)
+        # Some servers before this one write - as _.
+        dashed = name.lower().replace("_", "-")
+        return _matches(dashed, _HEADERS) and not (self._keeps(name) or self._keeps(dashed))
 
     def drops_cookie(self, name: str, value: str = "") -> bool:
         """Whether the cookie opens a Jupyter server, or holds a URL that does."""

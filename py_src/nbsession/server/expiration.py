@@ -38,7 +38,7 @@ class Expiration:
     records
         Hold what each kernel has asked for.
     kernels
-        Tell when user code last ran there; None if they cannot be asked.
+        Say when user code last ran there; None if they cannot be asked.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class Expiration:
         """Let user code that runs count as the kernel's activity, and our own messages not.
 
         Jupyter sees only messages: neither a callback that prints nothing, nor whether a page has
-        told no more than that it was looked at.
+        said no more than that it was looked at.
         """
         kernel = kernel_managers.get_kernel(kernel_id)
         record = self._records.get(kernel_id)

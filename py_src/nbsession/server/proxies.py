@@ -55,7 +55,7 @@ class ClientView:
 
 
 @dataclass
-class _Told:
+class _Fields:
     """What one family of headers says; None where it says nothing."""
 
     address: _Address | None = None
@@ -98,12 +98,12 @@ class TrustedProxies:
                 return seen
         except ValueError:
             return seen
-        told = _agreed(self._forwarded(headers), self._x_forwarded(headers), seen.scheme)
-        scheme = told.scheme or seen.scheme
+        fields = _agreed(self._forwarded(headers), self._x_forwarded(headers), seen.scheme)
+        scheme = fields.scheme or seen.scheme
         return ClientView(
             scheme=scheme,
-            host=_joined(told, seen.host, scheme),
-            remote_ip=str(told.address) if told.address else seen.remote_ip,
+            host=_joined(fields, seen.host, scheme),
+            remote_ip=str(fields.address) if fields.address else seen.remote_ip,
             is_proxied=True,
         )
 
@@ -125,16 +125,16 @@ class TrustedProxies:
                 break
         return address
 
-    def _forwarded(self, headers: HTTPHeaders) -> _Told:
+    def _forwarded(self, headers: HTTPHeaders) -> _Fields:
         """Return what ``Forwarded`` says (RFC 7239)."""
         text = ",".join(headers.get_list("Forwarded"))
-        told = _Told()
+        fields = _Fields()
         try:
             elements = _elements(text)
             nearest = next(elements, {})
-            told.scheme = _scheme(nearest["proto"]) if "proto" in nearest else None
+            fields.scheme = _scheme(nearest["proto"]) if "proto" in nearest else None
             if "host" in nearest:
-                told.host, told.port = _host(nearest["host"])
+                fields.host, fields.port = _host(nearest["host"])
 
             def nodes() -> Iterator[str]:
                 element: dict[str, str] | None = nearest
@@ -142,26 +142,26 @@ class TrustedProxies:
                     yield element["for"]
                     element = next(elements, None)
 
-            told.address = self._visitor(nodes())
+            fields.address = self._visitor(nodes())
         except _MalformedError:
-            return _Told()
-        return told
+            return _Fields()
+        return fields
 
-    def _x_forwarded(self, headers: HTTPHeaders) -> _Told:
+    def _x_forwarded(self, headers: HTTPHeaders) -> _Fields:
         """Return what ``X-Forwarded-*`` say: each is ignored by itself if it is malformed."""
-        told = _Told()
+        fields = _Fields()
         with suppress(_MalformedError):
-            told.address = self._visitor(_values(headers, "X-Forwarded-For"))
+            fields.address = self._visitor(_values(headers, "X-Forwarded-For"))
         with suppress(_MalformedError, StopIteration):
-            told.scheme = _scheme(next(_values(headers, "X-Forwarded-Proto")))
+            fields.scheme = _scheme(next(_values(headers, "X-Forwarded-Proto")))
         with suppress(_MalformedError, StopIteration):
-            told.host, told.port = _host(next(_values(headers, "X-Forwarded-Host")))
+            fields.host, fields.port = _host(next(_values(headers, "X-Forwarded-Host")))
         with suppress(_MalformedError, StopIteration):
-            told.port = told.port or _port(next(_values(headers, "X-Forwarded-Port")))
-        return told
+            fields.port = fields.port or _port(next(_values(headers, "X-Forwarded-Port")))
+        return fields
 
 
-def _agreed(one: _Told, other: _Told, scheme: str) -> _Told:
+def _agreed(one: _Fields, other: _Fields, scheme: str) -> _Fields:
     """Return what both say together; nothing if they contradict each other."""
     scheme = one.scheme or other.scheme or scheme
     pairs = [
@@ -171,9 +171,9 @@ def _agreed(one: _Told, other: _Told, scheme: str) -> _Told:
         (_port_of(one, scheme), _port_of(other, scheme)),
     ]
     if any(a is not None and b is not None and a != b for a, b in pairs):
-        return _Told()
+        return _Fields()
     named = one if one.host else other
-    return _Told(
+    return _Fields(
         address=one.address or other.address,
         scheme=one.scheme or other.scheme,
         host=named.host,
@@ -181,16 +181,16 @@ def _agreed(one: _Told, other: _Told, scheme: str) -> _Told:
     )
 
 
-def _port_of(told: _Told, scheme: str) -> int | None:
-    return told.port or (_PORTS[scheme] if told.host else None)
+def _port_of(fields: _Fields, scheme: str) -> int | None:
+    return fields.port or (_PORTS[scheme] if fields.host else None)
 
 
-def _joined(told: _Told, host: str, scheme: str) -> str:
-    """Return host and port: what is told, else those of this server's own URL."""
-    if told.host is None and told.port is None:
+def _joined(fields: _Fields, host: str, scheme: str) -> str:
+    """Return host and port: what the headers say, else those of this server's own URL."""
+    if fields.host is None and fields.port is None:
         return host
-    name = told.host or host[: host.rfind(":") if _HAS_PORT.search(host) else None]
-    return name if told.port in (None, _PORTS[scheme]) else f"{name}:{told.port}"
+    name = fields.host or host[: host.rfind(":") if _HAS_PORT.search(host) else None]
+    return name if fields.port in (None, _PORTS[scheme]) else f"{name}:{fields.port}"
 
 
 def _elements(text: str) -> Iterator[dict[str, str]]:

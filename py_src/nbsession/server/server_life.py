@@ -192,7 +192,7 @@ class ServerLife:
         self._activity.start()
 
     def _running(self) -> list[Hashable]:
-        """Return what identifies the runs in workers, and those that kernels have told of."""
+        """Return what identifies the runs in workers, and those that kernels have reported."""
         hosted = [
             (session["kernel_id"], task.get("name"), task.get("run_count"))
             for session in self._services.sessions.list()

@@ -1,4 +1,4 @@
-"""Tells the setup scripts of every session that begins and ends."""
+"""Notifies the setup scripts of every session that begins and ends."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class HearsSessions(Protocol):
         """Call the hooks for a session that has ended."""
 
 
-class _Telling:
-    """Tells a worker of sessions, of each that begins once its page's query is known.
+class _SessionNotifier:
+    """Notifies a worker of sessions, of each that begins once its page's query is known.
 
-    What is told holds the visitor's headers and cookies: it goes over the worker's own channel, and
-    nowhere else.
+    What it sends holds the visitor's headers and cookies: it goes over the worker's own channel,
+    and nowhere else.
     """
 
     def __init__(self, lifecycle: Lifecycle, worker: HearsSessions) -> None:
@@ -38,7 +38,7 @@ class _Telling:
         self._waiting: dict[str, tuple[SessionContext, asyncio.Task[None]]] = {}
 
     def created(self, session: SessionContext) -> None:
-        """Tell that a session has begun."""
+        """Notify of a session that has begun."""
         if not self._lifecycle.is_page_pending(session.id):
             self._worker.session_created(session.to_json())
             return
@@ -53,7 +53,7 @@ class _Telling:
             self._worker.session_created(session.to_json())
 
     def destroyed(self, session: SessionContext) -> None:
-        """Tell that a session has ended, after its beginning."""
+        """Notify of a session that has ended, after its beginning."""
         if session.id in self._waiting:
             begun, wait = self._waiting.pop(session.id)
             wait.cancel()
@@ -62,8 +62,8 @@ class _Telling:
 
 
 def tell_sessions(lifecycle: Lifecycle, worker: HearsSessions) -> None:
-    """Tell of the sessions that live and of all that follow."""
-    telling = _Telling(lifecycle, worker)
+    """Notify of the sessions that live and of all that follow."""
+    notifier = _SessionNotifier(lifecycle, worker)
     for session in lifecycle.sessions:
-        telling.created(session)
-    lifecycle.subscribe(telling.created, telling.destroyed)
+        notifier.created(session)
+    lifecycle.subscribe(notifier.created, notifier.destroyed)
