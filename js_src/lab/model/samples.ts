@@ -23,7 +23,14 @@ export function aTask(name: string, more: Partial<Task> = {}): Task {
     state: 'scheduled',
     schedule: { period: '10m' },
     callback: `jobs:${name}`,
-    home: { python: '/usr/bin/python', folder: '/work', setup: null, directory: '/work', first_paths: [], last_paths: [] },
+    home: {
+      python: '/usr/bin/python',
+      folder: '/work',
+      setup: null,
+      directory: '/work',
+      first_paths: [],
+      last_paths: [],
+    },
     owner: null,
     policies: {
       overlap: 'skip',

@@ -48,10 +48,7 @@ function factsOf(task: Task, trans: Trans, locale: string | undefined): [string,
     [trans.__('Last run'), instantWords(last_run, locale)],
     [trans.__('Declared in'), owner],
     [trans.__('Folder'), home?.folder ?? null],
-    [
-      trans.__('Working directory'),
-      home && home.directory !== home.folder ? home.directory : null,
-    ],
+    [trans.__('Working directory'), home && home.directory !== home.folder ? home.directory : null],
     [trans.__('Python'), home?.python ?? null],
     ...policyWords(policies, trans).map(({ label, text }): [string, string] => [label, text]),
   ];
