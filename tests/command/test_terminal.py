@@ -243,7 +243,12 @@ def test_a_task_and_its_traceback(
         "next_run": None,
         "run_count": 1,
         "error_count": 1,
-        "home": {"python": f"/bin/{ESCAPE}", "folder": f"/{ESCAPE}", "setup": None},
+        "home": {
+            "python": f"/bin/{ESCAPE}",
+            "folder": f"/{ESCAPE}",
+            "setup": None,
+            "directory": "/",
+        },
     }
     server = Answers(task=task, runs={"runs": [run]})
     monkeypatch.setattr(tasks, "choose_server", lambda _: server)

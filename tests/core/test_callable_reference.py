@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nbsession.core import callable_reference
 from nbsession.core.callable_reference import (
+    directory_for,
     find_reference,
     is_async,
     is_generator,
@@ -246,3 +248,30 @@ def test_unwrapped_and_named() -> None:
     assert unwrap(print) == (print, (), {})
     assert name_of(json.JSONDecoder.decode) == ("json.decoder", "JSONDecoder.decode")
     assert name_of(iter([])) == ("builtins", "list_iterator")
+
+
+def test_the_working_directory_of_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, inside, outside = tmp_path / "root", tmp_path / "root" / "src", tmp_path / "rootless"
+    venv = root / ".venv"
+    site = venv / "lib" / "python3.11" / "site-packages"
+    checkout = venv / "src" / "package"
+    for folder in (inside, outside, site / "sub", checkout):
+        folder.mkdir(parents=True)
+    link = tmp_path / "link"
+    link.symlink_to(root)
+    monkeypatch.setattr(callable_reference.sys, "prefix", str(venv))
+
+    def directory(folder: Path, served: Path | None = root) -> str:
+        return directory_for(str(folder), None if served is None else str(served), "/notebook")
+
+    for folder in (root, inside, link / "src"):
+        assert directory(folder) == str(folder)
+    assert directory(inside, link) == str(inside)
+    assert directory(inside, Path("/")) == str(inside)
+    for folder in (outside, tmp_path, site, site / "sub", checkout, venv, Path(os.__file__).parent):
+        assert directory(folder) == "/notebook"
+    for served in (tmp_path, Path("/")):
+        assert directory(site, served) == directory(checkout, served) == "/notebook"
+    assert directory(inside, None) == directory(inside / "gone") == "/notebook"
+    monkeypatch.setattr(callable_reference.sys, "prefix", str(tmp_path))
+    assert directory(inside) == str(inside), "a prefix around the root, such as /usr"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import wait
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from nbsession.core.task_spec import TaskSpec
 from nbsession.kernel.kernel_tasks import KernelTasks
 from nbsession.kernel.loop_calls import LoopBlockedError, LoopCalls
 from nbsession.kernel.task_code import TaskCode
+from nbsession.scheduler import attempts
 from turns import on_loop, until
 
 if TYPE_CHECKING:
@@ -88,3 +90,37 @@ async def test_cancelling_a_run_whose_own_loop_has_just_closed(tasks: KernelTask
     executor.cancel(call._run_id, "cancelled")
     may_end.set()
     await until(lambda: not executor._calls)
+
+
+@on_loop(tasks_of)
+async def test_code_that_swallows_its_cancellation_goes_on_without_its_run(
+    tasks: KernelTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "ABANDON_SECONDS", 0.1)
+    going: list[int] = []
+    released = asyncio.Event()
+
+    async def stay() -> None:
+        going.append(1)
+        while not released.is_set():
+            with suppress(asyncio.CancelledError):
+                await released.wait()
+        going.pop()
+
+    spec = spec_of(tasks, "stay", stay, timeout_us=100_000)
+    tasks.schedule(spec, replace=False)
+    for count in (1, 2):
+        await until(lambda count=count: tasks.board.show("stay")["run_count"] == count)
+        row = tasks.board.history("stay", 1)[0]
+        assert row["state"] == "failed"
+        assert row["reason"] == "timeout; its code has not ended and may overlap the next run"
+        assert len(going) == count
+        if count == 1:
+            assert tasks.board.run_now("stay")["state"] == "running"
+    run = tasks.board.run_now("stay")
+    await until(lambda: len(going) == 3)
+    tasks.board.cancel("stay", wait=False)
+    await until(lambda: (tasks.board.run(run["id"]) or run)["state"] == "failed")
+    assert tasks.board.run(run["id"])["reason"].startswith(("cancelled; ", "timeout; "))
+    released.set()
+    await until(lambda: not going)

@@ -224,3 +224,20 @@ def test_arguments_of_a_global_task_are_json(value: Any) -> None:
     with pytest.raises(TypeError, match=r"args\[0\]\S* of a global task is no JSON value"):
         made(place=in_setup_script, args=(value,))
     assert made(place=in_kernel, args=(value,)).args == (value,) or value is DEEP
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"args": ["x" * (1024 * 1024 - 5)]},
+        {"kwargs": {"key": ["x"] * 300_000}},
+        {"callback": functools.partial(work, "x" * 600_000), "args": ("x" * 600_000,)},
+        {"callback": functools.partial(work, key="ü" * 600_000)},
+    ],
+    ids=range(4),
+)
+def test_arguments_of_a_global_task_have_a_limit(wanted: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"1,\d\d\d,\d\d\d bytes .* 1,048,576 .*a file"):
+        made(**wanted)
+    assert made(**wanted, place=in_kernel)
+    assert made(args=["x" * (1024 * 1024 - 6)])

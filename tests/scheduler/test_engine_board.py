@@ -17,7 +17,7 @@ from nbsession.scheduler.engine_board import EngineBoard
 from nbsession.scheduler.stores.memory import MemoryStore
 from nbsession.scheduler.task_book import REMEMBERED
 from nbsession.scheduler.tasks import Tasks
-from scheduling import a_spec, setup_spec
+from scheduling import HOME, a_spec, setup_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ async def test_a_task_in_json(board: EngineBoard) -> None:
         "state": "scheduled",
         "schedule": {"period": "1h"},
         "callback": "reports:report",
-        "home": {"python": "/usr/bin/python3", "folder": "/srv/project", "setup": None},
+        "home": HOME.to_json(),
         "owner": None,
         "policies": a_spec().policies.to_json(),
         "next_run": "2026-11-22T09:00:00Z",

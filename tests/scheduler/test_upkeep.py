@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from engines import Bench, on_bench
+from nbsession.core.current_run import current_run
 from nbsession.scheduler.stores.memory import MemoryStore
 
 
@@ -42,4 +44,38 @@ async def test_what_is_much_is_pruned_minute_by_minute(bench: Bench) -> None:
     other = Bench(bench.clock, store)
     await asyncio.sleep(7300)
     assert store.times == [60, 120, 180, 240, 3840]
+    await other.engine.close()
+
+
+@on_bench
+async def test_no_error_stops_the_heartbeat(bench: Bench) -> None:
+    class Failing(MemoryStore):
+        shared = True
+        beats = 0
+
+        def beat(self) -> list[Any]:
+            self.beats += 1
+            if self.beats < 3:
+                raise OverflowError
+            return []
+
+        def update(self, runs: Any) -> None:
+            raise OverflowError
+
+    store = Failing(clock=bench.clock)
+    other = Bench(bench.clock, store)
+
+    async def work() -> None:
+        current = current_run.get()
+        assert current is not None
+        for n in range(100):
+            current.progress(n / 100)
+            await asyncio.sleep(0.5)
+
+    other.add("works", work)
+    other.add("ticks", period="1s")
+    await asyncio.sleep(60)
+    assert store.beats > 10
+    assert len(other.times) > 50
+    assert other.states("works") == ["succeeded"]
     await other.engine.close()

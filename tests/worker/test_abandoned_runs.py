@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nbsession.core.session_context import SessionContext
 from nbsession.scheduler import attempts
 from nbsession.scheduler.executors import worker_retired
 from workers import Workers, is_alive, wait_for
@@ -175,3 +177,32 @@ def test_a_sync_run_goes_on_to_its_own_end(quick, tmp_path):
     path.touch()
     row = ended(quick, run_id)
     assert (row["state"], row["output"]) == ("succeeded", f"{old}\n")
+
+
+def test_a_task_of_a_setup_script(own_workers, monkeypatch):
+    monkeypatch.setattr(attempts, "ABANDON_SECONDS", 0.5)
+    own_workers.write(
+        "setup.py",
+        JOBS
+        + """
+from datetime import timedelta
+from nbsession import state
+
+state.on_session_created(lambda: print("created in", os.getpid()))
+state.schedule_task("stay", stay, period="1h", timeout=0.2)
+state.schedule_task("which", which, period="1h")
+""",
+    )
+    own_workers.start_setups()
+    [old] = own_workers.pids()
+    row = own_workers.end("stay")
+    assert row["reason"].startswith("timeout; its code has not ended")
+    run = own_workers.board.run_now("which")
+    row = ended(own_workers, run["id"])
+    assert (row["state"], row["error"]) == ("succeeded", None)
+    assert int(row["output"]) != old
+    own_workers.tell("created", SessionContext("s", "k", datetime.now(UTC)).to_json())
+    own_workers.call(own_workers.executor.hook_drain())
+    assert f"created in {int(row['output'])}" in own_workers.logged()
+    assert own_workers.board.show("stay")["run_count"] == 1
+    wait_for(lambda: not is_alive(old))

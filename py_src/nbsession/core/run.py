@@ -34,7 +34,9 @@ class Run:
         worker or server) are final.
     reason
         Why it was skipped, missed or lost, that it ran late, or why it has failed without an
-        exception of its own: ``"timeout"`` or ``"cancelled"``; None otherwise.
+        exception of its own: ``"timeout"`` or ``"cancelled"``, with more behind it if its code has
+        not ended; or that it had a process of its own because its task was running in two workers
+        that died. None otherwise.
     due_us, started_us, ended_us
         Instants in µs since the epoch, UTC, or None. `due_us` is None for a run by hand.
     until_us

@@ -225,7 +225,9 @@ def _added_paths() -> tuple[tuple[str, ...], tuple[str, ...]]:
     for entry in tuple(sys.path):
         if entry == "" or type(entry) is not str:  # "" is the current directory
             continue
-        path = os.path.abspath(entry)  # noqa: PTH100 - for every entry of sys.path
+        # A relative one is what it was when something was first looked for there.
+        finder = sys.path_importer_cache.get(entry)
+        path = os.path.abspath(getattr(finder, "path", entry))  # noqa: PTH100 - for every entry of sys.path
         if not os.path.exists(path):  # noqa: PTH110 - as above
             continue
         if _is_own(path):

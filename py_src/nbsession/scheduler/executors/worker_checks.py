@@ -66,22 +66,19 @@ def checked_message(message: object) -> Message:
         raise InvalidMessageError(error)
     result: Message = {"op": op}
     required, optional = members
-    for name, check in required.items():
-        if name not in message:
-            raise InvalidMessageError(f"{op} without {name!r}", _job_of(message))
-        result[name] = _checked(message, name, check)
-    for name, check in optional.items():
-        if name in message:
-            result[name] = _checked(message, name, check)
-    return result
-
-
-def _checked(message: Mapping[str, Any], name: str, check: Check) -> Any:
+    name = "op"
     try:
-        return check(message[name])
+        for name, check in required.items():
+            result[name] = check(message[name])
+        for name, check in optional.items():
+            if name in message:
+                result[name] = check(message[name])
+    except KeyError:
+        raise InvalidMessageError(f"{op} without {name!r}", _job_of(message)) from None
     except ValueError as error:
-        text = f"{message['op']} with {name}={_shown(message[name])}: {error}"
+        text = f"{op} with {name}={_shown(message[name])}: {error}"
         raise InvalidMessageError(text, _job_of(message)) from None
+    return result
 
 
 def _job_of(message: Mapping[str, Any]) -> int | None:

@@ -41,6 +41,9 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number in JSON")
 
 
+_decode = json.JSONDecoder(parse_constant=_refuse).decode
+
+
 class Lines:
     """Puts the pieces in which a stream arrives together to messages.
 
@@ -74,7 +77,7 @@ class Lines:
         self._keep(rest)
         for line in lines:
             try:
-                message = json.loads(line, parse_constant=_refuse)
+                message = _decode(line.decode("utf-8", "surrogatepass"))
             except RecursionError:
                 raise ValueError("a message that is nested too deep") from None
             yield message
