@@ -261,6 +261,29 @@ def test_a_page_closed_while_it_renders(tmp_path: Path, start_host: Callable[...
 
 
 @pytest.mark.server
+def test_busy_kernels_end_at_the_same_time(
+    tmp_path: Path, start_host: Callable[..., Host]
+) -> None:
+    """Each takes the 2.5 s after which jupyter_client loses its patience."""
+    stubborn = (
+        "from pathlib import Path\nimport os, time\nPath(f'rendering-{os.getpid()}').touch()\n"
+        "while True:\n    try:\n        time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n        pass"
+    )
+    notebook = write_notebook(tmp_path / "v" / "root" / "x.ipynb", stubborn)
+    host = start_host("voila", str(notebook), *REAP, home=tmp_path / "v")
+    browsers = [socket.create_connection(("127.0.0.1", host.port)) for _ in range(4)]
+    for browser in browsers:
+        browser.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    eventually(lambda: len([*host.root.glob("rendering-*")]) == 4, 60, "the cells run")
+    for browser in browsers:
+        browser.close()
+    eventually(lambda: host.log.count("is gone; shutting it down") == 4, 60)
+    assert len(host.kernels()) == 4, "the first has not ended when the last is told to"
+    eventually(lambda: not host.kernels(), 60)
+
+
+@pytest.mark.server
 def test_a_page_that_renders_longer_than_the_grace(
     tmp_path: Path, start_host: Callable[..., Host]
 ) -> None:

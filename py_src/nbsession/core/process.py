@@ -8,6 +8,12 @@ import sys
 from contextlib import suppress
 
 
+HAS_THREADS = sys.platform not in ("emscripten", "wasi") or bool(
+    getattr(getattr(sys, "_emscripten_info", None), "pthreads", False)
+)
+"""Whether threads can be started here: not in a browser, where pyodide runs."""
+
+
 def is_alive(pid: int) -> bool:
     """Whether there is such a process; True where that cannot be known."""
     if sys.platform == "win32":  # where the signal 0 is one that ends the process

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from importlib import import_module
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -194,6 +196,10 @@ def _suggestion(name: str) -> str:
 
 @lru_cache(maxsize=8)
 def _local_zone(environment: str | None) -> Zone:
+    if sys.platform == "emscripten" and environment is None:
+        # Within a browser there is no file that tells it.
+        browser = import_module("js").Intl.DateTimeFormat.new().resolvedOptions()
+        return find_zone(str(browser.timeZone))
     import tzlocal
 
     try:
