@@ -10,7 +10,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 APP ?= lab
 CHECK ?=
 WORKERS ?= 2
-MATRIX ?= oldest ipykernel-6.29 ipykernel-7.3 latest
+MATRIX ?= oldest ipykernel-6.29 ipykernel-7.3 latest pyodide
 
 export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -16,9 +16,9 @@ pins() {
       ;;
     ipykernel-6.29) echo 'ipykernel==6.29.*' ;;
     ipykernel-7.3) echo 'ipykernel==7.3.*' ;;
-    latest) ;;
+    latest | pyodide) ;;
     *)
-      echo "test-matrix: no set '$1' (oldest, ipykernel-6.29, ipykernel-7.3, latest)" >&2
+      echo "test-matrix: no set '$1' (oldest, ipykernel-6.29, ipykernel-7.3, latest, pyodide)" >&2
       exit 2
       ;;
   esac
@@ -32,7 +32,14 @@ for name in "$@"; do
   rm -rf "$venv"
   "$python" -m venv "$venv"
   "$venv/bin/python" -m pip install -q "${wheel}[test]" "${versions[@]}"
-  PATH="$PWD/$venv/bin:$PATH" "$venv/bin/python" -m pytest tests || failed+=("$name")
+  tests=()
+  if [ "$name" = pyodide ]; then
+    # JupyterLite's kernel, in npm's pyodide under Node, with what pip would bring there.
+    export NBSESSION_PYODIDE_SITE=$PWD/$venv/pyodide
+    "$venv/bin/python" tools/pyodide_site.py "$wheel" "$NBSESSION_PYODIDE_SITE"
+    tests=(-m pyodide)
+  fi
+  PATH="$PWD/$venv/bin:$PATH" "$venv/bin/python" -m pytest tests "${tests[@]}" || failed+=("$name")
 done
 if [ ${#failed[@]} -gt 0 ]; then
   echo "test-matrix: failed with ${failed[*]}" >&2

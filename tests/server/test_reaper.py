@@ -224,7 +224,7 @@ def test_kernels_end_several_at_a_time() -> None:
         for kernel_id in ids:
             reaper.watch(kernel_id, Sending(loading=False))
         await _until(lambda: len(kernels.shutdowns) == 10)
-        back, other = (set(ids) - set(kernels.shutdowns))
+        back, other = set(ids) - set(kernels.shutdowns)
         kernels.connections[back] = 1  # its page comes back while it waits for its turn
         kernels.may_end.set()
         await _until(lambda: kernels.connections == {back: 1})
@@ -238,7 +238,7 @@ def test_kernels_end_several_at_a_time() -> None:
 
 async def _until(look: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
-        while not look():
+        while not look():  # noqa: ASYNC110 - a condition sets no event
             await asyncio.sleep(0.01)
 
 
@@ -261,9 +261,7 @@ def test_a_page_closed_while_it_renders(tmp_path: Path, start_host: Callable[...
 
 
 @pytest.mark.server
-def test_busy_kernels_end_at_the_same_time(
-    tmp_path: Path, start_host: Callable[..., Host]
-) -> None:
+def test_busy_kernels_end_at_the_same_time(tmp_path: Path, start_host: Callable[..., Host]) -> None:
     """Each takes the 2.5 s after which jupyter_client loses its patience."""
     stubborn = (
         "from pathlib import Path\nimport os, time\nPath(f'rendering-{os.getpid()}').touch()\n"

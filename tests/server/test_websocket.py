@@ -262,8 +262,6 @@ def _model(host: Host, kernel: str) -> dict[str, Any]:
     return dict(host.http.get(f"api/kernels/{kernel}").json())
 
 
-
-
 def _handler(opened: socket.socket | None) -> tuple[Any, list[bool]]:
     calls: list[bool] = []
     stream = SimpleNamespace(socket=opened)

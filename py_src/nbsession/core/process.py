@@ -7,7 +7,6 @@ import signal
 import sys
 from contextlib import suppress
 
-
 HAS_THREADS = sys.platform not in ("emscripten", "wasi") or bool(
     getattr(getattr(sys, "_emscripten_info", None), "pthreads", False)
 )

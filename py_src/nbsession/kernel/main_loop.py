@@ -94,7 +94,7 @@ class MainLoop:
         self, when: float, callback: Callable[..., object], *args: Any, context: Context
     ) -> asyncio.TimerHandle:
         """Call at a time of the loop. Only from the loop's thread; elsewhere use `call_soon`."""
-        # Not `call_at`: pyodide's refuses a time that has passed, if only since it was looked up.
+        # Not `call_at`: pyodide's refuses a time that has passed.
         delay = max(0.0, when - self.loop.time())
         return self.loop.call_later(delay, callback, *args, context=context.copy())
 

@@ -140,9 +140,7 @@ class MessageHooks:
         if dispatch is None or publish is None:
             return
         if "subshell_id" in inspect.signature(dispatch).parameters:
-            self._set_attribute(
-                self._kernel, "dispatch_shell", self.status.wrap_dispatch(dispatch)
-            )
+            self._set_attribute(self._kernel, "dispatch_shell", self.status.wrap_dispatch(dispatch))
         self._set_attribute(self._kernel, "_publish_status", self._wrap_publish(publish))
         if in_cell():  # the cell that loads us counts, though its message came before our hooks
             self._loading_cell = self._kernel.get_parent("shell")

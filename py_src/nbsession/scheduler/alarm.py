@@ -123,7 +123,7 @@ class Alarm:
             self._handle = None
         self._armed_us = when_us
         if when_us != _NEVER_US and not self._closed:
-            # Not `call_at`: pyodide's refuses a time that has passed, if only since it was looked up.
+            # Not `call_at`: pyodide's refuses a time that has passed.
             delay = max(0.0, when - self._loop.time())
             self._handle = self._loop.call_later(delay, self._fire, context=self._context)
 

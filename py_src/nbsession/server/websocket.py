@@ -1,7 +1,7 @@
 """The WebSockets between pages and kernels: counted, and without delay.
 
-Without TCP_NODELAY 40 ms of every round trip are Nagle's algorithm waiting for the browser's delayed
-acknowledgement, for every widget on the page.
+Without TCP_NODELAY 40 ms of every round trip are Nagle's algorithm waiting for the browser's
+delayed acknowledgement, for every widget on the page.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ class KernelSockets:
 
     @property
     def problem(self) -> str | None:
-        """Why sockets are not counted, None if they are; another extension may replace the class."""
+        """Why sockets are not counted, None if they are."""
+        # Looked up each time: another extension may have replaced the class.
         used = _class_in(self._holder)
         if isinstance(used, type) and issubclass(used, SessionConnectionMixin):
             return None
@@ -202,14 +203,14 @@ def composed_connection(configured: Any) -> type:
         if not isinstance(configured, type) or not callable(getattr(configured, method, None)):
             message = f"{configured!r} has no {method}()"
             raise TypeError(message)
-    if issubclass(configured, SessionConnectionMixin):
-        return configured
-    if configured not in _composed:
-        name = f"Session{configured.__name__}"
-        bases = (SessionConnectionMixin, configured)
-        metaclass: Any = type(configured)  # that of traitlets
-        _composed[configured] = metaclass(name, bases, {"__module__": __name__})
-    return _composed[configured]
+    base: type = configured
+    if issubclass(base, SessionConnectionMixin):
+        return base
+    if base not in _composed:
+        name = f"Session{base.__name__}"
+        metaclass: Any = type(base)  # that of traitlets
+        _composed[base] = metaclass(name, (SessionConnectionMixin, base), {"__module__": __name__})
+    return _composed[base]
 
 
 def _class_in(holder: Any) -> Any:
