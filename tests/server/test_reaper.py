@@ -181,7 +181,7 @@ def test_a_server_that_did_not_run(parts: Parts, late: tuple[float, float]) -> N
     kernels.on_open("k")
     assert _later(parts, GRACE - 10) == []
     clock.now += late[0]
-    reaper.forgive(*late)
+    reaper.extend_grace(*late)
     assert _later(parts, GRACE - 1) == [], "the page gets its whole time once more"
     assert _later(parts, 1) == ["k"]
 
@@ -194,15 +194,15 @@ def test_a_server_that_is_slow_again_and_again(parts: Parts) -> None:
     for _ in range(int(GRACE)):  # that time is not counted, but the page's end comes
         assert not reaper.is_up("k")
         clock.now += 5
-        reaper.forgive(4, 4)
+        reaper.extend_grace(4, 4)
     assert reaper.is_up("k")
 
 
-def test_a_page_that_is_there_is_not_forgiven(parts: Parts) -> None:
+def test_a_page_that_is_there_gets_no_more_time(parts: Parts) -> None:
     reaper, kernels, sending, _ = parts
     sending.loading, kernels.connections["k"] = False, 1
     assert _later(parts, 1) == []
-    reaper.forgive(1000, 1000)
+    reaper.extend_grace(1000, 1000)
     kernels.connections["k"] = 0
     assert _later(parts, GRACE - 1) == []
     assert _later(parts, 1) == ["k"]

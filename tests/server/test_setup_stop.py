@@ -232,7 +232,9 @@ def test_with_runs_in_flight(
             _wait_for_fills(host, 3)
     _wait_for_kernels(host)
     eventually(lambda: len(script.of("created")) == 2, 60)
-    eventually(lambda: all(script.of(name) for name in ("endless", "blocking", "alone", "quick")), 60)
+    eventually(
+        lambda: all(script.of(name) for name in ("endless", "blocking", "alone", "quick")), 60
+    )
     eventually(lambda: _rows_in(database).get("quick", ("",))[0] == "succeeded", 60)
     _end(host, *signals)
     assert not [line for line in host.log.splitlines() if any(fault in line for fault in FAULTS)]

@@ -10,7 +10,7 @@ from contextlib import suppress
 HAS_THREADS = sys.platform not in ("emscripten", "wasi") or bool(
     getattr(getattr(sys, "_emscripten_info", None), "pthreads", False)
 )
-"""Whether threads can be started here: not in a browser, where pyodide runs."""
+"""False where no thread can be started: in a browser, where pyodide runs."""
 
 
 def is_alive(pid: int) -> bool:

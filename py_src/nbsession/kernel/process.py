@@ -38,7 +38,7 @@ def is_kernel() -> bool:
 
 
 def is_like_ipykernel(kernel: object) -> bool:
-    """Whether a kernel handles messages as ipykernel does."""
+    """Return True for a kernel that handles messages as ipykernel does."""
     return isinstance(getattr(kernel, "shell_handlers", None), dict)
 
 

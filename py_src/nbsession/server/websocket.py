@@ -21,7 +21,7 @@ SETTING = "kernel_websocket_connection_class"
 """The key of tornado's settings, and the trait of `ServerApp` and Voilà, that hold the class."""
 
 _composed: dict[type, type] = {}
-_sockets: WeakKeyDictionary[Any, KernelSockets] = WeakKeyDictionary()
+_by_managers: WeakKeyDictionary[Any, KernelSockets] = WeakKeyDictionary()
 
 
 class KernelSockets:
@@ -59,7 +59,7 @@ class KernelSockets:
             Holds the class: tornado's settings in a Jupyter server, whose handler looks there;
             Voilà itself, which fills the settings from its trait later on.
         """
-        _sockets[kernel_managers] = self
+        _by_managers[kernel_managers] = self
         self._holder = holder
         try:
             composed = composed_connection(_class_in(holder))
@@ -72,7 +72,7 @@ class KernelSockets:
 
     @property
     def problem(self) -> str | None:
-        """Why sockets are not counted, None if they are."""
+        """The reason why sockets are not counted, None if they are."""
         # Looked up each time: another extension may have replaced the class.
         used = _class_in(self._holder)
         if isinstance(used, type) and issubclass(used, SessionConnectionMixin):
@@ -119,7 +119,7 @@ class SessionConnectionMixin:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the request for a socket was answered without one."""
+        """True once the request for a socket was answered without one."""
         return not self._is_connected and bool(getattr(self.websocket_handler, "_finished", False))
 
     async def prepare(self) -> None:
@@ -178,7 +178,7 @@ class SessionConnectionMixin:
     @property
     def _sockets(self) -> KernelSockets | None:
         managers = self.multi_kernel_manager
-        return None if managers is None else _sockets.get(managers)
+        return None if managers is None else _by_managers.get(managers)
 
 
 def send_at_once(handler: Any) -> None:
