@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -19,10 +20,17 @@ def _kernel_app() -> Any | None:
 
 
 def _other_kernel() -> Any | None:
-    """Return a kernel that is not ipykernel's, as JupyterLite's is: known by its comms."""
+    """Return a kernel that is not ipykernel's, as JupyterLite's is: known by its comms.
+
+    None for one whose cells run beside no event loop: comms may not be used on another thread.
+    """
     kernel = getattr(running_shell(), "kernel", None)
     base = sys.modules.get("ipykernel.kernelbase")
     if kernel is None or (base is not None and isinstance(kernel, base.Kernel)):
+        return None
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
         return None
     return kernel if getattr(kernel, "comm_manager", None) is not None else None
 
