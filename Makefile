@@ -15,7 +15,7 @@ BASE ?=
 BENCH ?= busy round_trip location worker engine
 ROUNDS ?= 7
 SAMPLES ?=
-MATRIX ?= oldest ipykernel-6.29 ipykernel-7.3 latest jupyterhub-5 jupyterhub-6
+MATRIX ?= oldest ipykernel-6.29 ipykernel-7.3 latest jupyterhub-5 jupyterhub-6 pyodide
 
 export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

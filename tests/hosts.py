@@ -19,6 +19,7 @@ import psutil
 from jupyter_client import BlockingKernelClient
 
 from kernels import run_cell, wait_for_kernel
+from nbsession.command.running_server import RunningServer
 from nbsession.core.environment import take_link
 from nbsession.kernel.link import Link
 from ports import free_port
@@ -241,6 +242,19 @@ class Host:
     def has_kernel(self, kernel_id: str) -> bool:
         """Return whether a kernel's process is there."""
         return bool(self.kernels_of(kernel_id))
+
+    def owner_status(self) -> dict[str, Any]:
+        """Return what the server says to its owner, as `jupyter nbsession doctor` asks it."""
+        [file] = self.runtime.glob("nbsession-*.json")
+        fields = json.loads(file.read_text())
+        names = ("pid", "app", "root", "url", "link", "token")
+        status = RunningServer(**{name: fields[name] for name in names}).get("status")
+        return dict(status)
+
+    def pages(self, kernel_id: str) -> int:
+        """Return how many WebSockets pages have open to a kernel; 0 if it has ended."""
+        sessions = self.owner_status()["sessions"]
+        return sum(each["pages"] for each in sessions if each["kernel_id"] == kernel_id)
 
     def wait_for_pool(self, size: int) -> None:
         """Wait until a preheated Voilà has filled its pool."""

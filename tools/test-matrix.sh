@@ -16,7 +16,7 @@ pins() {
       ;;
     ipykernel-6.29) echo 'ipykernel==6.29.*' ;;
     ipykernel-7.3) echo 'ipykernel==7.3.*' ;;
-    latest) ;;
+    latest | pyodide) ;;
     jupyterhub-5) echo 'jupyterhub==5.*' ;;
     jupyterhub-6) echo 'jupyterhub==6.*' ;;
     *)
@@ -30,6 +30,7 @@ pins() {
 tests() {
   case $1 in
     jupyterhub-*) echo '-m hub tests/ui/test_jupyterhub.py' ;;
+    pyodide) echo '-m pyodide tests/kernel/test_pyodide.py' ;;
     *) echo 'tests' ;;
   esac
 }
@@ -49,6 +50,10 @@ for name in "$@"; do
   rm -rf "$venv"
   "$python" -m venv "$venv"
   "$venv/bin/python" -m pip install -q "${wheel}[test]" "${versions[@]}"
+  if [ "$name" = pyodide ]; then # with what pip would bring there
+    export NBSESSION_PYODIDE_SITE=$PWD/$venv/pyodide
+    "$venv/bin/python" tools/pyodide_site.py "$wheel" "$NBSESSION_PYODIDE_SITE"
+  fi
   read -ra arguments <<<"$(tests "$name")"
   PATH="$PWD/$venv/bin:$proxy/node_modules/.bin:$PATH" \
     "$venv/bin/python" -m pytest "${arguments[@]}" || failed+=("$name")

@@ -181,7 +181,7 @@ def test_a_server_that_did_not_run(parts: Parts, late: tuple[float, float]) -> N
     kernels.on_open("k")
     assert _later(parts, GRACE - 10) == []
     clock.now += late[0]
-    reaper.forgive(*late)
+    reaper.extend_grace(*late)
     assert _later(parts, GRACE - 1) == [], "the page gets its whole time once more"
     assert _later(parts, 1) == ["k"]
 
@@ -194,15 +194,15 @@ def test_a_server_that_is_slow_again_and_again(parts: Parts) -> None:
     for _ in range(int(GRACE)):  # that time is not counted, but the page's end comes
         assert not reaper.is_up("k")
         clock.now += 5
-        reaper.forgive(4, 4)
+        reaper.extend_grace(4, 4)
     assert reaper.is_up("k")
 
 
-def test_a_page_that_is_there_is_not_forgiven(parts: Parts) -> None:
+def test_a_page_that_is_there_gets_no_more_time(parts: Parts) -> None:
     reaper, kernels, sending, _ = parts
     sending.loading, kernels.connections["k"] = False, 1
     assert _later(parts, 1) == []
-    reaper.forgive(1000, 1000)
+    reaper.extend_grace(1000, 1000)
     kernels.connections["k"] = 0
     assert _later(parts, GRACE - 1) == []
     assert _later(parts, 1) == ["k"]
@@ -224,7 +224,7 @@ def test_kernels_end_several_at_a_time() -> None:
         for kernel_id in ids:
             reaper.watch(kernel_id, Sending(loading=False))
         await _until(lambda: len(kernels.shutdowns) == 10)
-        back, other = (set(ids) - set(kernels.shutdowns))
+        back, other = set(ids) - set(kernels.shutdowns)
         kernels.connections[back] = 1  # its page comes back while it waits for its turn
         kernels.may_end.set()
         await _until(lambda: kernels.connections == {back: 1})
@@ -238,7 +238,7 @@ def test_kernels_end_several_at_a_time() -> None:
 
 async def _until(look: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
-        while not look():
+        while not look():  # noqa: ASYNC110 - a condition sets no event
             await asyncio.sleep(0.01)
 
 
@@ -258,6 +258,27 @@ def test_a_page_closed_while_it_renders(tmp_path: Path, start_host: Callable[...
         kernel = host.kernels()[0]
     eventually(lambda: not kernel.is_running(), 20, "the kernel has ended")
     assert "is gone; shutting it down" in host.log
+
+
+@pytest.mark.server
+def test_busy_kernels_end_at_the_same_time(tmp_path: Path, start_host: Callable[..., Host]) -> None:
+    """Each takes the 2.5 s after which jupyter_client loses its patience."""
+    stubborn = (
+        "from pathlib import Path\nimport os, time\nPath(f'rendering-{os.getpid()}').touch()\n"
+        "while True:\n    try:\n        time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n        pass"
+    )
+    notebook = write_notebook(tmp_path / "v" / "root" / "x.ipynb", stubborn)
+    host = start_host("voila", str(notebook), *REAP, home=tmp_path / "v")
+    browsers = [socket.create_connection(("127.0.0.1", host.port)) for _ in range(4)]
+    for browser in browsers:
+        browser.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    eventually(lambda: len([*host.root.glob("rendering-*")]) == 4, 60, "the cells run")
+    for browser in browsers:
+        browser.close()
+    eventually(lambda: host.log.count("is gone; shutting it down") == 4, 60)
+    assert len(host.kernels()) == 4, "the first has not ended when the last is told to"
+    eventually(lambda: not host.kernels(), 60)
 
 
 @pytest.mark.server

@@ -207,12 +207,18 @@ def blocking():
     note("blocking")
     time.sleep(1000)
 
+def alone():
+    import time
+    note("alone")
+    time.sleep(1000)
+
 async def quick():
     note("quick")
     return 1
 
 state.schedule_task("endless", endless, period="1h")
 state.schedule_task("blocking", blocking, period="1h", threaded=True)
+state.schedule_task("alone", alone, period="1h", process=True)
 state.schedule_task("quick", quick, period="1h")
 """
 )
@@ -273,7 +279,9 @@ def test_with_runs_in_flight(
             _wait_for_fills(host, 3)
     _wait_for_kernels(host)
     eventually(lambda: len(script.of("created")) == 2, 60)
-    eventually(lambda: all(script.of(name) for name in ("endless", "blocking", "quick")), 60)
+    eventually(
+        lambda: all(script.of(name) for name in ("endless", "blocking", "alone", "quick")), 60
+    )
     eventually(lambda: _rows_in(database).get("quick", ("",))[0] == "succeeded", 60)
     _end(host, *signals)
     assert not [line for line in host.log.splitlines() if any(fault in line for fault in FAULTS)]
@@ -283,4 +291,5 @@ def test_with_runs_in_flight(
         "quick": ("succeeded", True, None),
         "endless": lost,
         "blocking": lost,
+        "alone": lost,
     }

@@ -39,6 +39,20 @@ def test_it_comes_to_its_end(loop: asyncio.AbstractEventLoop, interrupts: int) -
     assert done == [0, 1, 2, 3, 4]
 
 
+def test_a_signal_that_stops_the_loop_again(loop: asyncio.AbstractEventLoop) -> None:
+    """As the handler of SIGTERM of Voilà does, each time."""
+    done: list[int] = []
+
+    async def end() -> None:
+        for number in range(3):
+            loop.call_soon(loop.stop)
+            await asyncio.sleep(0.01)
+            done.append(number)
+
+    run_on_stopped(loop, end())
+    assert done == [0, 1, 2]
+
+
 def test_an_error_of_its_own_is_raised(loop: asyncio.AbstractEventLoop) -> None:
     async def fail() -> None:
         raise ValueError("no good")

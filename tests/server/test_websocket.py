@@ -15,7 +15,6 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from nbsession.command.running_server import RunningServer
 from nbsession.server.websocket import SETTING, KernelSockets, composed_connection, send_at_once
 from server_probe import CONNECTION, EXTENSION, MANAGER, REPLACES, Probe
 from visitors import write_notebook
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from hosts import Host
 
-RUNNING = ("pid", "app", "root", "url", "link", "token")
 OFF = "--NBSession.mend_websocket_delay=False"
 MENDED = ["nodelay", "SessionProbeConnection", True]
 STOCK = ["nodelay", "SessionProbeConnection", False]
@@ -202,21 +200,20 @@ def test_a_failure_costs_only_time() -> None:
 def test_a_busy_kernels_first_page_leaves(server: Host) -> None:
     """jupyter_server counts right as well: its culler would end the kernel of an open page."""
     kernel = server.start_kernel()
-    before = _status(server, kernel)
     with server.client(kernel) as client:
         client.execute("print('begun'); import time; time.sleep(1000)", silent=False)
         eventually(lambda: _model(server, kernel)["execution_state"] == "busy", 60)
         with socket.create_connection(("127.0.0.1", server.port)) as page:
             page.sendall(_upgrade(server, kernel))
-            eventually(lambda: _status(server, kernel)["pages"] == 1, 60)
-        eventually(lambda: _status(server, kernel)["pages"] == 0, 60)
+            eventually(lambda: server.pages(kernel) == 1, 60)
+        eventually(lambda: server.pages(kernel) == 0, 60)
         assert _model(server, kernel)["connections"] == 0
         server.http.post(f"api/kernels/{kernel}/interrupt").raise_for_status()
     address = f"{server.url.replace('http', 'ws')}api/kernels/{kernel}/channels?session_id=s"
     with connect(address, additional_headers=_authorization(server), open_timeout=60):
-        eventually(lambda: _status(server, kernel)["pages"] == 1, 60)
+        eventually(lambda: server.pages(kernel) == 1, 60)
         assert _model(server, kernel)["connections"] == 1
-    eventually(lambda: _status(server, kernel) == before, 60)
+    eventually(lambda: server.pages(kernel) == 0, 60)
 
 
 @pytest.mark.server
@@ -224,7 +221,7 @@ def test_requests_that_are_no_websocket(server: Host) -> None:
     kernel = server.start_kernel()
     for _ in range(3):
         assert server.http.get(f"api/kernels/{kernel}/channels").status_code == 400
-    assert _status(server, kernel)["pages"] == 0
+    assert server.pages(kernel) == 0
 
 
 @pytest.mark.server
@@ -263,14 +260,6 @@ def _upgrade(host: Host, kernel: str) -> bytes:
 
 def _model(host: Host, kernel: str) -> dict[str, Any]:
     return dict(host.http.get(f"api/kernels/{kernel}").json())
-
-
-def _status(host: Host, kernel: str) -> dict[str, Any]:
-    """Return what the server says to its owner of a session."""
-    [file] = host.runtime.glob("nbsession-*.json")
-    fields = json.loads(file.read_text())
-    status = RunningServer(**{name: fields[name] for name in RUNNING}).get("status")
-    return next(each for each in status["sessions"] if each["kernel_id"] == kernel)
 
 
 def _handler(opened: socket.socket | None) -> tuple[Any, list[bool]]:

@@ -7,6 +7,11 @@ import signal
 import sys
 from contextlib import suppress
 
+HAS_THREADS = sys.platform not in ("emscripten", "wasi") or bool(
+    getattr(getattr(sys, "_emscripten_info", None), "pthreads", False)
+)
+"""False where no thread can be started: in a browser, where pyodide runs."""
+
 
 def is_alive(pid: int) -> bool:
     """Whether there is such a process; True where that cannot be known."""

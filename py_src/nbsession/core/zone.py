@@ -6,8 +6,10 @@ import io
 import os
 import re
 import struct
+import sys
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from importlib import import_module
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -242,6 +244,10 @@ def _suggestion(name: str) -> str:
 
 @lru_cache(maxsize=8)
 def _local_zone(environment: str | None) -> Zone:
+    if sys.platform == "emscripten" and environment is None:
+        # Within a browser there is no file that tells it.
+        browser = import_module("js").Intl.DateTimeFormat.new().resolvedOptions()
+        return find_zone(str(browser.timeZone))
     import tzlocal
 
     if environment == "":

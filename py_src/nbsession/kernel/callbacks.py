@@ -12,7 +12,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .process import running_shell
+from nbsession.core.process import HAS_THREADS
+
+from .process import is_like_ipykernel, running_shell
 from .user_traceback import user_traceback
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ def check_callable(callback: object) -> None:
 def show_error(error: BaseException) -> None:
     """Show an error in the cell of the current context; the caller goes on."""
     shell = running_shell()
-    if shell is not None and getattr(shell, "kernel", None) is not None:
+    # JupyterLite's kernel shows what the shell does only when a cell ends, as that cell's error.
+    if shell is not None and is_like_ipykernel(getattr(shell, "kernel", None)):
         shell.showtraceback((type(error), error, user_traceback(error)))
     else:
         traceback.print_exception(type(error), error, user_traceback(error), file=sys.stderr)
@@ -129,8 +132,11 @@ class CallbackRunner:
     ) -> None:
         """Run a callback in a thread of its own; an async one on a loop of that thread.
 
-        `done` is called in that thread.
+        `done` is called in that thread. Where there are no threads all of it is done in place.
         """
+        if not HAS_THREADS:
+            self.run(callback, *args, context=context, done=done)
+            return
 
         def work() -> None:
             result, error = None, None

@@ -7,6 +7,8 @@ import contextvars
 import threading
 from typing import TYPE_CHECKING, Any
 
+from .process import is_like_ipykernel
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,6 +41,8 @@ class MainLoop:
     def of_kernel(cls, kernel: Any) -> MainLoop:
         """Return a kernel's loop; also while its app still loads extensions, before it runs."""
         io_loop: Any = getattr(kernel, "io_loop", None)
+        if io_loop is None and not is_like_ipykernel(kernel):
+            return cls(*_loop_of_process())  # pyodide's always runs
         if io_loop is None:
             from tornado.ioloop import IOLoop
 
@@ -90,7 +94,9 @@ class MainLoop:
         self, when: float, callback: Callable[..., object], *args: Any, context: Context
     ) -> asyncio.TimerHandle:
         """Call at a time of the loop. Only from the loop's thread; elsewhere use `call_soon`."""
-        return self.loop.call_at(when, callback, *args, context=context.copy())
+        # Not `call_at`: pyodide's refuses a time that has passed.
+        delay = max(0.0, when - self.loop.time())
+        return self.loop.call_later(delay, callback, *args, context=context.copy())
 
 
 def _loop_of_process() -> tuple[asyncio.AbstractEventLoop, int]:

@@ -101,7 +101,10 @@ class MessageHooks:
     Parameters
     ----------
     kernel
-        ipykernel's. Its `shell_handlers` is a plain dict, looked up for every message.
+        ipykernel's, whose `shell_handlers` is a plain dict, looked up for every message; or another
+        one with a `comm_manager`.
+    shell
+        The kernel's.
     busy
         Held while a message is handled. IPython's own events are not balanced.
     activity
@@ -113,11 +116,12 @@ class MessageHooks:
         Of the cell that runs.
     """
 
-    def __init__(self, kernel: Any, busy: Busy, activity: Activity) -> None:
+    def __init__(self, kernel: Any, shell: Any, busy: Busy, activity: Activity) -> None:
         self._activity = activity
         self.own_comms: set[str] = set()  # whose messages run no code of the user by themselves
         self.status = CellStatus(kernel)
         self._kernel = kernel
+        self._shell = shell
         self._busy = busy
         self._loading_cell: Any | None = None
         self._loading_lock = threading.Lock()
@@ -125,9 +129,10 @@ class MessageHooks:
         self._active = True
 
     def install(self) -> None:
-        """Put the hooks in. Does nothing in a kernel that is not like ipykernel's."""
+        """Put the hooks in."""
         handlers = getattr(self._kernel, "shell_handlers", None)
         if not isinstance(handlers, dict):
+            self._install_into_shell()
             return
         for message_type in MESSAGE_TYPES:
             if message_type in handlers:
@@ -139,12 +144,32 @@ class MessageHooks:
         if dispatch is None or publish is None:
             return
         if "subshell_id" in inspect.signature(dispatch).parameters:
-            self._set_attribute("dispatch_shell", self.status.wrap_dispatch(dispatch))
-        self._set_attribute("_publish_status", self._wrap_publish(publish))
+            self._set_attribute(self._kernel, "dispatch_shell", self.status.wrap_dispatch(dispatch))
+        self._set_attribute(self._kernel, "_publish_status", self._wrap_publish(publish))
         if in_cell():  # the cell that loads us counts, though its message came before our hooks
             self._loading_cell = self._kernel.get_parent("shell")
             self.status.begin_cell(self._loading_cell)
             self._busy.enter()
+
+    def _install_into_shell(self) -> None:
+        """Put the hooks where other kernels run cells and hand on what pages say."""
+        shell = self._shell
+        for name in ("run_cell", "run_cell_async"):
+            self._set_attribute(shell, name, self._wrap_run_cell(getattr(shell, name)))
+        comms = self._kernel.comm_manager
+        for message_type in MESSAGE_TYPES:
+            if message_type.startswith("comm_"):
+                handler = self._wrap(message_type, getattr(comms, message_type))
+                self._set_attribute(comms, message_type, handler)
+        if in_cell():
+            self._loading_cell = object()
+            self.status.begin_cell(self._loading_cell)
+            self._busy.enter()
+            shell.events.register("post_run_cell", self._loading_cell_ended)
+
+    def _loading_cell_ended(self, *_: object) -> None:
+        self._shell.events.unregister("post_run_cell", self._loading_cell_ended)
+        self._end_loading_cell()
 
     def remove(self) -> None:
         """Take the hooks out. One that another extension has wrapped stays, and does nothing."""
@@ -154,13 +179,13 @@ class MessageHooks:
             if isinstance(place, dict):
                 if place.get(name) is hook:
                     place[name] = original
-            elif vars(place).get(name) is hook:
+            elif vars(place).get(name) is hook:  # the class has the original
                 object.__delattr__(place, name)
         self._wrapped.clear()
 
-    def _set_attribute(self, name: str, hook: Any) -> None:
-        object.__setattr__(self._kernel, name, hook)
-        self._wrapped.append((self._kernel, name, None, hook))
+    def _set_attribute(self, place: Any, name: str, hook: Any) -> None:
+        object.__setattr__(place, name, hook)  # past traitlets
+        self._wrapped.append((place, name, None, hook))
 
     def _wrap(self, message_type: str, original: Any) -> Any:
         is_cell = message_type == "execute_request"
@@ -179,6 +204,16 @@ class MessageHooks:
                 return result
 
         return handler
+
+    def _wrap_run_cell(self, original: Any) -> Any:
+        def run_cell(*args: Any, **options: Any) -> Any:
+            if not self._active:
+                return original(*args, **options)
+            with _Handling(self.status, self._busy, object(), is_cell=True) as handling:
+                result = original(*args, **options)
+                return handling.go_on(result) if inspect.iscoroutine(result) else result
+
+        return run_cell
 
     def _runs_no_user_code(self, message_type: str, message: Any) -> bool:
         content = message["content"]

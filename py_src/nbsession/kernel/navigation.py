@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
+from nbsession.core.process import HAS_THREADS
 from nbsession.core.query import update_parameters
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class Navigation:
             self._runtime.main_loop.call_soon(self._end_turn, context=context)
         with self._lock:
             waits = self._has_to_wait(is_first)
-            if waits and self._timer is None:
+            if waits and self._timer is None and HAS_THREADS:
                 self._timer = threading.Timer(HELD_UP_SECONDS, self._send_held_up)
                 self._timer.daemon, self._timer.name = True, "nbsession-navigation"
                 self._timer.start()

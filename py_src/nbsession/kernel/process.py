@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -34,12 +35,35 @@ def _kernel_app() -> Any | None:
     return module.IPKernelApp.instance()
 
 
+def _other_kernel() -> Any | None:
+    """Return a kernel that is not ipykernel's, as JupyterLite's is: known by its comms.
+
+    None for one whose cells run beside no event loop: comms may not be used on another thread.
+    """
+    kernel = getattr(running_shell(), "kernel", None)
+    base = sys.modules.get("ipykernel.kernelbase")
+    if kernel is None or (base is not None and isinstance(kernel, base.Kernel)):
+        return None
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+    return kernel if getattr(kernel, "comm_manager", None) is not None else None
+
+
 def is_kernel() -> bool:
     """Whether this process is an IPython kernel, and no child that was forked off one."""
     app = _kernel_app()
+    if app is None:
+        return _other_kernel() is not None
     # A forked child has but one thread: not the one that publishes output.
     thread = getattr(getattr(app, "iopub_thread", None), "thread", None)
     return thread is not None and bool(thread.is_alive())
+
+
+def is_like_ipykernel(kernel: object) -> bool:
+    """Return True for a kernel that handles messages as ipykernel does."""
+    return isinstance(getattr(kernel, "shell_handlers", None), dict)
 
 
 def running_kernel_id() -> str | None:
@@ -50,7 +74,7 @@ def running_kernel_id() -> str | None:
     """
     app = _kernel_app()
     if app is None or not is_kernel():
-        return None
+        return None  # another kernel does not say
     match = _CONNECTION_FILE.fullmatch(os.path.basename(app.connection_file))  # noqa: PTH119 - no pathlib for one name
     return match[1] if match else None
 

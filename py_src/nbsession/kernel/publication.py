@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import logging
 import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from nbsession.core.process import HAS_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +27,7 @@ class Publication:
     """Copies values, each when it has changed and at most once in `INTERVAL_SECONDS`.
 
     The last change is never lost. What is due later is copied by a thread of its own, since a cell
-    may keep the main loop from it.
+    may keep the main loop from it; where there are no threads, by the loop.
 
     Parameters
     ----------
@@ -45,6 +49,7 @@ class Publication:
         self._started = False
         self._closed = False
         self._thread: threading.Thread | None = None
+        self._timer: asyncio.TimerHandle | None = None  # in place of a thread
         self._sleeps_until = 0.0  # when the thread looks by itself; 0 while it does not sleep
         self._changed = threading.Condition(threading.Lock())
 
@@ -121,7 +126,13 @@ class Publication:
         return name
 
     def _wake_thread(self, due: float) -> None:
-        if self._thread is None:
+        if not HAS_THREADS:
+            if self._timer is None:
+                delay = max(0.0, due - self._now())
+                self._timer = asyncio.get_running_loop().call_later(
+                    delay, self._write_on_loop, context=contextvars.Context()
+                )
+        elif self._thread is None:
             thread = threading.Thread(
                 target=self._write_later, name="nbsession-publication", daemon=True
             )
@@ -130,6 +141,10 @@ class Publication:
                 self._thread = thread
         elif due < self._sleeps_until:
             self._changed.notify()
+
+    def _write_on_loop(self) -> None:
+        self._timer = None
+        self._write_due()
 
     def _write_later(self) -> None:
         while self._sleep():

@@ -117,7 +117,7 @@ class Runtime:
         return not is_in_cell or hears_beside_cells(self.kernel)
 
     def _hook_into_kernel(self) -> MessageHooks:
-        hooks = MessageHooks(self.kernel, self.busy, self.activity)
+        hooks = MessageHooks(self.kernel, self.shell, self.busy, self.activity)
         hooks.install()
         self.on_remove(hooks.remove)
         return hooks

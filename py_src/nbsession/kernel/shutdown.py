@@ -16,6 +16,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from nbsession.core.process import HAS_THREADS
+
 from .process import kernel_log
 
 if TYPE_CHECKING:
@@ -158,7 +160,10 @@ class Shutdown:
         """Have the work done, in the background; the first call counts."""
         if self._begun.acquire(blocking=False):
             self._deadline = time.monotonic() + BUDGET_SECONDS
-            threading.Thread(target=self._do_work, name="nbsession-end", daemon=True).start()
+            if HAS_THREADS:
+                threading.Thread(target=self._do_work, name="nbsession-end", daemon=True).start()
+            else:
+                self._do_work_on_main()
 
     def _do_work(self) -> None:
         if self._main_loop is not None:

@@ -123,7 +123,9 @@ class Alarm:
             self._handle = None
         self._armed_us = when_us
         if when_us != _NEVER_US and not self._closed:
-            self._handle = self._loop.call_at(when, self._fire, context=self._context)
+            # Not `call_at`: pyodide's refuses a time that has passed.
+            delay = max(0.0, when - self._loop.time())
+            self._handle = self._loop.call_later(delay, self._fire, context=self._context)
 
     def _fire(self) -> None:
         self._handle, self._awake = None, True

@@ -92,10 +92,10 @@ class EngineBoard:
         """Take those tasks off that a setup script does not declare any more."""
         self._call(lambda: self._engine.retain(owner, names))
 
-    async def until_final(self, run_id: int, seconds: float) -> dict[str, Any] | None:
+    async def until_final(self, run_id: int, seconds: float | None) -> dict[str, Any] | None:
         """Return a run once it is final, or as it is after so long; None if it is unknown.
 
-        On the loop only, which it leaves free.
+        On the loop only, which it leaves free; `seconds` None for no end.
         """
         finished = await patiently(lambda: self._engine.finished(run_id))
         try:

@@ -7,6 +7,7 @@ import concurrent.futures
 import threading
 from typing import TYPE_CHECKING, Any
 
+from nbsession.core.process import HAS_THREADS
 from nbsession.core.run import OPEN_STATES, Run
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ class RunFuture(concurrent.futures.Future[Run]):
         self.set_running_or_notify_cancel()
         if row["state"] not in OPEN_STATES:
             self.set_result(Run.from_json(row))
+            return
+        if not HAS_THREADS:  # then the board is of this very loop
+            self._task = asyncio.ensure_future(self._wait_here(board, row["id"]))
             return
         work = threading.Thread(
             target=self._wait, args=(board, row["id"]), name="nbsession-run", daemon=True
@@ -70,18 +74,26 @@ class RunFuture(concurrent.futures.Future[Run]):
         """Wait on the running loop."""
         return asyncio.wrap_future(self).__await__()
 
+    async def _wait_here(self, board: Any, run_id: int) -> None:
+        try:
+            self._finish(await board.until_final(run_id, None), run_id)
+        except Exception as error:  # noqa: BLE001 - for whoever waits
+            self.set_exception(error)
+
     def _wait(self, board: TaskBoard, run_id: int) -> None:
         try:
             row = board.wait_for_run(run_id, _HOLD_SECONDS)
             while row is not None and row["state"] in OPEN_STATES:
                 row = board.wait_for_run(run_id, _HOLD_SECONDS)
-            if row is None:
-                message = f"run {run_id} is not in the history any more"
-                raise LookupError(message)  # noqa: TRY301 - as any other failure
+            self._finish(row, run_id)
         except BaseException as error:  # noqa: BLE001 - for whoever waits
             self.set_exception(error)
-        else:
-            self.set_result(Run.from_json(row))
+
+    def _finish(self, row: Mapping[str, Any] | None, run_id: int) -> None:
+        if row is None:
+            message = f"run {run_id} is not in the history any more"
+            raise LookupError(message)
+        self.set_result(Run.from_json(row))
 
     def _check(self) -> None:
         if self.done():

@@ -166,13 +166,13 @@ class PageReaper:
             began, wall_began = self._clock(), self._wall_clock()
             await asyncio.sleep(_LOOK_SECONDS)
             elapsed, wall_elapsed = self._clock() - began, self._wall_clock() - wall_began
-            self.forgive(elapsed - _LOOK_SECONDS, wall_elapsed - _LOOK_SECONDS)
+            self.extend_grace(elapsed - _LOOK_SECONDS, wall_elapsed - _LOOK_SECONDS)
             self.report_problem()
             for kernel_id in tuple(self._pages):
                 if kernel_id not in self._shutdowns and self.is_up(kernel_id):
                     self._shutdowns[kernel_id] = _spawn(self._end(kernel_id))
 
-    def forgive(self, late_seconds: float, wall_late_seconds: float) -> None:
+    def extend_grace(self, late_seconds: float, wall_late_seconds: float) -> None:
         """Give pages the time in which the server did not run: they could not come back.
 
         Parameters

@@ -1,7 +1,7 @@
 """The WebSockets between pages and kernels: counted, and without delay.
 
-Without TCP_NODELAY 40 ms of every round trip are Nagle's algorithm waiting for the browser's delayed
-acknowledgement, for every widget on the page.
+Without TCP_NODELAY 40 ms of every round trip are Nagle's algorithm waiting for the browser's
+delayed acknowledgement, for every widget on the page.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SETTING = "kernel_websocket_connection_class"
 """The key of tornado's settings, and the trait of `ServerApp` and Voilà, that hold the class."""
 
 _composed: dict[type, type] = {}
-_sockets: WeakKeyDictionary[Any, KernelSockets] = WeakKeyDictionary()
+_by_managers: WeakKeyDictionary[Any, KernelSockets] = WeakKeyDictionary()
 
 
 class KernelSockets:
@@ -59,7 +59,7 @@ class KernelSockets:
             Holds the class: tornado's settings in a Jupyter server, whose handler looks there;
             Voilà itself, which fills the settings from its trait later on.
         """
-        _sockets[kernel_managers] = self
+        _by_managers[kernel_managers] = self
         self._holder = holder
         try:
             composed = composed_connection(_class_in(holder))
@@ -72,7 +72,8 @@ class KernelSockets:
 
     @property
     def problem(self) -> str | None:
-        """Why sockets are not counted, None if they are; another extension may replace the class."""
+        """The reason why sockets are not counted, None if they are."""
+        # Looked up each time: another extension may have replaced the class.
         used = _class_in(self._holder)
         if isinstance(used, type) and issubclass(used, SessionConnectionMixin):
             return None
@@ -118,7 +119,7 @@ class SessionConnectionMixin:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the request for a socket was answered without one."""
+        """True once the request for a socket was answered without one."""
         return not self._is_connected and bool(getattr(self.websocket_handler, "_finished", False))
 
     async def prepare(self) -> None:
@@ -177,7 +178,7 @@ class SessionConnectionMixin:
     @property
     def _sockets(self) -> KernelSockets | None:
         managers = self.multi_kernel_manager
-        return None if managers is None else _sockets.get(managers)
+        return None if managers is None else _by_managers.get(managers)
 
 
 def send_at_once(handler: Any) -> None:
@@ -202,14 +203,14 @@ def composed_connection(configured: Any) -> type:
         if not isinstance(configured, type) or not callable(getattr(configured, method, None)):
             message = f"{configured!r} has no {method}()"
             raise TypeError(message)
-    if issubclass(configured, SessionConnectionMixin):
-        return configured
-    if configured not in _composed:
-        name = f"Session{configured.__name__}"
-        bases = (SessionConnectionMixin, configured)
-        metaclass: Any = type(configured)  # that of traitlets
-        _composed[configured] = metaclass(name, bases, {"__module__": __name__})
-    return _composed[configured]
+    base: type = configured
+    if issubclass(base, SessionConnectionMixin):
+        return base
+    if base not in _composed:
+        name = f"Session{base.__name__}"
+        metaclass: Any = type(base)  # that of traitlets
+        _composed[base] = metaclass(name, (SessionConnectionMixin, base), {"__module__": __name__})
+    return _composed[base]
 
 
 def _class_in(holder: Any) -> Any:
