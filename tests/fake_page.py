@@ -99,7 +99,7 @@ class FakePage:
         """Say hello; keywords are parts of the location and the document, or of the message."""
         document = {"title": "", "theme": "light", "visible": True}
         location = dict.fromkeys(("pathname", "search", "hash", "href", "origin"), "")
-        flags = {"answer": False, "focused": True}
+        flags = {"answer": False, "focused": True, "known": True}
         for part in (document, location, flags):
             part.update({key: said[key] for key in said.keys() & part.keys()})
         self.say("hello", info=INFO, location=location, document=document, **flags)

@@ -123,6 +123,15 @@ describe('in front is', () => {
     expect(front()).toBeNull();
   });
 
+  test('a notebook of another extension, which has a path too', () => {
+    const context = new FakeContext('a.ipynb', 'k1');
+    area.setFront({ context, sessionContext: context.sessionContext });
+    expect(sent).toEqual([['k1', 'n=1']]);
+    expect(urls.url('k1').pathname).toBe('/lab/tree/a.ipynb');
+    area.setFront({ context: new FakeContext('text.py', 'k2') });
+    expect([front(), sent.length]).toEqual([null, 1]);
+  });
+
   test('nothing after its notebook was closed', () => {
     const a = new FakeContext('a.ipynb', 'k1');
     area.addNotebook(a);

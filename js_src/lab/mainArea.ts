@@ -27,6 +27,7 @@ export interface DocumentContext {
 
 /** JupyterLab's widgets fit. */
 export interface MainWidget {
+  readonly context?: DocumentContext;
   readonly sessionContext?: SessionContext;
   readonly content?: { readonly path?: unknown; hasClass?(name: string): boolean };
 }
@@ -56,7 +57,10 @@ export class MainArea {
   /** Notes what has come to the front. */
   setFront(widget: MainWidget | null): void {
     const { urls } = this;
-    const { content, sessionContext } = widget ?? {};
+    const { content, context, sessionContext } = widget ?? {};
+    if (context && context.sessionContext === sessionContext) {
+      this.addNotebook(context); // Of another factory than JupyterLab's own.
+    }
     if (sessionContext) {
       const owner = this.owners.get(sessionContext) ?? this.follow(sessionContext, () => []);
       urls.setFront(owner, this.documents.has(sessionContext));

@@ -334,9 +334,11 @@ export class NotebookUrls extends EventTarget implements Notebooks {
       this.showLater();
       return;
     }
-    const kernelId = this.kernelNamedBy(pathname, isTraversal);
-    if (kernelId !== null) {
-      this.set(kernelId, { search, hash });
+    const owner = this.ownerNamedBy(pathname, isTraversal);
+    if (owner?.kernelId) {
+      this.set(owner.kernelId, { search, hash });
+    } else if (owner) {
+      owner.parts = { search, hash }; // For the kernel that it is going to have.
     }
   }
 
@@ -347,14 +349,14 @@ export class NotebookUrls extends EventTarget implements Notebooks {
     return isReset || !/[?#]/.test(href);
   }
 
-  private kernelNamedBy(pathname: string, isTraversal: boolean): string | null {
+  private ownerNamedBy(pathname: string, isTraversal: boolean): KernelOwner | undefined {
     const path = documentPathOf(pathname);
     const owner = this.owners.find((one) => path !== null && one.paths().includes(path));
     if (owner || isTraversal || (path !== null && this.documents.isNotebook(path))) {
-      return owner?.kernelId ?? null;
+      return owner;
     }
     // A console or an output: JupyterLab has no path for it.
-    return this.front?.hasPath === false ? this.kernelInFront : null;
+    return this.front?.hasPath === false ? this.front.owner : undefined;
   }
 
   // -- what this window has shown --------------------------------------------------------------

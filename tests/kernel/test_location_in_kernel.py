@@ -125,3 +125,15 @@ def test_unload_leaves_nothing(kernel: BlockingKernelClient, page: FakePage) -> 
         "[location.search, len([t for t in __import__('threading').enumerate()"
         " if t.name.startswith('nbsession')])]",
     ) == ["?n=1", 0]
+
+
+def test_a_notebook_opened_again_in_a_page_that_is_still_there(
+    kernel: BlockingKernelClient, page: FakePage
+) -> None:
+    page.hello(**at("?n=5"))
+    run_cell(kernel, SLIDER)
+    run_cell(kernel, "slider.value = 6")  # its tab is closed, and nobody answers
+    assert navigations(page, 1) == [({"search": "?n=6"}, "push")]
+    page.hello(known=False, **at("?n=5"))
+    assert navigations(page, 1) == [({"search": "?n=6", "hash": ""}, "replace")]
+    assert see(kernel, "[slider.value, location.search]") == [6, "?n=6"]

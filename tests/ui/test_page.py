@@ -196,6 +196,8 @@ def test_lab_and_notebook(
     ada = visit(host, "ada")
     kernel = open_page(ada, f"{path}x.ipynb")
     assert ada.page.locator(".jp-OutputArea-output").count() == 1  # the page model shows nothing
+    is_one_of_many = ada.page.evaluate("Symbol.for('nbsession.notebooks') in window")
+    assert is_one_of_many == (app == "lab")
     check_location(kernel, ada.page, by_entry=app == "notebook")
     ada.command("docmanager:save")
     first = kernel.see("pages.current.id")

@@ -177,7 +177,7 @@ class LiveUrl(HasTraits):
             before, page_id = self._url, self._page_id
             self._page_id = record.id
             url = PageUrl.from_report(record.location)
-            if self._is_known and not record.knows_query:
+            if self._is_known and not record.knows_query:  # one of many notebooks of its page
                 url = replace(url, search=before.search, hash_=before.hash_)
                 own = {"search": before.search, "hash_": before.hash_}
                 self._navigation.add(own, None, "replace", reload=False)

@@ -29,8 +29,9 @@ class Location(LiveUrl):
     """The URL of the page last used.
 
     Filled from the request before a page connects. What is written goes to the page at once, or as
-    soon as one reports. In JupyterLab writes do not last: Lab writes the URL itself whenever the
-    user turns to another tab.
+    soon as one reports. In JupyterLab it is this notebook's own, one of many of the page: the
+    address bar shows it while the notebook is in front, the path is JupyterLab's, and writes
+    replace.
 
     Parameters
     ----------

@@ -105,11 +105,14 @@ class PageBook:
     def _hear_hello(self, page_id: str, content: Mapping[str, Any]) -> Heard:
         known = self._records.get(page_id)
         is_answer = content.get("answer") is True
+        knows_query = content.get("known") is not False
+        if not is_answer and not knows_query:
+            self._outbox.forget(page_id)  # a notebook opened again: nobody was there to answer
         said = PageRecord(
             page_id,
             BrowserInfo.from_json(content.get("info")),
             read_location(content.get("location")),
-            content.get("known") is not False,
+            knows_query,
             **read_document(content.get("document")),
         )
         awaits = self._outbox.awaits(page_id)
