@@ -52,6 +52,29 @@ state.location.sync(phase)
 state.location.sync(color)
 widgets.VBox([phase, color])
 """,
+    "towns": """
+TOWNS = {"Germany": ["Berlin", "Köln"], "France": ["Lyon", "Paris"]}
+country = widgets.Dropdown(options=TOWNS, description="country")
+town = widgets.Dropdown(options=TOWNS["Germany"], description="town")
+places = widgets.Tab(layout={"height": "60px"})
+shown = widgets.HTML()
+def set_towns(_):
+    town.options = TOWNS[country.label]
+def show(_=None):
+    shown.value = f"<p class=shown>{country.label} {town.label} {places.selected_index}</p>"
+country.observe(set_towns, "value")
+for widget in (country, town, places):
+    widget.observe(show)
+country.options = TOWNS
+state.location.sync(town)
+state.location.sync(country)
+state.location.sync(places, {"selected_index": "tab"})
+def fill():
+    places.children = [widgets.Label(name) for name in "abc"]
+state.onload(lambda: state.curdoc.add_timeout_callback(fill, 50))
+show()
+widgets.VBox([country, town, places, shown])
+""",
     "busy": """
 def processing(event):
     work_until("processed")
