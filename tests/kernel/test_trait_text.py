@@ -163,6 +163,19 @@ def test_widgets_within_a_widget(widget: w.Widget) -> None:
         TraitText(widget, "children")
 
 
+class Slots(w.DOMWidget):
+    """A widget that says only by its serialization that it holds others, as ipyvuetify's do."""
+
+    children = t.List().tag(sync=True, **w.widget_serialization)
+    content = t.Any().tag(sync=True, **w.widget_serialization)
+
+
+@pytest.mark.parametrize("name", ["children", "content"])
+def test_what_may_hold_widgets(name: str) -> None:
+    with pytest.raises(TypeError, match=f"Slots.{name} cannot be synced with the URL"):
+        TraitText(Slots(), name)
+
+
 class Filled(t.HasTraits):
     flag = t.Bool()
     many = t.List(t.Unicode())
