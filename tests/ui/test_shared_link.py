@@ -91,7 +91,7 @@ def test_shared_link_restores_widgets_before_page_shows(voila: Host, visit: NewV
 
 
 def test_options_that_depend_on_another_choice(voila: Host, visit: NewVisit) -> None:
-    link = "country=Germany&town=K%C3%B6ln&tab=2"
+    link = "country=Germany&town=K%C3%B6ln&tab=2&late=z"
     visitor = visit(voila, "traveller").open(f"voila/render/towns.ipynb?{link}")
     page = visitor.page
 
@@ -99,26 +99,28 @@ def test_options_that_depend_on_another_choice(voila: Host, visit: NewVisit) -> 
         eventually(lambda: page.inner_text(".shown") == shown, 60, f"{shown} is shown")
         eventually(lambda: selected(page) == shown.split()[:2], 60, f"{shown} is chosen")
 
-    wait_for("Germany Köln 2")
+    wait_for("Germany Köln 2 z")
     wait_for_query(page, link)
     country, town = (page.locator(".widget-dropdown select").nth(place) for place in (0, 1))
     country.select_option("France")
-    wait_for("France Lyon 2")
+    wait_for("France Lyon 2 z")
     town.select_option("Paris")
-    wait_for("France Paris 2")
+    wait_for("France Paris 2 z")
     country.select_option("Germany")
-    wait_for("Germany Berlin 2")
+    wait_for("Germany Berlin 2 z")
     steps = page.evaluate("history.length")
     for step, shown in (
-        (-1, "France Paris 2"),
-        (-1, "France Lyon 2"),
-        (-1, "Germany Köln 2"),
-        (3, "Germany Berlin 2"),
-        (-2, "France Lyon 2"),
+        (-1, "France Paris 2 z"),
+        (-1, "France Lyon 2 z"),
+        (-1, "Germany Köln 2 z"),
+        (3, "Germany Berlin 2 z"),
+        (-2, "France Lyon 2 z"),
     ):
         page.evaluate(f"history.go({step})")
         wait_for(shown)
-        assert query_of(page) == dict(zip(("country", "town", "tab"), shown.split(), strict=True))
+        assert query_of(page) == dict(
+            zip(("country", "town", "tab", "late"), shown.split(), strict=True)
+        )
     assert page.evaluate("history.length") == steps
     assert visitor.own_complaints == []
 

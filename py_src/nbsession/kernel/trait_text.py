@@ -200,7 +200,7 @@ def _holds_widgets(trait: Trait) -> bool:
     """Whether a trait is sent to the page as references to widgets, so also if it is empty now."""
     module: Any = sys.modules.get("ipywidgets.widgets.widget")
     to_json = trait.metadata.get("to_json")
-    return to_json is not None and to_json is module.widget_serialization["to_json"]
+    return module is not None and to_json is module.widget_serialization["to_json"]
 
 
 def _is_container(trait: Trait) -> bool:
