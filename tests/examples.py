@@ -52,6 +52,33 @@ state.location.sync(phase)
 state.location.sync(color)
 widgets.VBox([phase, color])
 """,
+    "towns": """
+TOWNS = {"Germany": ["Berlin", "Köln"], "France": ["Lyon", "Paris"]}
+country = widgets.Dropdown(options=TOWNS, description="country")
+town = widgets.Dropdown(options=TOWNS["Germany"], description="town")
+places = widgets.Tab(layout={"height": "60px"})
+late = widgets.Select(options=["…"], description="late")
+shown = widgets.HTML()
+def set_towns(_):
+    town.options = TOWNS[country.label]
+def show(_=None):
+    chosen = country.label, town.label, str(places.selected_index), late.label
+    shown.value = f"<p class=shown>{' '.join(chosen)}</p>"
+country.observe(set_towns, "value")
+for widget in (country, town, places, late):
+    widget.observe(show)
+country.options = TOWNS
+state.location.sync(town)
+state.location.sync(country)
+state.location.sync(places, {"selected_index": "tab"})
+state.location.sync(late)
+def fill():
+    places.children = [widgets.Label(name) for name in "abc"]
+    late.options = ["x", "y", "z"]
+state.onload(lambda: state.curdoc.add_timeout_callback(fill, 50))
+show()
+widgets.VBox([country, town, places, late, shown])
+""",
     "busy": """
 def processing(event):
     work_until("processed")

@@ -522,6 +522,209 @@ async def test_arguments_that_are_wrong() -> None:
         assert played.location.search == ""
 
 
+# -- spelling ------------------------------------------------------------------------------------
+
+
+class Typed(t.HasTraits):
+    zoom = t.Float(1.0)
+    flag = t.Bool()
+    many = t.List(t.Unicode())
+    pair = t.Tuple(t.Int(), t.Int(), default_value=(0, 0))
+    side = t.CaselessStrEnum(["Left", "Right"], default_value="Left")
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "value"),
+    [
+        ("zoom=6", "zoom", 6.0),
+        ("zoom=%2b6", "zoom", 6.0),
+        ("zoom=1", "zoom", 1.0),  # as it is
+        ("flag=on", "flag", True),
+        ("flag=TRUE", "flag", True),
+        ("many=a&many=b", "many", ["a", "b"]),
+        ("many=a", "many", ["a"]),
+        ("many=[%22a%22,%20%22b%22]", "many", ["a", "b"]),
+        ("pair=1&pair=2", "pair", (1, 2)),
+    ],
+)
+@asynchronous
+async def test_another_spelling_stays_in_the_url(query: str, name: str, value: object) -> None:
+    with playing(f"{HERE}?{query}&i=1") as played:
+        window = played.pages.window(f"{HERE}?{query}&i=1")
+        typed, model = Typed(), Model()
+        played.location.sync(typed, [name])
+        played.location.sync(model, ["i"])
+        assert getattr(typed, name) == value
+        model.i = 2
+        played.location.search = played.location.search.replace("i=2", "i=3")
+        await turn()
+        window.read()
+        assert window.url == f"{HERE}?{query}&i=3"
+        other = getattr(Typed(), name)
+        if other != value:
+            setattr(typed, name, other)
+            setattr(typed, name, value)
+            assert played.location.query_params[name] != ""
+
+
+@asynchronous
+async def test_zoom_is_written_when_it_changes() -> None:
+    with playing(f"{HERE}?zoom=6") as played:
+        typed = Typed()
+        played.location.sync(typed, ["zoom"])
+        typed.zoom = 7
+        assert played.location.search == "?zoom=7.0"
+        typed.zoom = 6
+        assert played.location.search == "?zoom=6.0"
+
+
+# -- a text of one's own ---------------------------------------------------------------------------
+
+
+class ViewState(t.HasTraits):
+    """A trait as lonboard's: it takes a dict and makes an object of it."""
+
+    class State:
+        def __init__(self, longitude: float, zoom: float) -> None:
+            self.longitude, self.zoom = longitude, zoom
+
+    class Trait(t.TraitType[Any, Any]):
+        def validate(self, obj: object, value: Any) -> Any:
+            return value if isinstance(value, ViewState.State) else ViewState.State(**value)
+
+    view_state = Trait()
+    count = t.Int()
+
+
+def view_text(state: Any) -> str | None:
+    return None if state is None else f"{state.longitude:g},{state.zoom:g}"
+
+
+def view_of(text: str) -> dict[str, float]:
+    longitude, zoom = map(float, text.split(","))
+    return {"longitude": longitude, "zoom": zoom}
+
+
+@asynchronous
+async def test_to_text_and_from_text() -> None:
+    with playing(f"{HERE}?at=7.5,3") as played:
+        errors: list[object] = []
+        window = played.pages.window(played.location.href)
+        obj = ViewState(view_state={"longitude": 0, "zoom": 1})
+        played.location.sync(
+            obj, {"view_state": "at"}, errors.append, to_text=view_text, from_text=view_of
+        )
+        assert (view_text(obj.view_state), played.location.search) == ("7.5,3", "?at=7.5,3")
+        obj.view_state = {"longitude": 8, "zoom": 4}
+        await turn()
+        window.read()
+        assert window.url == f"{HERE}?at=8%2C4"
+        window.step(-1)
+        assert view_text(obj.view_state) == "7.5,3"
+        window.go(f"{HERE}?at=nowhere")
+        await turn()
+        window.read()
+        assert (errors, window.url) == ([{"view_state": "nowhere"}], f"{HERE}?at=7.5%2C3")
+        played.location.search = ""
+        assert view_text(obj.view_state) == "0,1"
+
+
+@asynchronous
+async def test_to_text_that_returns_none_removes_the_key() -> None:
+    with playing(HERE) as played:
+        model = Model(i=1)
+        played.location.sync(
+            model, ["i"], to_text=lambda n: f"n{n}" if n else None, from_text=lambda s: int(s[1:])
+        )
+        assert played.location.search == "?i=n1"
+        model.i = 0
+        assert played.location.search == ""
+        played.location.search = "?i=n7"
+        assert model.i == 7
+
+
+@asynchronous
+async def test_an_array() -> None:
+    numpy = pytest.importorskip("numpy")
+
+    class Holder(t.HasTraits):
+        array = t.Any()
+
+    with playing(f"{HERE}?array=1+2") as played:
+        holder = Holder(array=numpy.zeros(2))
+        played.location.sync(
+            holder,
+            to_text=lambda array: " ".join(map(str, array.tolist())),
+            from_text=lambda text: numpy.array([*map(int, text.split())]),
+        )
+        assert holder.array.tolist() == [1, 2]
+        holder.array = numpy.array([3, 4, 5])
+        assert played.location.search == "?array=3+4+5"
+        played.location.search = "?array=6"
+        assert holder.array.tolist() == [6]
+        played.location.search = ""
+        assert holder.array.tolist() == [0, 0]
+
+
+@asynchronous
+async def test_text_of_its_own_for_a_selection() -> None:
+    with playing(f"{HERE}?n=2") as played:
+        dropdown = w.Dropdown(options=[("One", 1), ("Two", 2)], description="n")
+        played.location.sync(dropdown, to_text=str, from_text=int)
+        assert dropdown.value == 2
+        dropdown.value = 1
+        assert played.location.search == "?n=1"
+
+
+@asynchronous
+async def test_functions_that_are_wrong() -> None:
+    with playing(f"{HERE}?i=3") as played:
+        sync: Any = played.location.sync
+        for wrong in ({"to_text": 3}, {"from_text": "int"}):
+            with pytest.raises(TypeError, match="must be callable"):
+                sync(Model(), ["i"], **wrong)
+        with pytest.raises(TypeError, match="give to_text= and from_text="):
+            sync(ViewState(view_state={"longitude": 0, "zoom": 1}), ["view_state"], to_text=str)
+        with pytest.warns(NBSessionWarning, match="to_text must return text or None, got int"):
+            sync(Model(), {"i": "j"}, to_text=lambda n: n, from_text=int)
+        with pytest.warns(NBSessionWarning, match="to_text raised ZeroDivisionError"):
+            sync(Model(), {"i": "k"}, to_text=lambda n: n / 0, from_text=int)
+        assert played.location.search == "?i=3"
+
+
+# -- v_model -------------------------------------------------------------------------------------
+
+
+class VueWidget(w.DOMWidget):
+    """The traits of an ipyvuetify widget."""
+
+    v_model = t.Any("!!disabled!!", allow_none=True).tag(sync=True)
+    value = t.Any(None, allow_none=True).tag(sync=True)
+    items = t.List(t.Any(), default_value=None, allow_none=True).tag(sync=True)
+    children = t.List()
+
+
+@asynchronous
+async def test_v_model_by_default() -> None:
+    with playing(f"{HERE}?v_model=3") as played:
+        window = played.pages.window(played.location.href)
+        select = VueWidget(v_model=None, items=[1, 2, 3])
+        played.location.sync(select)
+        assert select.v_model == 3
+        for value in ("two", ["a", 1], 3.5, "3.5", True, {"a": 1}):
+            select.v_model = value
+            await turn()
+            window.read()
+        seen = []
+        for _ in range(6):
+            window.step(-1)
+            seen.append(select.v_model)
+        assert seen == [True, "3.5", 3.5, ["a", 1], "two", 3]
+        assert [type(value) for value in seen] == [bool, str, float, list, str, int]
+        with pytest.warns(NBSessionWarning, match="names={'v_model': 'another'}"):
+            played.location.sync(VueWidget(v_model=1))
+
+
 # -- unsync --------------------------------------------------------------------------------------
 
 

@@ -129,6 +129,128 @@ def test_what_no_text_stands_for() -> None:
         text_of_value([float("nan")])
 
 
+class Held(t.HasTraits):
+    bytes_ = t.Bytes(b"x")
+    blobs = t.List(t.Bytes())
+    widgets = t.List(t.Instance(w.Widget))
+    things = t.Dict(value_trait=t.Instance(object))
+    keyed = t.Dict(key_trait=t.Instance(object))
+    by_key = t.Dict(per_key_traits={"a": t.Bytes()})
+    pair = t.Tuple(t.Int(), t.Bytes(), default_value=(1, b""))
+    group = t.Set(t.Instance(object))
+    deep = t.List(t.List(t.Bytes()))
+    blob = t.Any(b"x")
+    listed = t.Any([b"x"])
+    mapped = t.Dict({"a": object()})
+    loose = t.List([object()])
+    mixed = t.Any([dt.date(2026, 1, 1), Color.RED])
+    either = t.Union([t.Bytes(), t.Instance(object)], default_value=b"")
+    taken = t.Union([t.Bytes(), t.Unicode()], default_value=b"")
+    call = t.Callable(len)
+    kind = t.Type(klass=object)
+    number = t.Complex(1j)
+
+
+@pytest.mark.parametrize("name", Held.class_trait_names())
+def test_what_is_refused_at_the_call(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"Held.{name} cannot be synced with the URL: .*to_text="):
+        TraitText(Held(), name)
+
+
+@pytest.mark.parametrize("widget", [w.VBox([w.Button()]), w.Tab([w.Button()]), w.VBox()])
+def test_widgets_within_a_widget(widget: w.Widget) -> None:
+    with pytest.raises(TypeError, match="children cannot be synced with the URL"):
+        TraitText(widget, "children")
+
+
+class Slots(w.DOMWidget):
+    """A widget that says only by its serialization that it holds others, as ipyvuetify's do."""
+
+    children = t.List().tag(sync=True, **w.widget_serialization)
+    content = t.Any().tag(sync=True, **w.widget_serialization)
+
+
+@pytest.mark.parametrize("name", ["children", "content"])
+def test_what_may_hold_widgets(name: str) -> None:
+    with pytest.raises(TypeError, match=f"Slots.{name} cannot be synced with the URL"):
+        TraitText(Slots(), name)
+
+
+class Filled(t.HasTraits):
+    flag = t.Bool()
+    many = t.List(t.Unicode())
+    numbers = t.List(t.Int())
+    group = t.Set(t.Unicode())
+    pair = t.Tuple(t.Int(), t.Float(), default_value=(1, 2.0))
+    days = t.List(t.Instance(dt.date))
+    loose = t.List()
+    like = t.Any([1])
+    model = t.Any([])
+    when = t.Instance(dt.datetime, allow_none=True)
+    number = t.Int(3, allow_none=True)
+    name = t.Unicode(allow_none=True)
+    choice = t.Enum(["a", "b"], default_value="a")
+    either = t.Union([t.List(t.Unicode()), t.Unicode()])
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "value"),
+    [
+        ("flag", ["on"], True),
+        ("flag", ["off", "on"], True),  # a hidden field before the checkbox
+        ("flag", ["off"], False),
+        ("many", ["a", "b"], ["a", "b"]),
+        ("many", ["a"], ["a"]),
+        ("many", ["a", '["b"]'], ["b"]),
+        ("many", ["b,c", ""], ["b,c", ""]),
+        ("numbers", ["1", "2"], [1, 2]),
+        ("numbers", ["7"], [7]),
+        ("group", ["a", "b", "a"], {"a", "b"}),
+        ("pair", ["1", "2.5"], (1, 2.5)),
+        ("days", ["2026-01-02"], [dt.date(2026, 1, 2)]),
+        ("loose", ["1", "2"], ["1", "2"]),
+        ("like", ["1", "2"], [1, 2]),
+        ("model", ["1", "a"], ["1", "a"]),
+        ("when", ["2026-01-02T03:04"], dt.datetime(2026, 1, 2, 3, 4)),  # noqa: DTZ001 - as a form sends it
+        ("when", [""], None),
+        ("number", [""], None),
+        ("name", [""], ""),
+        ("choice", ["a", "b"], "b"),
+        ("either", ["a", "b"], ["a", "b"]),
+    ],
+)
+def test_what_a_form_sends(name: str, texts: list[str], value: object) -> None:
+    obj = Filled()
+    back = TraitText(obj, name).value_of(texts)
+    assert (back, type(back)) == (value, type(value))
+    setattr(obj, name, back)
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        *(("many", [text]) for text in ("", "[", '["a"', "{}", "[1]")),
+        ("numbers", ["1", "x"]),
+        ("numbers", ["[1,"]),
+        ("pair", ["1", "2", "3"]),
+        ("days", ["x", "2026-01-02"]),
+        ("flag", [""]),
+    ],
+)
+def test_what_no_form_sends(name: str, texts: list[str]) -> None:
+    with pytest.raises(UnreadableTextError):
+        TraitText(Filled(), name).value_of(texts)
+
+
+def test_choices_of_a_form() -> None:
+    chosen = TraitText(w.SelectMultiple(options=["a", "b", "[c]"]), "value")
+    assert chosen.value_of(["a"]) == ("a",)
+    assert chosen.value_of(["a", "b"]) == ("a", "b")
+    assert chosen.value_of(["a", "[c]"]) == ("a", "[c]")
+    ends = TraitText(w.SelectionRangeSlider(options=["a", "b"]), "value")
+    assert ends.value_of(["a", "b"]) == ("a", "b")
+
+
 OPTIONS = [("One", 1.5), ("Two", object())]
 
 

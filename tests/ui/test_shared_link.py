@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,6 +22,9 @@ from examples import (
 from hosts import Host
 from pages import Visit
 from waiting import eventually
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
@@ -84,6 +88,54 @@ def test_shared_link_restores_widgets_before_page_shows(voila: Host, visit: NewV
     move(bob.page)
     wait_for_query(bob.page, "?x=%zz&phase=8&color=blue")
     assert set(bob.page.evaluate("window.readouts")) == {"7", "8"}
+
+
+def test_options_that_depend_on_another_choice(voila: Host, visit: NewVisit) -> None:
+    link = "country=Germany&town=K%C3%B6ln&tab=2&late=z"
+    visitor = visit(voila, "traveller").open(f"voila/render/towns.ipynb?{link}")
+    page = visitor.page
+
+    def wait_for(shown: str) -> None:
+        eventually(lambda: page.inner_text(".shown") == shown, 60, f"{shown} is shown")
+        eventually(lambda: selected(page) == shown.split()[:2], 60, f"{shown} is chosen")
+
+    wait_for("Germany Köln 2 z")
+    wait_for_query(page, link)
+    country, town = (page.locator(".widget-dropdown select").nth(place) for place in (0, 1))
+    country.select_option("France")
+    wait_for("France Lyon 2 z")
+    town.select_option("Paris")
+    wait_for("France Paris 2 z")
+    country.select_option("Germany")
+    wait_for("Germany Berlin 2 z")
+    steps = page.evaluate("history.length")
+    for step, shown in (
+        (-1, "France Paris 2 z"),
+        (-1, "France Lyon 2 z"),
+        (-1, "Germany Köln 2 z"),
+        (3, "Germany Berlin 2 z"),
+        (-2, "France Lyon 2 z"),
+    ):
+        page.evaluate(f"history.go({step})")
+        wait_for(shown)
+        assert query_of(page) == dict(
+            zip(("country", "town", "tab", "late"), shown.split(), strict=True)
+        )
+    assert page.evaluate("history.length") == steps
+    assert visitor.own_complaints == []
+
+
+def selected(page: Page) -> list[str]:
+    chosen = "nodes => nodes.map(node => node.selectedOptions[0].text)"
+    texts: list[str] = page.locator(".widget-dropdown select").evaluate_all(chosen)
+    return texts
+
+
+def query_of(page: Page) -> dict[str, str]:
+    query: dict[str, str] = page.evaluate(
+        "Object.fromEntries(new URLSearchParams(location.search))"
+    )
+    return query
 
 
 def test_two_windows_on_one_notebook(lab: Host, visit: NewVisit) -> None:

@@ -111,18 +111,24 @@ class Location(LiveUrl):
         obj
             Anything with traits, such as a widget.
         names
-            Names of traits, or ``{trait: key}``. By default a widget's `value` under its
-            description (``"value"`` without one), and all public traits of anything else.
+            Names of traits, or ``{trait: key}``. By default a widget's `value` (ipyvuetify's
+            `v_model`) under its description, or under the name of the trait; and all public traits
+            of anything else.
         on_error
             Called, once for each reading of the URL, with ``{trait: text}`` of all that could not
             be applied. By default a warning is shown, the first time.
         history
             ``"push"``: each change can be taken back by the browser's back. ``"replace"``: not.
+        to_text
+            Returns the text of a value, or None to remove the key; in place of the trait's own.
+        from_text
+            Returns the value that a text stands for, or raises any error if it stands for none.
 
         Raises
         ------
         TypeError
-            If no text stands for what a trait holds.
+            If no text stands for what a trait holds, as for bytes, widgets and other objects, also
+            within a list: give `to_text` and `from_text`.
         ValueError
             If there is no such trait, it is read-only, or a key is given twice; or if the object is
             this location.
@@ -135,7 +141,16 @@ class Location(LiveUrl):
 
         Text by type: a number as Python writes it; ``true`` and ``false``; dates and times ISO
         8601; a member of an enum its name; list, tuple, set and dict JSON (``[1,5]``); the value of
-        a selection widget the label of the option, of several a JSON list of labels.
+        a selection widget the label of the option, of several a JSON list of labels. What an HTML
+        form sends is read, too: ``on``, and a repeated key for several choices. A trait that takes
+        any value gets back the type that was written. Text that is spelled otherwise, such as
+        ``6`` for 6.0, stays in the URL until the trait changes.
+
+        The URL is applied in three steps: traits whose keys are absent get their start value, then
+        the keys in the URL in the order of `sync`, then once more those that observers have changed
+        meanwhile. What still differs goes to `on_error`, and is written as it is. An option, index
+        or number beyond the object's present `options`, `children`, `titles`, `min` or `max` stays
+        in the URL, and is tried again when these change, until the trait is set otherwise.
         """
         check_history(history)
         for function in (to_text, from_text):

@@ -207,30 +207,47 @@ class LocationBinding:
         """Whether the object made another value of the one in the URL, and took that."""
         return self._is_converted and self._taken is not None
 
-    def apply(self) -> None:
-        """Set the trait to what the URL says, or to its initial value if the key is not there."""
+    @property
+    def is_taken(self) -> bool:
+        """Whether the trait took the value in the URL, whatever became of it since."""
+        return self._taken is not None
+
+    def apply(self) -> bool:
+        """Set the trait to what the URL says, or to its initial value if the key is not there.
+
+        Returns
+        -------
+        bool
+            Whether observers have changed it again.
+        """
         texts = self.texts
         if not texts:
-            self._set(self._initial)
-            return
+            return self._set(self._initial)[2]
         try:
             value = self._text.value_of(texts)
         except UnreadableTextError:
             self.end_pending()
-            return
-        is_taken, taken = self._set(value)
+            return False
+        is_taken, taken, is_changed_again = self._set(value)
         is_clamped = is_taken and _is_number(value) and not _is_same(taken, value)
         if texts is not self.texts:  # another thread has written the trait's value
-            return
+            return is_changed_again
         self._taken = self._texts_of(taken) if is_taken and not is_clamped else None
-        self._is_converted = self._taken != self._texts_of(value)
+        self._is_converted = self._taken not in (texts, self._texts_of(value) or self._taken)
         if self._taken is None and self._is_beyond_limits(value):
             self._begin_pending()
         else:
             self.end_pending()
+        return is_changed_again
 
-    def _set(self, value: object) -> tuple[bool, object]:
-        """Set the trait; return whether it took the value, and what it made of it at first."""
+    def _set(self, value: object) -> tuple[bool, object, bool]:
+        """Set the trait.
+
+        Returns
+        -------
+        is_taken, taken, is_changed_again
+            Whether it took the value, what it made of it, and whether observers changed that.
+        """
         attribute = self._text.attribute
         before = getattr(self.obj, attribute)
         error: Exception | None = None
@@ -244,9 +261,9 @@ class LocationBinding:
         taken = getattr(self.obj, attribute) if first is _UNCHANGED else first
         if error is not None:
             if _is_same(taken, before):
-                return False, taken
+                return False, taken, False
             self.reporting.context.copy().run(show_error, error)
-        return True, taken
+        return True, taken, len(changes) > 1
 
     def wanted_value(self) -> Any:
         """Return the value that the URL says; UnreadableTextError if it is none."""

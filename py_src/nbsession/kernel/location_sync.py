@@ -31,6 +31,8 @@ class Reading:
         The one within whose observer it is.
     changed
         The bindings whose traits have changed meanwhile, by the reading itself or by observers.
+    disturbed
+        Those of them that something has changed again, after they were set to what the URL says.
     is_over
         Whether what changes now is written, by replace: what follows from going back must not be a
         way forward.
@@ -38,7 +40,26 @@ class Reading:
 
     outer: Reading | None
     changed: dict[LocationBinding, None] = field(default_factory=dict)
+    disturbed: set[LocationBinding] = field(default_factory=set)
     is_over: bool = False
+
+    def apply(self, binding: LocationBinding) -> None:
+        """Apply the text of one binding."""
+        self.changed[binding] = None
+        self.disturbed.discard(binding)
+        if binding.is_bound and binding.apply():  # an observer may have ended it
+            self.disturbed.add(binding)
+
+    def note(self, binding: LocationBinding) -> None:
+        """Note that a trait has changed, in this thread."""
+        self.changed[binding] = None
+        if not binding.is_being_set:
+            self.disturbed.add(binding)
+
+    def has_failed(self, binding: LocationBinding) -> bool:
+        """Whether a text could not be applied; a value that another thread has set is newer."""
+        is_foreign = binding.is_taken and binding not in self.disturbed
+        return _differs(binding) and not binding.is_pending and not is_foreign
 
 
 class LocationSync:
@@ -169,7 +190,7 @@ class LocationSync:
         """Write what a trait has become; on whatever thread changed it."""
         reading = self._reading
         if reading is not None and not reading.is_over:
-            reading.changed[binding] = None
+            reading.note(binding)
         elif not (binding.is_pending and binding.is_moved_by_limits):
             binding.end_pending()
             history: History = "replace" if reading else binding.history
@@ -181,8 +202,7 @@ class LocationSync:
         if reading is None or reading.is_over:
             self._apply([binding])
         else:
-            reading.changed[binding] = None
-            binding.apply()
+            reading.apply(binding)
 
     # -- the URL is applied -----------------------------------------------------------------------
 
@@ -191,17 +211,17 @@ class LocationSync:
         with self._begun() as reading:
             for binding in bindings:
                 if not binding.texts:
-                    binding.apply()
+                    reading.apply(binding)
             late = [b for b in bindings if not b.texts and not b.is_applied]
             for binding in bindings:
-                if binding.texts and binding.is_bound:  # an observer may have ended it
-                    binding.apply()
-            _apply_together([*late, *filter(_differs, self._met(bindings, reading))])
+                if binding.texts:
+                    reading.apply(binding)
+            _apply_together(reading, [*late, *filter(_differs, self._met(bindings, reading))])
             met = self._met(bindings, reading)
             reading.is_over = True
-            failed = [b for b in met if _differs(b) and not b.is_pending]
+            failed = [binding for binding in met if reading.has_failed(binding)]
             _report(failed)
-        left = [b for b in met if b in failed or b.is_converted or not (b.texts or b.is_applied)]
+        left = [b for b in met if b.is_converted or not (b.is_applied or b.is_pending)]
         if left:
             self._location.write(
                 query=lambda: _left_over(left, is_start=is_start), history="replace"
@@ -217,6 +237,7 @@ class LocationSync:
             self._thread.reading = outer
             if outer is not None:
                 outer.changed |= reading.changed
+                outer.disturbed |= reading.disturbed
 
     def _met(self, bindings: list[LocationBinding], reading: Reading) -> list[LocationBinding]:
         """Return what a reading has to see to, in the order of `sync`."""
@@ -231,13 +252,12 @@ def _differs(binding: LocationBinding) -> bool:
     return bool(binding.texts) and not binding.is_applied
 
 
-def _apply_together(bindings: list[LocationBinding]) -> None:
+def _apply_together(reading: Reading, bindings: list[LocationBinding]) -> None:
     """Apply the texts of several bindings, also where an object takes them only all at once."""
     for binding in bindings:
-        if binding.is_bound:
-            binding.apply()
-    objects = {id(b.obj): b.obj for b in bindings if b.is_bound and not b.is_applied}
-    for obj in objects.values():
+        reading.apply(binding)
+    left = [b for b in bindings if b.is_bound and not b.is_applied]
+    for obj in {id(b.obj): b.obj for b in left}.values():
         group = [b for b in bindings if b.obj is obj and b.is_bound]
         if len(group) > 1:
             apply_at_once(group)
@@ -288,5 +308,5 @@ def _warn_of_take_over(binding: LocationBinding, obj: HasTraits, reporting: Repo
     if not is_same_kind or (is_widget(obj) and binding.key in ("value", "v_model")):
         reporting.warn(
             f"the key {binding.key!r} was synced with another {type(binding.obj).__name__}, and is "
-            "not any more; give one of them another key: names={{{binding.trait!r}: 'another'}}"
+            f"not any more; give one of them another key: names={{{binding.trait!r}: 'another'}}"
         )

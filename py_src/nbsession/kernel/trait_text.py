@@ -182,6 +182,8 @@ def codec_of_trait(trait: Trait, obj: HasTraits, value: object = None) -> Codec 
     value
         Its present one, which tells the type where the trait itself takes anything.
     """
+    if _holds_widgets(trait):
+        return None
     if isinstance(trait, traitlets.Any):
         like = codec_like(value)
         is_known = like is not None or value is None
@@ -192,6 +194,13 @@ def codec_of_trait(trait: Trait, obj: HasTraits, value: object = None) -> Codec 
     if codec is None and (like := codec_like(value)) is not None and not _is_container(trait):
         return AnyCodec([like], is_open=True)
     return codec
+
+
+def _holds_widgets(trait: Trait) -> bool:
+    """Whether a trait is sent to the page as references to widgets, so also if it is empty now."""
+    module: Any = sys.modules.get("ipywidgets.widgets.widget")
+    to_json = trait.metadata.get("to_json")
+    return module is not None and to_json is module.widget_serialization["to_json"]
 
 
 def _is_container(trait: Trait) -> bool:
