@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nbsession.core.references import PartOfState
+
 from .live_url import LiveUrl
 from .navigation import History, check_history
 from .query_text import text_of_key, texts_of_value
@@ -22,7 +24,7 @@ _INSTEAD = {
 """What to write, where the names of others lead astray."""
 
 
-class Location(LiveUrl):
+class Location(PartOfState, LiveUrl):
     """The URL of the page last used.
 
     Filled from the request before a page connects. What is written goes to the page at once, or as
@@ -43,6 +45,8 @@ class Location(LiveUrl):
     href, origin, protocol, hostname, port
         Read-only.
     """
+
+    _path = "location"
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _INSTEAD:  # the one would be lost without a word, the others say no mend
