@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from textwrap import indent
 
 from nbsession.core.log_level import MAX_LOG_CHARACTERS
-from nbsession.core.printable import printable
+from nbsession.core.printable import printable, printable_lines
 
 from .arguments import flag_of, seconds_of
 from .kernel_news import MAX_NEWS_BYTES
@@ -32,19 +33,22 @@ class _LogHandler(LinkHandler):
 
     def post(self) -> None:
         with refusing():
-            level, message = self._line()
-        self.server_log.log(level, "[kernel %s] %s", self.record.info.kernel_id, message)
+            level, message, trace = self._line()
+        kernel_id = self.record.info.kernel_id
+        self.server_log.log(level, "[kernel %s] %s%s", kernel_id, message, trace)
         self.set_status(204)
         self.clear_header("Content-Type")
 
-    def _line(self) -> tuple[int, str]:
+    def _line(self) -> tuple[int, str, str]:
         data = self.body()
-        name, text = data.get("level"), data.get("message")
+        name, text, trace = data.get("level"), data.get("message"), data.get("trace")
         level = logging.getLevelNamesMapping().get(name.upper()) if isinstance(name, str) else None
         if level is None or not isinstance(text, str):
             message = 'the body must be like {"level": "warning", "message": "text"}'
             raise BadRequestError(message)
-        return level, printable(text[:MAX_LOG_CHARACTERS])  # no notebook is to forge a line
+        # No notebook is to forge a line: those of a traceback are indented.
+        lines = printable_lines(trace[:MAX_LOG_CHARACTERS]) if isinstance(trace, str) else ""
+        return level, printable(text[:MAX_LOG_CHARACTERS]), indent(lines and f"\n{lines}", "    ")
 
 
 class _ExpirationHandler(LinkHandler):
