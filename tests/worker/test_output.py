@@ -158,6 +158,29 @@ def processes(method):
         pool.map(child, ["old pool"])
 
 
+processes_of_all = []
+
+
+def first_of_processes(method, stop):
+    context = multiprocessing.get_context(method)
+    processes_of_all[:] = [concurrent.futures.ProcessPoolExecutor(1, mp_context=context)]
+    processes_of_all[0].submit(child, "first").result()
+    Path(stop + ".go").touch()
+    while not Path(stop).exists():
+        time.sleep(0.01)
+    processes_of_all[0].submit(child, "first again").result()
+
+
+def second_of_processes(stop):
+    processes_of_all[0].submit(child, "second").result()
+    Path(stop).touch()
+
+
+def third_of_processes():
+    list(processes_of_all[0].map(child, ["third"]))
+    processes_of_all[0].shutdown()
+
+
 def speak_for_a_while(name, stop):
     for number in range(1000):
         subprocess.run(["echo", name], check=True)
@@ -321,6 +344,17 @@ def test_processes_of_multiprocessing_print_to_their_run(workers, method):
     texts = [f"{text}\n{text} of a child\n" for text in ("process", "pool", "old pool")]
     assert output(workers, "processes", method) == "".join(texts)
     assert output(workers, "processes", method, process=True) == "".join(texts)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_process_pool_of_several_runs_prints_to_the_one_that_submits(workers, tmp_path, method):
+    stop = tmp_path / "stop"
+    first = workers.begin("jobs:first_of_processes", method, str(stop))
+    wait_for((tmp_path / "stop.go").exists)
+    assert output(workers, "second_of_processes", str(stop)) == "second\nsecond of a child\n"
+    texts = [f"{text}\n{text} of a child\n" for text in ("first", "first again")]
+    assert workers.end(first)["output"] == "".join(texts)
+    assert output(workers, "third_of_processes") == "third\nthird of a child\n"
 
 
 def test_subprocesses_of_several_runs_are_told_apart(workers, tmp_path):

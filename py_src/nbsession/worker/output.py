@@ -126,6 +126,14 @@ class RunOutput:
                     return None
         return self._pipe.open()
 
+    def pipe_path(self) -> str | None:
+        """Return the path at which other processes can open the pipe, where the system has one."""
+        descriptor = self.open_pipe()
+        if descriptor is None:
+            return None
+        self.close_descriptor(descriptor)
+        return None if self._pipe is None else self._pipe.path
+
     def close_descriptor(self, descriptor: int) -> None:
         """Close what `open_pipe` has returned."""
         if self._pipe is not None:
@@ -205,6 +213,10 @@ class _Pipe:
             os.close(self._reads)
             os.close(self._writes)
             raise
+
+    @property
+    def path(self) -> str:
+        return f"/proc/{os.getpid()}/fd/{self._writes}"
 
     def open(self) -> int | None:
         with self._lock:

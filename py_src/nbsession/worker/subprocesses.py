@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
-from contextlib import ExitStack, suppress
-from functools import wraps
+import sys
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial, wraps
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .output import current_output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _STREAMS = (1, 2)
 _own: dict[int, tuple[int, int]] = {}
 """The files behind this process's own stdout and stderr, by descriptor."""
+
+_log_descriptors: list[int] = []
+"""In a process of a run: what leads to the server's log."""
 
 
 def attribute_subprocesses() -> None:
@@ -108,6 +115,7 @@ class _InheritedPipe:
 
     def attach(self) -> None:
         """Take it for stdout and stderr; in the process."""
+        _log_descriptors[:] = [os.dup(1)]
         for stream in _STREAMS:
             os.dup2(self.descriptor, stream)
 
@@ -126,6 +134,7 @@ def _attach_received(received: Any) -> None:
 def _wrap_start(original: Any) -> Any:
     @wraps(original)
     def start(process: Any) -> None:
+        _wrap_process_pools()
         with ExitStack() as stack:
             if current_output.get() is not None and all(map(_is_own, _STREAMS)):
                 descriptor = _open_pipe(stack)
@@ -146,3 +155,71 @@ def _wrap_bootstrap(original: Any) -> Any:
         return original(process, *args, **options)
 
     return _bootstrap
+
+
+# A process of a pool serves whoever submits to the pool, and was started by one of them.
+
+
+def _wrap_process_pools() -> None:
+    """Have jobs of process pools print to the run that submits them; once such a pool is there."""
+    module = sys.modules.get("concurrent.futures.process")
+    if module is None or hasattr(module.ProcessPoolExecutor.submit, "__wrapped__"):
+        return
+    original = module.ProcessPoolExecutor.submit
+
+    @wraps(original)
+    def submit(pool: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        output = current_output.get()
+        path = None if output is None else output.pipe_path()
+        file = None if path is None else _file_of_path(path)
+        return original(pool, partial(_call_in_pool, path, file, fn), *args, **kwargs)
+
+    module.ProcessPoolExecutor.submit = submit
+
+
+def _call_in_pool(
+    path: str | None,
+    file: tuple[int, int] | None,
+    fn: Callable[..., Any],
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    """Call a job in a process of a pool, its output in the pipe of its run, or else in the log."""
+    if not _log_descriptors or file == _file_of(1):
+        return fn(*args, **kwargs)
+    with _streams_to(path, file):
+        return fn(*args, **kwargs)
+
+
+@contextmanager
+def _streams_to(path: str | None, file: tuple[int, int] | None) -> Iterator[None]:
+    with ExitStack() as stack:
+        target = _log_descriptors[0]
+        with suppress(OSError):  # no /proc here, or that run has ended
+            opened = os.open(path or "", os.O_WRONLY | os.O_NONBLOCK)
+            stack.callback(os.close, opened)
+            if _file_of(opened) == file:  # else the number is another file's by now
+                os.set_blocking(opened, True)
+                target = opened
+        _flush()
+        for stream in _STREAMS:
+            before = os.dup(stream)
+            stack.callback(os.close, before)
+            stack.callback(os.dup2, before, stream)
+            os.dup2(target, stream)
+        stack.callback(_flush)
+        yield
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+
+
+def _file_of_path(path: str) -> tuple[int, int] | None:
+    with suppress(OSError):
+        status = os.stat(path)  # noqa: PTH116 - of a pipe
+        return status.st_dev, status.st_ino
+    return None
