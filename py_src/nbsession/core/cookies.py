@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from .references import PartOfState
 
-class Cookies(Mapping[str, str]):
+
+class Cookies(PartOfState, Mapping[str, str]):
     """Cookies by name, HttpOnly ones included.
 
     The values are hidden when the mapping is printed, for a notebook's outputs are saved with it;
@@ -13,6 +15,7 @@ class Cookies(Mapping[str, str]):
     """
 
     __slots__ = ("_values",)
+    _path = "cookies"
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
         self._values = dict(values or {})

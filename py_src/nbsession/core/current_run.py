@@ -6,13 +6,15 @@ import math
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from .references import PartOfState
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_TEXT_CHARACTERS = 200
 
 
-class CurrentRun:
+class CurrentRun(PartOfState):
     """What a task may know and say of its own run.
 
     Attributes
@@ -32,6 +34,7 @@ class CurrentRun:
         Takes the fraction and the text of a progress; callable on any thread.
     """
 
+    _path = "run"
     __slots__ = ("_report", "attempt", "due_us", "id", "task")
 
     def __init__(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from .references import PartOfState
+
 _REVEALING = (
     *("auth", "cookie", "token", "secret", "xsrf", "csrf", "key", "jwt", "assertion", "oidc"),
     *("session", "passw", "credential", "signature", "cert"),
@@ -11,7 +13,7 @@ _REVEALING = (
 """Parts of names of headers whose values `repr` leaves out: notebooks keep their outputs."""
 
 
-class Headers(Mapping[str, str]):
+class Headers(PartOfState, Mapping[str, str]):
     """Headers of a request: case-insensitive, repeats kept, never changed.
 
     Parameters
@@ -29,6 +31,7 @@ class Headers(Mapping[str, str]):
     """
 
     __slots__ = ("_items", "_values")
+    _path = "headers"
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._items = tuple((str(name), str(value)) for name, value in items)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from .cookies import Cookies
 from .headers import Headers
+from .references import PartOfState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,7 @@ HostKind = Literal["lab", "notebook", "voila"]
 
 
 @dataclass(frozen=True, repr=False)
-class Request:
+class Request(PartOfState):
     """The request of the page that started a session. It never changes.
 
     Attributes
@@ -37,6 +38,8 @@ class Request:
     host_kind
         What serves the page: ``"lab"``, ``"notebook"``, ``"voila"``; None if no page asked.
     """
+
+    _path: ClassVar[str] = "request"
 
     method: str
     url: str

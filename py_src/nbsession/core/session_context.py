@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+from .references import part_of_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
 
 def _no_request() -> Request | None:
     return None
+
+
+def _request_of_state() -> Request | None:
+    request: Request | None = part_of_state("request")
+    return request
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,17 @@ class SessionContext:
         Found when it is asked for: in a preheated Voilà kernel that waits for the visitor.
         """
         return self.find_request()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The request, as any, is a reference to that of the process in which this arrives.
+        times = self.started_at, self.ended_at
+        return SessionContext, (self.id, self.kernel_id, *times, _request_of_state)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads: with the request's headers and cookies."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from .references import PartOfState
 
 
 @dataclass(frozen=True)
-class User:
+class User(PartOfState):
     """The Jupyter identity of a visitor.
 
     Attributes
@@ -18,6 +21,8 @@ class User:
     initials, color
         For a badge; either may be None.
     """
+
+    _path: ClassVar[str] = "user"
 
     username: str
     name: str

@@ -9,15 +9,19 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nbsession.core.process import HAS_THREADS
+from nbsession.core.threads import ThreadCarrier
 
 from .process import is_like_ipykernel, running_shell
 from .user_traceback import user_traceback
 
 if TYPE_CHECKING:
+    from nbsession.core.threads import Values
+
     from .busy import Busy
     from .main_loop import Context, MainLoop
 
@@ -34,14 +38,43 @@ def check_callable(callback: object) -> None:
         raise TypeError(message)
 
 
+class CallbackWatcher(Protocol):
+    """What sees to output that the cell of a callback cannot show any more."""
+
+    def registered(self) -> None:
+        """Note that the running code registers a callback."""
+
+    def raised(self, error: BaseException) -> None:
+        """Note what a callback has raised, in its context."""
+
+
+watchers: list[CallbackWatcher] = []
+
+
 def show_error(error: BaseException) -> None:
     """Show an error in the cell of the current context; the caller goes on."""
+    for watcher in tuple(watchers):
+        watcher.raised(error)
     shell = running_shell()
     # JupyterLite's kernel shows what the shell does only when a cell ends, as that cell's error.
     if shell is not None and is_like_ipykernel(getattr(shell, "kernel", None)):
         shell.showtraceback((type(error), error, user_traceback(error)))
     else:
         traceback.print_exception(type(error), error, user_traceback(error), file=sys.stderr)
+
+
+_in_callback: ContextVar[bool] = ContextVar("nbsession_in_callback", default=False)
+
+_CELL_VARIABLES = frozenset({"parent_header", "shell_parent", "nbsession_output_capture"})
+"""ipykernel's context variables, and our own, that say where output goes."""
+
+
+def _output_of_callback() -> Values:
+    if not _in_callback.get():
+        return ()
+    items = contextvars.copy_context().items()
+    output = [(variable, value) for variable, value in items if variable.name in _CELL_VARIABLES]
+    return (*output, (_in_callback, True))
 
 
 class CallbackRunner:
@@ -61,10 +94,13 @@ class CallbackRunner:
         self.main_loop = main_loop
         self.busy = busy
         self._has_kernel = has_kernel
+        self._carrier = ThreadCarrier(_output_of_callback)
         self._tasks: set[asyncio.Task[Any]] = set()  # a loop keeps only weak references
 
     def context(self) -> Context:
         """Return the context of the cell that is running, to register with a callback."""
+        for watcher in tuple(watchers):
+            watcher.registered()
         return contextvars.copy_context()
 
     def run(
@@ -85,8 +121,7 @@ class CallbackRunner:
         done
             Called once, on the loop's thread, with the result and the error; one of them is None.
         """
-        self.busy.enter()
-        run_in = context.copy()
+        run_in = self._begin(context)
         try:
             result = run_in.run(callback, *args)
         except BaseException as error:  # noqa: BLE001 - handed to `done`, which knows what to do
@@ -148,17 +183,17 @@ class CallbackRunner:
                 result, error = None, raised
             self._finish(done, result, error)
 
-        self.busy.enter()
+        run = self._begin(context).run
         name = f"nbsession-{getattr(callback, '__name__', 'callback')}"
-        run = context.copy().run
         try:
             threading.Thread(target=run, args=(work,), name=name, daemon=True).start()
         except BaseException:  # no more threads: nothing will say that it has ended
-            self.busy.leave()
+            self._end()
             raise
 
-    def cancel_all(self) -> None:
+    def close(self) -> None:
         """Cancel every async callback that is running."""
+        self._carrier.close()
         for task in tuple(self._tasks):
             self.main_loop.call_soon(task.cancel, context=contextvars.Context())
 
@@ -179,7 +214,21 @@ class CallbackRunner:
         try:
             done(result, error)
         finally:
-            self.busy.leave()
+            self._end()
+
+    def _begin(self, context: Context) -> Context:
+        """Return the context for a call, whose threads print where the callback prints."""
+        self.busy.enter()
+        run_in = context.copy()
+        run_in.run(_in_callback.set, True)  # noqa: FBT003 - it takes no keyword
+        if self._has_kernel:
+            self._carrier.install()
+        return run_in
+
+    def _end(self) -> None:
+        if self._has_kernel:
+            self._carrier.remove()
+        self.busy.leave()
 
 
 async def _awaited(awaitable: Any) -> tuple[Any, BaseException | None]:

@@ -110,6 +110,7 @@ class Deferred(Output):  # type: ignore[misc]  # ipywidgets has no types
             self._show(capture)
 
     def _show(self, capture: OutputCapture) -> None:
+        capture.is_closed = True
         self.outputs = tuple(_stored(output) for output in capture.outputs)
 
 

@@ -8,6 +8,8 @@ from weakref import WeakSet
 
 from traitlets import Bunch, HasTraits, Unicode, observe
 
+from nbsession.core.references import PartOfState
+
 from .callbacks import Callback, show_error
 from .periodic_callback import PeriodicCallback
 from .read_only import ReadOnlyBool, ReadOnlyEnum
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from .session_hooks import SessionHooks
 
 
-class Document(HasTraits):
+class Document(PartOfState, HasTraits):
     """The document of the page last used; ``state.curdoc``.
 
     Parameters
@@ -39,6 +41,8 @@ class Document(HasTraits):
     periodic_callbacks
         Make the periodic ones.
     """
+
+    _path = "curdoc"
 
     title = Unicode(help="Of the browser's tab; write it to change it. '' without a page.")
     theme = ReadOnlyEnum(

@@ -74,7 +74,7 @@ class Loading:
     def onload(self, callback: Callback, threaded: bool = False) -> None:
         """Call once a page has loaded, or none can come (any more), as `PageState.onload`."""
         check_callable(callback)
-        entry = _Waiting(callback, threaded, contextvars.copy_context())
+        entry = _Waiting(callback, threaded, self._runtime.runner.context())
         loaded = self.loaded
         with self._lock:
             if self._removed:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from nbsession.core.references import PartOfState
+
 from .callbacks import check_callable
 from .live_url import LiveUrl
 from .navigation import History, check_history
@@ -25,7 +27,7 @@ _INSTEAD = {
 """What to write, where the names of others lead astray."""
 
 
-class Location(LiveUrl):
+class Location(PartOfState, LiveUrl):
     """The URL of the page last used.
 
     Filled from the request before a page connects. What is written goes to the page at once, or as
@@ -47,6 +49,8 @@ class Location(LiveUrl):
     href, origin, protocol, hostname, port
         Read-only.
     """
+
+    _path = "location"
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _INSTEAD:  # the one would be lost without a word, the others say no mend

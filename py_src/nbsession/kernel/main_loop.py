@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .process import is_like_ipykernel
+from .process import call_at_exit, is_like_ipykernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Context = contextvars.Context
+
+_HALT_SECONDS = 0.5
 
 
 class MainLoop:
@@ -110,4 +114,19 @@ def _loop_of_thread() -> tuple[asyncio.AbstractEventLoop, int]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="nbsession", daemon=True)
     thread.start()
+    call_at_exit(partial(_halt, loop, os.getpid()))
     return loop, thread.ident or 0
+
+
+def _halt(loop: asyncio.AbstractEventLoop, pid: int) -> None:
+    """Let a loop of ours run nothing any more: IPython is about to empty the user's namespace."""
+    if os.getpid() != pid or loop.is_closed():
+        return
+    halted = threading.Event()
+
+    def halt() -> None:  # it ends with the process; a stopped loop would complain of its tasks
+        halted.set()
+        threading.Event().wait()
+
+    loop.call_soon_threadsafe(halt, context=contextvars.Context())
+    halted.wait(_HALT_SECONDS)

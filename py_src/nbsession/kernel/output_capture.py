@@ -25,17 +25,21 @@ class OutputCapture:
     ----------
     outputs
         In the order in which they came.
+    is_closed
+        Whether they are shown already: what threads print after that goes to the cell.
     """
 
     def __init__(self) -> None:
         self.outputs: list[dict[str, Any]] = []
+        self.is_closed = False
         self._clear_first = False
+        self._lock = threading.Lock()
 
     @contextmanager
     def capturing(self) -> Iterator[None]:
         """Catch the output of this context, also across an ``await``.
 
-        Not that of threads that the callback starts, nor what goes to a widget's own output.
+        Not what threads display, nor what goes to a widget's own output.
         """
         token = _current.set(self)
         publisher = getattr(running_shell(), "display_pub", None)
@@ -53,12 +57,13 @@ class OutputCapture:
 
     def add_stream(self, name: str, text: str) -> None:
         """Add what was printed to ``stdout`` or ``stderr``."""
-        self._clear_if_due()
-        last = self.outputs[-1] if self.outputs else {}
-        if last.get("name") == name:
-            last["text"] += text
-        else:
-            self.outputs.append({"output_type": "stream", "name": name, "text": text})
+        with self._lock:  # threads print too
+            self._clear_if_due()
+            last = self.outputs[-1] if self.outputs else {}
+            if last.get("name") == name:
+                last["text"] += text
+            else:
+                self.outputs.append({"output_type": "stream", "name": name, "text": text})
 
     def add_value(self, value: object) -> None:
         """Add a value as `display` would show it."""
@@ -126,7 +131,7 @@ class _Diversion:
 
     def write(self, text: object) -> int:
         capture = _current.get()
-        if capture is None:
+        if capture is None or capture.is_closed:
             return int(self.original.write(text) or 0)
         if not isinstance(text, str):  # libraries try whether a stream takes bytes
             message = f"write() takes str, got {type(text).__name__}"

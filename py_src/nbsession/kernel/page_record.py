@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+from nbsession.core.references import PartOfState
 
 LOCATION_PARTS = (
     "href",
@@ -23,7 +25,7 @@ Theme = Literal["light", "dark"]
 
 
 @dataclass(frozen=True)
-class BrowserInfo:
+class BrowserInfo(PartOfState):
     """What a browser says of itself.
 
     Attributes
@@ -39,6 +41,8 @@ class BrowserInfo:
     device_pixel_ratio
         Screen pixels per CSS pixel.
     """
+
+    _path: ClassVar[str] = "browser_info"
 
     language: str
     timezone: str

@@ -8,6 +8,7 @@ from traitlets import Bunch
 
 from .callbacks import show_error
 from .isolated import IsolatedObservers
+from .process import under_voila
 from .read_only import ReadOnlyBool
 from .runtime import Runtime
 
@@ -47,6 +48,10 @@ class StateParts(IsolatedObservers):
         self._session = session
         self._runtime = Runtime(shell, self._tell_busy)
         self._parts: dict[str, Any] = {}
+        if under_voila() and self._runtime.kernel is not None:
+            from .voila_output import VoilaOutput
+
+            VoilaOutput(self._runtime, session)
 
     def _tell_busy(self, busy: bool) -> None:
         if not self._is_observed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from traitlets import Bool, Bunch, Callable, TraitError, validate
 
@@ -109,6 +109,19 @@ class PeriodicCallback(Tallying):
     def stop(self) -> None:
         """Stop; a call that is going on may finish. From any thread."""
         self.running = False
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        message = (
+            f"{self!r} is of this process only and cannot be pickled; pickle its callback and call "
+            "state.add_periodic_callback where it arrives"
+        )
+        raise TypeError(message)
 
     def __repr__(self) -> str:
         name = getattr(self.callback, "__qualname__", None) or repr(self.callback)

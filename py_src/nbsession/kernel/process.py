@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import os
 import re
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _FOREIGN = {"xeus_python_shell": "xeus-python", "xpython": "xeus-python"}
 _VOILA = re.compile(r"voila/(\d+(?:\.\d+)*)")
@@ -26,6 +30,9 @@ _WEB_HOSTS = {
 """Programs, and modules that Python runs, that serve notebooks to browsers, by their own names."""
 
 _CONNECTION_FILE = re.compile(r"kernel-(.+)\.json")
+
+_LEAVE = "_atexit_once"
+"""IPython's method for the end of a terminal and of the process, whichever comes first."""
 
 
 def _kernel_app() -> Any | None:
@@ -89,6 +96,36 @@ def is_terminal() -> bool:
     """Whether this process is an IPython without a kernel around it."""
     shell = running_shell()
     return shell is not None and getattr(shell, "kernel", None) is None
+
+
+def call_at_exit(callback: Callable[[], object]) -> Callable[[], None]:
+    """Call when this process ends, while the user's names are there; returns what takes it back.
+
+    A terminal empties the user's namespace when it is left, long before `atexit` has its turn.
+    """
+    shell = running_shell() if is_terminal() else None
+    leave = getattr(shell, _LEAVE, None)
+    if leave is None:
+        atexit.register(callback)
+        return lambda: atexit.unregister(callback)
+    calls, before = [callback], vars(shell).get(_LEAVE)
+
+    def atexit_once() -> None:
+        for call in calls:
+            call()
+        leave()
+
+    def take_back() -> None:
+        calls.clear()
+        if vars(shell).get(_LEAVE) is not atexit_once:  # it stays, and passes on
+            return
+        if before is None:
+            object.__delattr__(shell, _LEAVE)
+        else:
+            object.__setattr__(shell, _LEAVE, before)
+
+    object.__setattr__(shell, _LEAVE, atexit_once)  # past traitlets
+    return take_back
 
 
 def kernel_log() -> logging.Logger:

@@ -59,7 +59,7 @@ class Runtime:
                 self._runner = CallbackRunner(
                     self._find_loop(), self.busy, has_kernel=self.kernel is not None
                 )
-                self.on_remove(self._runner.cancel_all)
+                self.on_remove(self._runner.close)
             return self._runner
 
     def _find_loop(self) -> MainLoop:
@@ -111,10 +111,14 @@ class Runtime:
         self._on_busy(busy)
 
     @property
+    def in_cell(self) -> bool:
+        """Whether a cell runs."""
+        return self._hooks is not None and self._hooks.status.in_cell
+
+    @property
     def hears_pages(self) -> bool:
         """Whether what a page says now is handled now, not when the cell that runs has ended."""
-        is_in_cell = self._hooks is not None and self._hooks.status.in_cell
-        return not is_in_cell or hears_beside_cells(self.kernel)
+        return not self.in_cell or hears_beside_cells(self.kernel)
 
     def _hook_into_kernel(self) -> MessageHooks:
         hooks = MessageHooks(self.kernel, self.shell, self.busy, self.activity)

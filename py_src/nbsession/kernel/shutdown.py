@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import asyncio
-import atexit
 import contextvars
 import inspect
 import os
@@ -18,7 +17,7 @@ from weakref import WeakSet
 
 from nbsession.core.process import HAS_THREADS
 
-from .process import kernel_log
+from .process import call_at_exit, kernel_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -75,13 +74,14 @@ class Shutdown:
         self._deadline = float("inf")
         self._task: asyncio.Task[None] | None = None  # a loop keeps only weak references
         self._may_die = False
+        self._unregister: Callable[[], None] = lambda: None
         self._unwrap_request: Callable[[], None] | None = None
 
     # -- in and out -----------------------------------------------------------------------------
 
     def install(self) -> None:
         """Notice the end from now on."""
-        atexit.register(self._at_exit)
+        self._unregister = call_at_exit(self._at_exit)
         self._wrap_request()
         if threading.current_thread() is threading.main_thread():
             self._take_signal()
@@ -91,7 +91,7 @@ class Shutdown:
     def remove(self) -> None:
         """Leave the end alone again."""
         self._active = False
-        atexit.unregister(self._at_exit)
+        self._unregister()
         if self._unwrap_request is not None:
             self._unwrap_request()
             self._unwrap_request = None
@@ -117,15 +117,14 @@ class Shutdown:
         original = handlers[_REQUEST]
 
         async def shutdown_request(stream: Any, ident: Any, message: Any) -> Any:
-            try:
-                await self.end()
-            except Exception:  # noqa: BLE001 - logged; the kernel has to end
-                kernel_log().exception("nbsession: callbacks at the end of the session failed")
-            finally:  # or the kernel would ignore that it has to end
-                result = original(stream, ident, message)
-                if inspect.isawaitable(result):
-                    result = await result
-            return result
+            # A second request finds the kernel's loops about to stop: it must not wait here.
+            if not self._done.done() and self._left() > 0:
+                try:
+                    await self.end()
+                except (Exception, asyncio.CancelledError):  # noqa: BLE001 - logged; the kernel has to end
+                    kernel_log().exception("nbsession: callbacks at the end of the session failed")
+            result = original(stream, ident, message)
+            return await result if inspect.isawaitable(result) else result
 
         def unwrap() -> None:
             if handlers.get(_REQUEST) is shutdown_request:  # else it stays, and passes on

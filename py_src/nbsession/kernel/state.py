@@ -10,6 +10,7 @@ from nbsession.core.errors import LinkError
 from nbsession.core.headers import Headers
 from nbsession.core.log_level import MAX_LOG_CHARACTERS, checked_level
 from nbsession.core.query import parse_query
+from nbsession.core.references import PartOfState
 
 from .callback_state import CallbackState
 from .page_state import PageState
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("nbsession")
 
 
-class State(PageState, CallbackState, TaskState):
+class State(PartOfState, PageState, CallbackState, TaskState):
     """The state of a session: one per kernel, seen from its page.
 
     ``%load_ext nbsession`` puts it into the notebook as ``state``; ``from nbsession import state``
@@ -41,6 +42,8 @@ class State(PageState, CallbackState, TaskState):
     ... except (KeyError, ValueError):
     ...     phase = 1
     """
+
+    _path = ""
 
     def _detach(self) -> None:
         """Become a standalone state: whoever still holds this one gets nothing more from it."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbsession.core.errors import NoSuchTaskError, TaskGoneError
+from nbsession.core.references import PartOfState, part_of_state
 from nbsession.core.run import Run
 
 from .run_future import RunFuture
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 CANCELLED = "cancelled"
 
 
-class Task:
+class Task(PartOfState):
     """A scheduled task; made by ``state.schedule_task``, found in ``state.tasks``.
 
     Each attribute is asked for anew. Once the task is cancelled every order raises a KeyError, also
@@ -36,6 +37,9 @@ class Task:
     def __init__(self, board: TaskBoard, known: TaskJSON) -> None:
         self._board = board
         self._known = known
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _task_of_state, (self.name,)
 
     def __eq__(self, other: object) -> bool:
         """Whether both are the same task, which a new one of its name is not."""
@@ -165,6 +169,11 @@ class Task:
         except NoSuchTaskError:
             self._known = {**self._known, "state": CANCELLED, "next_run": None}
         return self._known
+
+
+def _task_of_state(name: str) -> Task:
+    task: Task = part_of_state("tasks")[name]
+    return task
 
 
 def _moment(text: str | None) -> datetime | None:

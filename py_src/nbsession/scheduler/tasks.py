@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.errors import NoSuchTaskError
+from nbsession.core.references import PartOfState
 
 from .schedule_text import schedule_text, state_text
 from .task import Task
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("Task", "Schedule", "State", "Next run", "Last run", "Runs", "Errors")
 
 
-class Tasks(Mapping[str, Task]):
+class Tasks(PartOfState, Mapping[str, Task]):
     """A read-only mapping of names to `Task`; a table where a notebook shows it.
 
     Parameters
@@ -29,6 +30,8 @@ class Tasks(Mapping[str, Task]):
     boards
         Where there are tasks; of one name on two of them the first counts.
     """
+
+    _path = "tasks"
 
     def __init__(self, boards: Sequence[TaskBoard]) -> None:
         self._boards = boards

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from tornado.ioloop import IOLoop
 
 from nbsession.core.log_level import MAX_LOG_CHARACTERS
-from nbsession.core.printable import printable
+from nbsession.core.printable import printable, printable_lines
 
 from .arguments import flag_of, seconds_of
 from .kernel_news import MAX_NEWS_BYTES
@@ -38,10 +39,11 @@ class _LogHandler(LinkHandler):
 
     def post(self) -> None:
         with refusing():
-            level, message = self._line()
+            level, message, trace = self._line()
         limit = self.record.log_limit
         if limit.take():
-            self.server_log.log(level, "[kernel %s] %s", self.record.info.kernel_id, message)
+            kernel_id = self.record.info.kernel_id
+            self.server_log.log(level, "[kernel %s] %s%s", kernel_id, message, trace)
         elif limit.left_out == 1:  # of this second; those that follow are counted until then
             IOLoop.current().call_later(1, self._tell_left_out, self.record)
         self.set_status(204)
@@ -53,14 +55,16 @@ class _LogHandler(LinkHandler):
             "[kernel %s] %s lines left out", record.info.kernel_id, f"{left_out:,}"
         )
 
-    def _line(self) -> tuple[int, str]:
+    def _line(self) -> tuple[int, str, str]:
         data = self.body()
-        name, text = data.get("level"), data.get("message")
+        name, text, trace = data.get("level"), data.get("message"), data.get("trace")
         level = logging.getLevelNamesMapping().get(name.upper()) if isinstance(name, str) else None
         if level is None or not isinstance(text, str):
             message = 'the body must be like {"level": "warning", "message": "text"}'
             raise BadRequestError(message)
-        return level, printable(text[:MAX_LOG_CHARACTERS])  # no notebook is to forge a line
+        # No notebook is to forge a line: those of a traceback are indented.
+        lines = printable_lines(trace[:MAX_LOG_CHARACTERS]) if isinstance(trace, str) else ""
+        return level, printable(text[:MAX_LOG_CHARACTERS]), indent(lines and f"\n{lines}", "    ")
 
 
 class _ExpirationHandler(LinkHandler):

@@ -10,6 +10,7 @@ import sys
 import threading
 from contextvars import copy_context
 from inspect import isawaitable
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.callable_reference import load_callable
@@ -40,6 +41,9 @@ def main() -> None:
 
     end_with_parent()
     faulthandler.enable()
+    for stream in (sys.stdout, sys.stderr):  # which the worker reads so
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     channel = Channel(int(sys.argv[1]))
     orders: SimpleQueue[Message] = SimpleQueue()
     threading.Thread(target=_read, args=(channel, orders), daemon=True).start()

@@ -21,7 +21,7 @@ from .board import ChannelBoard
 from .desk import WorkerDesk
 from .directory import WorkingDirectory
 from .guard import Guard
-from .output import divert
+from .output import divert, wait_until_read
 from .pool import ThreadPool
 from .questions import TriggerCode
 from .runs import Runs, Tools
@@ -30,6 +30,7 @@ from .session_hooks import SessionHooks
 from .setup_script import run_setup
 from .sources import make_importable
 from .state import WorkerState
+from .subprocesses import attribute_subprocesses
 from .targets import Targets
 from .traces import traceback_text
 
@@ -85,6 +86,7 @@ class WorkerProcess:
     def _prepare(self, home: Message) -> None:
         self._log = ServerLog(self._channel)
         divert(self._log)
+        attribute_subprocesses()
         make_importable(home, self._on_read)
         self._targets = Targets(home["setup"])
         self._code = TriggerCode(self._channel, self._targets)
@@ -167,6 +169,7 @@ def _exit(guard: Guard) -> None:
     """End the process, with what Python does at an exit, but without waiting for any thread."""
     import atexit
 
+    wait_until_read()
     if "multiprocessing.process" in sys.modules:  # which would wait for them, without an end
         for process in sys.modules["multiprocessing.process"].active_children():
             process.kill()

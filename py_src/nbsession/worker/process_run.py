@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import signal
 import socket
@@ -19,6 +20,7 @@ from nbsession.scheduler.executors.worker_checks import checked_message
 from nbsession.scheduler.executors.worker_messages import Lines, Message, to_line
 
 from .forks import no_forks
+from .output import READ_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 65_536
 _END_SECONDS = 5.0
 """How long a process may take to exit once its run has ended."""
+_FLOOD_SECONDS = 0.5
+"""After how long it is not waited any more for the end of what never stops printing."""
 
 
 class ProcessRun:
@@ -161,17 +165,19 @@ class ProcessRun:
 
     def _take_output(self, output: int) -> bool:
         data = os.read(output, _CHUNK_BYTES)
-        self.run.output.add(self._decode(data))
+        self.run.output.add(self._decode(data, final=not data))
         return bool(data)
 
     def _drain(self, output: int) -> None:
-        """Take what it has printed last; something that it has started may still hold the pipe."""
-        os.set_blocking(output, False)
-        try:
-            while self._take_output(output):
-                pass
-        except BlockingIOError:
-            return
+        """Take what it has printed last; what it has started may print for a while yet."""
+        give_up_at = time.monotonic() + (READ_SECONDS if self._killed is None else 0)
+        poll = select.poll()
+        poll.register(output, select.POLLIN)
+        while poll.poll(max(0, give_up_at - time.monotonic()) * 1000):
+            if not self._take_output(output):
+                return
+            if time.monotonic() > give_up_at + _FLOOD_SECONDS:
+                return
 
     def _take(self, message: Message) -> None:
         match message["op"]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nbsession.core.current_run import CurrentRun, current_run
 from nbsession.scheduler.failure import clean, error_text
 
-from .output import RunOutput, current_output
+from .output import RunOutput, current_output, when_read
 from .progress import Progress
 from .traces import traceback_text
 
@@ -135,6 +135,9 @@ class WorkerRun:
         if self._has_ended:
             return
         self._has_ended = True
+        when_read(self.output, lambda: self._send_end(message))
+
+    def _send_end(self, message: dict[str, Any]) -> None:
         output = self.output.close()
         if output:
             message["output"] = output

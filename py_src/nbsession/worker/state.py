@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbsession.core.log_level import checked_level
+from nbsession.core.references import PartOfState
 from nbsession.scheduler.scheduling import Scheduling
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .session_hooks import SessionHooks
 
 
-class WorkerState(Scheduling):
+class WorkerState(PartOfState, Scheduling):
     """The state of no session: global, as the tasks are.
 
     Everything about a visitor is empty. What belongs to a page's kernel is not there.
@@ -35,6 +36,8 @@ class WorkerState(Scheduling):
     home
         Where the worker is, as the server said.
     """
+
+    _path = ""
 
     def __init__(
         self, log: ServerLog, desk: WorkerDesk, hooks: SessionHooks, home: Mapping[str, Any]
