@@ -71,7 +71,7 @@ def test_nbclassic(classic: Host, visit: NewVisit) -> None:
     assert seen["request"] == ["GET", "/nbclassic/notebooks/x.ipynb", QUERY, "notebook"]
 
 
-# -- each way to run Voilà -------------------------------------------------------------------------
+# -- each way to run Voilà, and Notebook 7 --------------------------------------------------------
 
 APP = """
 import ipywidgets as widgets
@@ -92,13 +92,18 @@ VARIANTS = {
     "one notebook": ("voila", "", ["x.ipynb"]),
     "a folder": ("voila", "voila/render/x.ipynb", []),
     "in Jupyter Server": ("server", "voila/render/x.ipynb", []),
+    "Notebook 7": (
+        "notebook",
+        "notebooks/x.ipynb",
+        [f"--{EXPOSED['notebook']}.expose_app_in_browser=True"],
+    ),
     "preheated": ("voila", "", ["x.ipynb", "--preheat_kernel=True", "--pool_size=1"]),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_voila_in_each_way(variant: str, tmp_path: Path, visit: NewVisit) -> None:
+def test_each_way(variant: str, tmp_path: Path, visit: NewVisit) -> None:
     app, path, options = VARIANTS[variant]
     script = SetupScript(tmp_path / "project" / "tasks.py").write(SEES_SESSIONS)
     home = tmp_path / "home"
@@ -110,8 +115,11 @@ def test_voila_in_each_way(variant: str, tmp_path: Path, visit: NewVisit) -> Non
         if variant == "preheated":
             host.wait_for_pool(1)
         ada = visit(host, "ada")
-        token = f"&token={host.token}" if app == "server" else ""
+        token = "" if app == "voila" else f"&token={host.token}"
         page = ada.open(f"{path}?size=5{token}").page
+        if app == "notebook":
+            ada.wait_for_kernel()
+            ada.command("notebook:run-all-cells")
         for words in ("ticks", "has loaded", "the run has succeeded"):
             page.wait_for_function("words => document.body.innerText.includes(words)", arg=words)
         field = page.locator("input[type=number]")
@@ -121,6 +129,8 @@ def test_voila_in_each_way(variant: str, tmp_path: Path, visit: NewVisit) -> Non
         page.wait_for_function("() => new URLSearchParams(location.search).get('size') === '7'")
         [[kernel, cookie]] = script.of("created")
         assert cookie == ada.cookie
+        if app == "notebook":
+            host.http.delete(f"api/kernels/{kernel}").raise_for_status()
         page.goto("about:blank")
         eventually(lambda: script.of("destroyed") == [[kernel, True]], 60, "the session has ended")
     finally:
