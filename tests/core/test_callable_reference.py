@@ -264,7 +264,8 @@ def test_the_working_directory_of_a_task(tmp_path: Path, monkeypatch: pytest.Mon
     def directory(folder: Path, served: Path | None = root) -> str:
         return directory_for(str(folder), None if served is None else str(served), "/notebook")
 
-    for folder in (root, inside, link / "src"):
+    (root / "shared").symlink_to(outside)
+    for folder in (root, inside, link / "src", root / "shared"):
         assert directory(folder) == str(folder)
     assert directory(inside, link) == str(inside)
     assert directory(inside, Path("/")) == str(inside)

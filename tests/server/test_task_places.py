@@ -43,7 +43,7 @@ os.chdir("/")
 def home(name):
     return state.tasks[name]._board.show(name)["home"]
 async def output(function, name):
-    run = await state.schedule_task(name, function, period="1h").run_now()
+    run = await state.schedule_task(name, function, cron="0 0 1 1 *").run_now()
     return run.output
 """
 
@@ -73,7 +73,6 @@ def notebook(server: Host) -> Iterator[Notebook]:
 
 def test_the_working_directory(notebook: Notebook) -> None:
     code = """
-import textwrap, py_compile
 state.schedule_task('stdlib', textwrap.dedent, period='1h', args=['x'])
 state.schedule_task('installed', nbsession.core.instant.to_iso, period='1h', args=[0])
 print(json.dumps([start, await output(jobs.where, 'own'), home('own'), home('stdlib'),
@@ -90,8 +89,7 @@ print(json.dumps([start, await output(jobs.where, 'own'), home('own'), home('std
 
 def test_a_standard_library_function_writes_beside_the_notebook(notebook: Notebook) -> None:
     code = """
-import pathlib
-run = await state.schedule_task('writes', os.mkdir, period='1h', args=['made here']).run_now()
+run = await state.schedule_task('writes', os.mkdir, cron='0 0 1 1 *', args=['made here']).run_now()
 print(json.dumps(run.state))
 """
     assert notebook.see(code) == "succeeded"
@@ -129,7 +127,7 @@ print(json.dumps([len(caught), before == home('same'), home('another')['last_pat
 
 def test_what_a_task_schedules(notebook: Notebook) -> None:
     code = """
-run = await state.schedule_task('schedules', jobs.schedule, period='1h').run_now()
+run = await state.schedule_task('schedules', jobs.schedule, cron='0 0 1 1 *').run_now()
 print(json.dumps([run.state, run.error, home('of a task'), home('of a task, own')]))
 """
     state, error, stdlib, own = notebook.see(code)
@@ -143,7 +141,7 @@ SIZES = """
 found = []
 def refused(*args, **options):
     try:
-        state.schedule_task('large', *args, period='1h', replace=True, **options)
+        state.schedule_task('large', *args, cron='0 0 1 1 *', replace=True, **options)
     except Exception as error:
         found.append([type(error).__name__, str(error)])
     else:
@@ -164,7 +162,7 @@ work = json.dumps
         ("functools.partial(work, obj='x' * 600_000), kwargs={'a': 'x' * 600_000}", "1,200,0"),
         ("work, args=['ü' * 600_000]", "1,200,0"),
         ("work, args=[[0] * 1_000_000]", "2,000,0"),
-        ("work, args=['\\\\x00' * 300_000]", "1,800,0"),
+        ("work, args=[chr(0) * 300_000]", "1,800,0"),
         ("work, args=['x' * 200_000_000]", "200,000,0"),
     ],
 )
@@ -183,7 +181,7 @@ def test_arguments_that_are_too_large(notebook: Notebook, call: str, size: str) 
         "work, args=['x' * (mb - 6)]",
         "work, args=['ü' * 500_000]",
         "work, args=[[0] * 500_000]",
-        "work, args=['\\\\x00' * 170_000]",
+        "work, args=[chr(0) * 170_000]",
         "work, args=[chr(0xd800) * 300_000]",
     ],
 )
@@ -212,7 +210,7 @@ for path, data in [
     except LinkError as error:
         found.append(str(error))
 state.log('x' * 3_000_000)
-state.log('\\\\x00' * 3_000_000)
+state.log(chr(0) * 3_000_000)
 print(json.dumps([found, state.tasks['same'].state]))
 """
     texts, state = notebook.see(code)

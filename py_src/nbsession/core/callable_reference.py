@@ -190,7 +190,8 @@ def directory_for(folder: str, root: str | None, otherwise: str) -> str:
     if root is None or not os.path.isdir(folder):  # noqa: PTH112 - no pathlib for one name
         return otherwise
     real, real_root = os.path.realpath(folder), os.path.realpath(os.path.expanduser(root))  # noqa: PTH111 - as above
-    if _is_in(real, real_root) and not _is_of_environment(real, real_root):
+    is_below = _is_in(folder, os.path.abspath(root)) or _is_in(real, real_root)  # noqa: PTH100 - as above
+    if is_below and not _is_of_environment(real, real_root):
         return folder
     return otherwise
 
