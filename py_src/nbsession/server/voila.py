@@ -80,7 +80,9 @@ def _stop_on_own_loop(voila: Any, kernels: SessionMappingKernelManager, life: Se
     Voilà does it on whichever loop it finds, once its own has stopped. The link must be served
     meanwhile, and the database may be used by no other thread.
     """
-    stop = voila.stop
+    stop = getattr(voila, "stop", None)
+    if stop is None:
+        return
 
     def stop_kernels_first() -> None:
         loop = life.loop
