@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import threading
 import warnings
 from typing import Any, ClassVar
@@ -11,40 +10,19 @@ from typing import Any, ClassVar
 import ipywidgets as w
 import pytest
 import traitlets as t
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nbsession.core.errors import NBSessionWarning
 from played_location import asynchronous, playing, turn
+from towns import TOWNS, chain, dropdown, set_towns
 
 HERE = "http://h:8866/a"
-TOWNS = {"Germany": ["Berlin", "Köln"], "France": ["Lyon", "Paris"], "Italy": ["Rome"]}
-DISTRICTS = {"Berlin": ["Mitte", "Pankow"], "Köln": ["Deutz", "Ehrenfeld"], "Lyon": ["Croix"]}
 
 
 class Pair(t.HasTraits):
     a = t.Int()
     b = t.Int()
-
-
-def dropdown(name: str, options: list[str]) -> w.Dropdown:
-    return w.Dropdown(description=name, options=options)
-
-
-def set_towns(country: w.Dropdown, town: w.Dropdown) -> None:
-    town.options = TOWNS[country.options[country.index]]
-
-
-def chain(watched: str = "value") -> tuple[w.Dropdown, w.Dropdown, w.Dropdown]:
-    """Return country, town and district, each of which sets the options of the next."""
-    country = dropdown("country", list(TOWNS))
-    town = dropdown("town", TOWNS["Germany"])
-    district = dropdown("district", DISTRICTS["Berlin"])
-
-    def set_districts(_change: object) -> None:
-        district.options = DISTRICTS.get(town.options[town.index], ["Centre"])
-
-    country.observe(lambda _: set_towns(country, town), watched)
-    town.observe(set_districts, watched)
-    return country, town, district
 
 
 # -- observers -----------------------------------------------------------------------------------
@@ -410,438 +388,72 @@ async def test_threads_and_a_user_who_goes_back_and_forth() -> None:
         assert (played.location.href, errors) == (window.url, [])
 
 
-# -- values that cannot be taken yet ---------------------------------------------------------------
+class Walk:
+    """A visitor who chooses, and goes back and forth, at random."""
 
+    def __init__(self, played: Any, window: Any, order: str, watched: str, late: bool) -> None:
+        self.played, self.window = played, window
+        self.country = dropdown("country", list(TOWNS))
+        self.town = dropdown("town", TOWNS["Germany"])
+        widgets = [self.country, self.town]
+        if not late:
+            self.country.observe(self.set_towns, watched)
+        for widget in widgets if order == "country first" else reversed(widgets):
+            played.location.sync(widget)
+        if late:
+            self.country.observe(self.set_towns, watched)
+        self.shown = {0: self.state()}
 
-@asynchronous
-async def test_options_that_come_later() -> None:
-    with playing(f"{HERE}?town=K%C3%B6ln") as played:
-        window = played.pages.window(played.location.href)
-        town = dropdown("town", ["…"])
-        errors: list[object] = []
-        played.location.sync(town, on_error=errors.append)
-        town.options = ["still", "…"]
-        assert (town.value, played.location.query_params) == ("still", {"town": "Köln"})
-        town.options = TOWNS["Germany"]
-        assert (town.value, played.location.query_params) == ("Köln", {"town": "Köln"})
-        town.options = TOWNS["France"]  # it has been taken, and is not tried again
-        assert (town.value, played.location.query_params) == ("Lyon", {"town": "Lyon"})
+    def set_towns(self, _change: object) -> None:
+        self.town.options = TOWNS[self.country.label]
+
+    def state(self) -> tuple[str, str, dict[str, str]]:
+        return self.country.label, self.town.label, self.played.location.query_params
+
+    async def choose(self, widget: w.Dropdown, number: int) -> None:
+        widget.set_state({"index": number % len(widget.options)})
         await turn()
-        window.read()
-        assert errors == []
+        self.window.read()
+        self.shown[self.window.at] = self.state()
+        self.shown = {
+            at: shown for at, shown in self.shown.items() if at < len(self.window.entries)
+        }
 
-
-@asynchronous
-async def test_options_that_come_in_a_later_callback_on_the_way_back() -> None:
-    with playing(HERE) as played:
-        window = played.pages.window(HERE)
-        country, town, _ = chain()
-        country.unobserve_all("value")
-        country.observe(country._propagate_value, "value")
-        loop = asyncio.get_running_loop()
-
-        def load(_change: object) -> None:
-            loop.call_soon(setattr, town, "options", TOWNS[country.value])
-
-        country.observe(load, "value")
-        played.location.sync(country)
-        played.location.sync(town)
+    async def go(self, number: int) -> None:
+        self.window.step(number % len(self.window.entries) - self.window.at)
         await turn()
-        for widget, value in ((town, "Köln"), (country, "France")):
-            widget.value = value
+        self.window.read()
+        assert self.state() == self.shown[self.window.at], self.window.entries
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    order=st.sampled_from(["country first", "town first"]),
+    watched=st.sampled_from(["value", "label", "index"]),
+    late=st.booleans(),
+    steps=st.lists(
+        st.tuples(st.sampled_from(["country", "town", "go"]), st.integers(0, 9)),
+        min_size=3,
+        max_size=15,
+    ),
+)
+def test_each_entry_of_the_history_stays_what_it_was(
+    order: str, watched: str, late: bool, steps: list[tuple[str, int]]
+) -> None:
+    async def main() -> None:
+        with playing(HERE) as played:
+            window = played.pages.window(HERE)
+            walk = Walk(played, window, order, watched, late)
             await turn()
             window.read()
-        entries = list(window.entries)
-        window.step(-1 - (len(entries) - 3))
-        await turn()
-        await turn()
-        window.read()
-        assert (country.value, town.value) == ("Germany", "Köln")
-        assert window.entries == entries
-
-
-@pytest.mark.parametrize("kind", [w.Dropdown, w.Select, w.RadioButtons, w.ToggleButtons])
-@asynchronous
-async def test_the_user_chooses_while_a_value_is_pending(kind: Any) -> None:
-    with playing(f"{HERE}?n=z") as played:
-        widget = kind(options=["a", "b"], description="n")
-        played.location.sync(widget)
-        widget.value = "b"
-        assert played.location.search == "?n=b"
-        widget.options = ["y", "z"]
-        assert (widget.value, played.location.search) == ("y", "?n=y")
-
-
-@asynchronous
-async def test_the_url_changes_while_a_value_is_pending() -> None:
-    with playing(f"{HERE}?n=z") as played:
-        widget = dropdown("n", ["a", "b"])
-        played.location.sync(widget)
-        played.location.search = "?n=b"
-        widget.options = ["y", "z", "b"]
-        assert (widget.value, played.location.search) == ("y", "?n=y")
-
-
-@asynchronous
-async def test_another_key_changes_while_a_value_is_pending() -> None:
-    with playing(f"{HERE}?n=z&m=1") as played:
-        widget, pair = dropdown("n", ["a", "b"]), Pair()
-        played.location.sync(widget)
-        played.location.sync(pair, {"a": "m"})
-        pair.a = 2
-        played.location.update_query(m=3)
-        assert played.location.search == "?n=z&m=3"
-        widget.options = ["y", "z"]
-        assert (widget.value, pair.a) == ("z", 3)
-
-
-@asynchronous
-async def test_unsync_while_a_value_is_pending() -> None:
-    with playing(f"{HERE}?n=z") as played:
-        widget = dropdown("n", ["a", "b"])
-        played.location.sync(widget)
-        played.location.unsync(widget)
-        widget.options = ["y", "z"]
-        assert (widget.value, played.location.search) == ("y", "")
-
-
-@pytest.mark.parametrize(
-    ("widget", "limit", "text"),
-    [
-        (w.SelectMultiple(options=["a"]), {"options": ["a", "b"]}, '["a","b"]'),
-        (w.SelectionRangeSlider(options=["a", "c"]), {"options": ["a", "b", "c"]}, '["a","b"]'),
-        (w.SelectionSlider(options=["a"]), {"options": ["a", "b"]}, "b"),
-        (w.Combobox(options=["a"], ensure_option=True), {"options": ["a", "b"]}, "b"),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, w.Widget) else "",
-)
-@asynchronous
-async def test_labels_that_come_later(widget: Any, limit: dict[str, Any], text: str) -> None:
-    with playing(f"{HERE}?n={text}") as played:
-        played.location.sync(widget, {"value": "n"})
-        assert played.location.query_params["n"] == text
-        for name, value in limit.items():
-            setattr(widget, name, value)
-        chosen = widget.value
-        assert (list(chosen) if isinstance(chosen, tuple) else chosen) == (
-            ["a", "b"] if text[0] == "[" else "b"
-        )
-        assert played.location.query_params["n"] == text
-        played.location.unsync(widget)
-
-
-@pytest.mark.parametrize("kind", [w.Tab, w.Accordion, w.Stack])
-@pytest.mark.parametrize("count", [0, 1])
-@asynchronous
-async def test_tabs_that_come_later(kind: Any, count: int) -> None:
-    with playing(f"{HERE}?tab=2") as played:
-        widget = kind([w.Button() for _ in range(count)])
-        played.location.sync(widget, {"selected_index": "tab"})
-        assert played.location.search == "?tab=2"
-        widget.children = [w.Button(), w.Button()]
-        assert played.location.search == "?tab=2"
-        widget.titles = ["a", "b"]
-        widget.children = [w.Button() for _ in range(3)]
-        assert (widget.selected_index, played.location.search) == (2, "?tab=2")
-        widget.selected_index = 1
-        assert played.location.search == "?tab=1"
-
-
-@asynchronous
-async def test_an_index_beyond_the_options() -> None:
-    with playing(f"{HERE}?i=3&many=[0,2]") as played:
-        one = w.Dropdown(options=["a"])
-        many = w.SelectMultiple(options=["a"])
-        played.location.sync(one, {"index": "i"})
-        played.location.sync(many, {"index": "many"})
-        one.options = many.options = ["a", "b", "c", "d"]
-        assert (one.value, many.value) == ("d", ("a", "c"))
-        assert played.location.query_params == {"i": "3", "many": "[0,2]"}
-
-
-@asynchronous
-async def test_an_index_below_zero_is_never_pending() -> None:
-    with playing(f"{HERE}?i=-1") as played:
-        errors: list[object] = []
-        one = w.Dropdown(options=["a"])
-        played.location.sync(one, {"index": "i"}, on_error=errors.append)
-        assert (errors, played.location.search) == ([{"index": "-1"}], "?i=0")
-
-
-@asynchronous
-async def test_a_number_beyond_the_maximum() -> None:
-    with playing(f"{HERE}?n=500") as played:
-        errors: list[object] = []
-        slider = w.IntSlider(5, max=100, description="n")
-        played.location.sync(slider, on_error=errors.append)
-        assert (slider.value, played.location.search) == (100, "?n=500")
-        slider.max = 50  # it lowers its own value, before it has the new maximum
-        assert (slider.value, played.location.search) == (50, "?n=500")
-        slider.max = 200
-        assert (slider.value, played.location.search) == (200, "?n=500")
-        slider.max = 1000
-        assert (slider.value, played.location.search) == (500, "?n=500")
-        slider.max = 300
-        assert (slider.value, played.location.search) == (300, "?n=300")
-        assert errors == []
-
-
-@asynchronous
-async def test_the_user_moves_a_slider_whose_value_is_pending() -> None:
-    with playing(f"{HERE}?n=500") as played:
-        slider = w.IntSlider(5, max=100, description="n")
-        played.location.sync(slider)
-        slider.set_state({"value": 50})
-        assert played.location.search == "?n=50"
-        slider.max = 1000
-        assert (slider.value, played.location.search) == (50, "?n=50")
-
-
-@pytest.mark.parametrize(
-    ("widget", "text", "shown", "limits"),
-    [
-        (w.IntSlider(5, min=0), "-7", 0, {"min": -10}),
-        (w.FloatSlider(5), "200.5", 100, {"max": 300}),
-        (w.BoundedIntText(5), "200", 100, {"max": 300}),
-        (w.BoundedFloatText(5), "-2.5", 0, {"min": -3}),
-        (w.FloatLogSlider(5.0), "100000.0", 10_000, {"max": 6}),
-        (w.FloatLogSlider(5.0), "100000.0", 10_000, {"base": 20}),
-        (w.IntRangeSlider(value=(1, 5)), "[5,200]", (5, 100), {"max": 300}),
-        (w.FloatRangeSlider(value=(1, 5)), "[-5.5,50.0]", (0, 50), {"min": -10}),
-        (w.IntProgress(5), "200", 100, {"max": 300}),
-        (w.Play(value=5), "200", 100, {"max": 300}),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, w.Widget) else "",
-)
-@asynchronous
-async def test_numbers_beyond_their_limits(
-    widget: Any, text: str, shown: Any, limits: dict[str, Any]
-) -> None:
-    with playing(f"{HERE}?n={text}") as played:
-        errors: list[object] = []
-        played.location.sync(widget, {"value": "n"}, on_error=errors.append)
-        assert (widget.value, played.location.query_params["n"], errors) == (shown, text, [])
-        for name, value in limits.items():
-            setattr(widget, name, value)
-        assert str(widget.value).replace(" ", "").replace("(", "[").replace(")", "]") == text
-        assert played.location.query_params["n"] == text
-        played.location.unsync(widget)
-
-
-@asynchronous
-async def test_a_date_beyond_the_maximum() -> None:
-    with playing(f"{HERE}?day=2026-05-01") as played:
-        picker = w.DatePicker(description="day", max=dt.date(2026, 1, 1))
-        played.location.sync(picker)
-        assert (str(picker.value), played.location.search) == ("2026-01-01", "?day=2026-05-01")
-        picker.max = None
-        assert (str(picker.value), played.location.search) == ("2026-05-01", "?day=2026-05-01")
-
-
-@pytest.mark.parametrize("text", ["x", "1.5", ""])
-@asynchronous
-async def test_text_of_the_wrong_type_is_never_pending(text: str) -> None:
-    with playing(f"{HERE}?n={text}") as played:
-        errors: list[object] = []
-        slider = w.IntSlider(5, description="n")
-        played.location.sync(slider, on_error=errors.append)
-        assert (errors, played.location.search) == ([{"value": text}], "?n=5")
-        slider.max = 500
-        assert errors == [{"value": text}]
-
-
-@asynchronous
-async def test_a_fixed_limit_is_no_pending() -> None:
-    class Fixed(t.HasTraits):
-        n = t.Int(5, max=10)
-
-    with playing(f"{HERE}?n=50") as played:
-        errors: list[object] = []
-        played.location.sync(Fixed(), on_error=errors.append)
-        assert (errors, played.location.search) == ([{"n": "50"}], "?n=5")
-
-
-@asynchronous
-async def test_a_clamp_of_the_object_itself_is_told() -> None:
-    class Clamping(t.HasTraits):
-        n = t.Int(5)
-
-        @t.validate("n")
-        def _clamp(self, proposal: Any) -> int:
-            return min(10, int(proposal.value))
-
-    with playing(f"{HERE}?n=50") as played:
-        errors: list[object] = []
-        played.location.sync(Clamping(), on_error=errors.append)
-        assert (errors, played.location.search) == ([{"n": "50"}], "?n=10")
-
-
-@asynchronous
-async def test_an_object_that_spells_its_text_otherwise() -> None:
-    class Lower(t.HasTraits):
-        s = t.Unicode()
-
-        @t.validate("s")
-        def _lower(self, proposal: Any) -> str:
-            return str(proposal.value).lower()
-
-    with playing(f"{HERE}?s=ABC") as played:
-        errors: list[object] = []
-        lower = Lower()
-        played.location.sync(lower, on_error=errors.append)
-        assert (lower.s, errors, played.location.search) == ("abc", [], "?s=abc")
-        played.location.search = "?s=DEF"
-        assert (lower.s, errors, played.location.search) == ("def", [], "?s=def")
-
-
-@asynchronous
-async def test_options_that_come_from_a_thread() -> None:
-    with playing(f"{HERE}?n=z") as played:
-        widget = dropdown("n", ["a"])
-        played.location.sync(widget)
-        await asyncio.to_thread(setattr, widget, "options", ["y", "z"])
-        assert (widget.value, played.location.search) == ("z", "?n=z")
-
-
-@asynchronous
-async def test_observers_of_a_pending_value_that_comes_leave_the_other_keys() -> None:
-    with playing(f"{HERE}?town=K%C3%B6ln&district=Deutz") as played:
-        _, town, district = chain()
-        town.options = ["…"]
-        played.location.sync(town)
-        played.location.sync(district)
-        town.options = TOWNS["Germany"]
-        assert (town.value, district.value) == ("Köln", "Deutz")
-        assert played.location.query_params == {"town": "Köln", "district": "Deutz"}
-
-
-@asynchronous
-async def test_nothing_observes_once_nothing_is_pending() -> None:
-    with playing(f"{HERE}?n=z") as played:
-        widget = dropdown("n", ["a"])
-        before = len(widget._trait_notifiers["options"]["change"])
-        played.location.sync(widget)
-        assert len(widget._trait_notifiers["options"]["change"]) == before + 1
-        widget.options = ["z"]
-        assert len(widget._trait_notifiers["options"]["change"]) == before
-
-
-# -- the order of notifications --------------------------------------------------------------------
-
-
-@asynchronous
-async def test_a_change_within_a_change_waits_its_turn() -> None:
-    with playing(HERE) as played:
-        location = played.location
-        seen: list[tuple[str, str, str]] = []
-
-        def write(change: Any) -> None:
-            if change.new == "?a":
-                location.search = "?b"
-                location.search = "?c"
-
-        def note(change: Any) -> None:
-            seen.append((change.old, change.new, location.search))
-
-        def seen_again(change: Any) -> None:
-            note(change)
-
-        for handler in (note, write, seen_again):
-            location.observe(handler, "search")
-        location.search = "?a"
-        assert [new for _, new, _ in seen] == ["?a", "?a", "?b", "?b", "?c", "?c"]
-        assert [old for old, _, _ in seen[::2]] == ["", "?a", "?b"]
-        assert seen[-1] == ("?b", "?c", "?c")
-
-
-@asynchronous
-async def test_an_observer_that_never_ends() -> None:
-    with playing(HERE) as played:
-        location = played.location
-        seen: list[str] = []
-
-        def count(change: Any) -> None:
-            seen.append(change.new)
-            location.search = f"?n={len(seen)}"
-
-        location.observe(count, "search")
-        with pytest.raises(RuntimeError, match="changed the URL 100 times in turn"):
-            location.search = "?n=0"
-        assert len(seen) == 100
-        location.unobserve(count, "search")
-        location.observe(lambda change: seen.append(change.new), "search")
-        location.search = "?end"
-        assert seen[100:] == ["?end"]
-
-
-@asynchronous
-async def test_two_observers_that_never_end() -> None:
-    with playing(HERE) as played:
-        location = played.location
-        numbers = iter(range(10_000_000))
-        for _ in range(2):
-            location.observe(lambda _: location.update_query(n=next(numbers)), "search")
-        with pytest.raises(RuntimeError, match="changed the URL"):
-            location.search = "?n"
-
-
-@asynchronous
-async def test_a_page_whose_observer_never_ends(capsys: Any) -> None:
-    with playing(HERE) as played:
-        window = played.pages.window(HERE)
-        numbers = iter(range(10_000))
-        played.location.observe(lambda _: played.location.update_query(n=next(numbers)), "search")
-        window.go(f"{HERE}?a")
-        assert "RuntimeError: observers have changed the URL" in capsys.readouterr().err
-
-
-@asynchronous
-async def test_a_trait_that_an_observer_of_the_url_sets() -> None:
-    with playing(HERE) as played:
-        pair = Pair()
-        played.location.sync(pair)
-        seen: list[str] = []
-        played.location.observe(lambda _: setattr(pair, "b", pair.a * 2), "search")
-        played.location.observe(lambda change: seen.append(change.new), "search")
-        pair.a = 3
-        assert seen == ["?a=3&b=0", "?a=3&b=6"]
-        played.location.search = "?a=4&b=6"
-        assert (pair.a, pair.b, seen[-1]) == (4, 8, "?a=4&b=8")
-
-
-@asynchronous
-async def test_the_last_notification_is_the_url_with_many_threads() -> None:
-    with playing(HERE) as played:
-        seen: list[str] = []
-        pause = threading.Event()
-
-        def slow(change: Any) -> None:
-            pause.wait(0.001)
-            seen.append(change.new)
-
-        played.location.observe(slow, "search")
-
-        def write(key: str) -> None:
-            for n in range(200):
-                played.location.update_query({key: n})
-
-        await asyncio.gather(*(asyncio.to_thread(write, key) for key in "abcd"))
-        assert seen[-1] == played.location.search
-        assert played.location.query_params == dict.fromkeys("abcd", "199")
-
-
-@asynchronous
-async def test_a_report_and_a_write_are_notified_in_order() -> None:
-    with playing(HERE) as played:
-        window = played.pages.window(HERE)
-        seen: list[str] = []
-        played.location.observe(lambda change: seen.append(change.new), "search")
-        subshell = threading.Thread(target=window.go, args=(f"{HERE}?a=1",))
-        subshell.start()
-        subshell.join()  # the loop has no turn meanwhile, as in a cell
-        played.location.update_query(b=2)
-        await turn()
-        assert seen == ["?a=1", "?a=1&b=2"]
+            walk.shown = {0: walk.state()}
+            for what, number in steps:
+                if what == "go":
+                    await walk.go(number)
+                else:
+                    await walk.choose(getattr(walk, what), number)
+
+    asyncio.run(main())
 
 
 @asynchronous

@@ -170,10 +170,13 @@ class Slots(w.DOMWidget):
     content = t.Any().tag(sync=True, **w.widget_serialization)
 
 
-@pytest.mark.parametrize("name", ["children", "content"])
-def test_what_may_hold_widgets(name: str) -> None:
-    with pytest.raises(TypeError, match=f"Slots.{name} cannot be synced with the URL"):
-        TraitText(Slots(), name)
+@pytest.mark.parametrize(
+    ("widget", "name"),
+    [(Slots(), "children"), (Slots(), "content"), (w.FileUpload(), "value"), (w.Image(), "value")],
+)
+def test_what_may_hold_objects(widget: w.Widget, name: str) -> None:
+    with pytest.raises(TypeError, match=f"{name} cannot be synced with the URL"):
+        TraitText(widget, name)
 
 
 class Filled(t.HasTraits):

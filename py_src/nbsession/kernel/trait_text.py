@@ -182,7 +182,7 @@ def codec_of_trait(trait: Trait, obj: HasTraits, value: object = None) -> Codec 
     value
         Its present one, which tells the type where the trait itself takes anything.
     """
-    if _holds_widgets(trait):
+    if _holds_objects(trait):
         return None
     if isinstance(trait, traitlets.Any):
         like = codec_like(value)
@@ -196,11 +196,19 @@ def codec_of_trait(trait: Trait, obj: HasTraits, value: object = None) -> Codec 
     return codec
 
 
-def _holds_widgets(trait: Trait) -> bool:
-    """Whether a trait is sent to the page as references to widgets, so also if it is empty now."""
-    module: Any = sys.modules.get("ipywidgets.widgets.widget")
-    to_json = trait.metadata.get("to_json")
-    return module is not None and to_json is module.widget_serialization["to_json"]
+def _holds_objects(trait: Trait) -> bool:
+    """Whether a trait that takes any items is sent to the page by functions of its own.
+
+    Such are the children of ipyvuetify's widgets and uploaded files, also when there are none yet.
+    """
+    metadata = trait.metadata
+    return _takes_anything(trait) and ("to_json" in metadata or "from_json" in metadata)
+
+
+def _takes_anything(trait: Any) -> bool:
+    items = [getattr(trait, "_trait", None), *(getattr(trait, "_traits", None) or ())]
+    is_open = isinstance(trait, traitlets.Any) or _is_untyped(trait)
+    return is_open or any(_takes_anything(item) for item in items if item is not None)
 
 
 def _is_container(trait: Trait) -> bool:
