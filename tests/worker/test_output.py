@@ -75,6 +75,8 @@ def in_pools():
         list(pool.map(lambda text: print(text, mine.get()), ["one"]))
     with multiprocessing.pool.ThreadPool(2) as pool:
         pool.map(say, ["two"])
+    with concurrent.futures.ThreadPoolExecutor(1, initializer=say, initargs=["begun"]) as pool:
+        pool.submit(int)
     asyncio.run(to_executor())
 
 
@@ -311,7 +313,7 @@ def test_threads_print_to_their_run(workers):
 
 
 def test_pools_print_to_the_run_that_submits(workers):
-    assert output(workers, "in_pools") == "one nothing\ntwo\nthree\nfour\n"
+    assert output(workers, "in_pools") == "one nothing\ntwo\nbegun\nthree\nfour\n"
     runs = [
         (workers.begin("jobs:first_of_shared", n), workers.begin("jobs:second_of_shared", n))
         for n in (1,)
