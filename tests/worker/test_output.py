@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
-from workers import is_alive, wait_for
-
-if TYPE_CHECKING:
-    from workers import Workers
+from workers import Workers, is_alive, wait_for
 
 JOBS = """
 import asyncio
@@ -419,3 +415,25 @@ def test_nothing_is_left_of_a_pipe(workers):
         output(workers, "in_subprocesses")
     assert wait_for(lambda: output(workers, "descriptors") <= before)
     assert all(map(is_alive, workers.pids()))
+
+
+def test_a_stop_waits_for_what_subprocesses_have_printed(tmp_path):
+    own = Workers(tmp_path)
+    try:
+        own.write(
+            "jobs.py",
+            "import asyncio, subprocess\n"
+            "async def wait(path):\n"
+            "    subprocess.Popen(['sh', '-c', 'echo begun; touch ' + path + '; sleep 60'])\n"
+            "    await asyncio.sleep(60)\n",
+        )
+        name = own.begin("jobs:wait", str(tmp_path / "begun"))
+        wait_for((tmp_path / "begun").exists)
+        (pid,) = own.pids()
+        begun = time.monotonic()
+        own.call(own.executor.close())
+        assert time.monotonic() - begun < 4.5  # else it would have been killed
+        assert not is_alive(pid)
+        assert own.end(name)["output"] == "begun\n"
+    finally:
+        own.close()
