@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
-from workers import is_alive, wait_for
-
-if TYPE_CHECKING:
-    from workers import Workers
+from workers import Workers, is_alive, wait_for
 
 JOBS = """
 import asyncio
@@ -75,6 +71,8 @@ def in_pools():
         list(pool.map(lambda text: print(text, mine.get()), ["one"]))
     with multiprocessing.pool.ThreadPool(2) as pool:
         pool.map(say, ["two"])
+    with concurrent.futures.ThreadPoolExecutor(1, initializer=say, initargs=["begun"]) as pool:
+        pool.submit(int)
     asyncio.run(to_executor())
 
 
@@ -311,7 +309,7 @@ def test_threads_print_to_their_run(workers):
 
 
 def test_pools_print_to_the_run_that_submits(workers):
-    assert output(workers, "in_pools") == "one nothing\ntwo\nthree\nfour\n"
+    assert output(workers, "in_pools") == "one nothing\ntwo\nbegun\nthree\nfour\n"
     runs = [
         (workers.begin("jobs:first_of_shared", n), workers.begin("jobs:second_of_shared", n))
         for n in (1,)
@@ -417,3 +415,25 @@ def test_nothing_is_left_of_a_pipe(workers):
         output(workers, "in_subprocesses")
     assert wait_for(lambda: output(workers, "descriptors") <= before)
     assert all(map(is_alive, workers.pids()))
+
+
+def test_a_stop_waits_for_what_subprocesses_have_printed(tmp_path):
+    own = Workers(tmp_path)
+    try:
+        own.write(
+            "jobs.py",
+            "import asyncio, subprocess\n"
+            "async def wait(path):\n"
+            "    subprocess.Popen(['sh', '-c', 'echo begun; touch ' + path + '; sleep 60'])\n"
+            "    await asyncio.sleep(60)\n",
+        )
+        name = own.begin("jobs:wait", str(tmp_path / "begun"))
+        wait_for((tmp_path / "begun").exists)
+        (pid,) = own.pids()
+        begun = time.monotonic()
+        own.call(own.executor.close())
+        assert time.monotonic() - begun < 4.5  # else it would have been killed
+        assert not is_alive(pid)
+        assert own.end(name)["output"] == "begun\n"
+    finally:
+        own.close()

@@ -26,10 +26,14 @@ class ThreadCarrier:
     ----------
     capture
         Called where a thread is started or a job submitted; returns what to carry, () for nothing.
+    into_initializers
+        Whether the initializers of pools see the values too. The pool's threads then keep them for
+        jobs that come with none, so `capture` must always return some.
     """
 
-    def __init__(self, capture: Callable[[], Values]) -> None:
+    def __init__(self, capture: Callable[[], Values], *, into_initializers: bool = False) -> None:
         self._capture = capture
+        self._into_initializers = into_initializers
         self._uses = 0
         self._hooks: list[tuple[type, str, Any, Any]] = []
         self._lock = threading.Lock()
@@ -78,7 +82,8 @@ class ThreadCarrier:
     def _wrap_start(self, original: Callable[[threading.Thread], None]) -> Any:
         @wraps(original)
         def start(thread: threading.Thread) -> None:
-            values = () if _submitting.get() else self._values()
+            is_pools = _submitting.get() and not self._into_initializers
+            values = () if is_pools else self._values()
             if not values:
                 original(thread)
                 return

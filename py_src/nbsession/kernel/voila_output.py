@@ -83,7 +83,7 @@ class VoilaOutput:
         self._shows_errors = os.environ.get(SHOW_TRACEBACKS) == "1"
         self._adds_output = os.environ.get(LIVE_CELLS) != "1"
         self._areas: dict[str, _Area] = {}
-        self._pending: list[tuple[_Area, Output | None, bool]] = []
+        self._pending: list[tuple[_Area | None, Output | None, bool]] = []
         self._lock = threading.Lock()
         self._errors_since = 0.0
         self._errors = 0
@@ -163,7 +163,7 @@ class VoilaOutput:
     def _take(self, area: _Area, kind: str, content: Any) -> None:
         match kind:
             case "stream" if content["name"] == "stderr" and not self._shows_errors:
-                self._write_to_log("info", content["text"])
+                self._add(None, {"text": content["text"]})
             case "stream":
                 output = {"output_type": "stream", "name": content["name"], "text": content["text"]}
                 self._add(area, output)
@@ -173,7 +173,8 @@ class VoilaOutput:
             case "clear_output":
                 self._add(area, None, waits=content["wait"])
 
-    def _add(self, area: _Area, output: Output | None, *, waits: bool = False) -> None:
+    def _add(self, area: _Area | None, output: Output | None, *, waits: bool = False) -> None:
+        """Have an output added on the main loop; without an area it goes to the log."""
         with self._lock:
             is_first = not self._pending
             self._pending.append((area, output, waits))
@@ -189,11 +190,17 @@ class VoilaOutput:
         with self._lock:
             pending, self._pending = self._pending, []
         areas: dict[_Area, None] = {}
+        unseen: list[str] = []
         for area, output, waits in pending:
-            area.add(output, waits=waits)
-            areas[area] = None
+            if area is not None:
+                area.add(output, waits=waits)
+                areas[area] = None
+            elif output is not None:
+                unseen.append(output["text"])
         for area in areas:
             area.show()
+        if unseen:
+            self._write_to_log("info", "a callback printed to stderr", "".join(unseen))
 
     # -- the log --------------------------------------------------------------------------------
 
@@ -207,14 +214,11 @@ class VoilaOutput:
                 return
         self._write_to_log("error", "a callback raised an error", text)
 
-    def _write_to_log(self, level: str, text: str, trace: str | None = None) -> None:
+    def _write_to_log(self, level: str, message: str, text: str) -> None:
         from nbsession.scheduler.failure import clean
 
-        if trace is None:
-            line = {"level": level, "message": clean(text.rstrip("\n"), MAX_LOG_CHARACTERS)}
-        else:
-            trace = clean(trace, MAX_LOG_CHARACTERS)
-            line = {"level": level, "message": text, "trace": trace}
+        text = clean(text, MAX_LOG_CHARACTERS)
+        line = {"level": level, "message": message, "trace": text}
         link = self._session.link
         try:
             if link is not None and link.usable:
@@ -222,7 +226,7 @@ class VoilaOutput:
                 return
         except LinkError:
             pass
-        kernel_log().error("nbsession: %s\n%s", text, trace or "")
+        kernel_log().error("nbsession: %s\n%s", message, text)
 
 
 def _cell_id() -> str:

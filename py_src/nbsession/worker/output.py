@@ -373,11 +373,10 @@ _rest: _Rest | None = None
 
 
 def _carried() -> Values:
-    output = current_output.get()
-    return () if output is None else ((current_output, output),)
+    return ((current_output, current_output.get()),)
 
 
-_carrier = ThreadCarrier(_carried)
+_carrier = ThreadCarrier(_carried, into_initializers=True)
 
 
 def log_rest(stream: object, text: str, *, final: bool = False) -> None:
