@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from kernels import run_cell
@@ -62,6 +63,25 @@ def test_rows_and_orders(kernel: BlockingKernelClient) -> None:
     ]
     order(kernel, name="work", order="cancel")
     eventually(lambda: row() == {})
+
+
+SLOW = """
+import asyncio
+async def slow(): await asyncio.sleep(600)
+task = state.schedule_task("slow", slow, period="20ms")
+"""
+
+
+def test_what_is_skipped_in_a_row_is_shown(kernel: BlockingKernelClient) -> None:
+    run_cell(kernel, SHOW + SLOW)
+    rows = "state._pages.widget.tasks"
+    eventually(lambda: re.fullmatch(r"skipped \d\d+ times", see(kernel, rows)[0]["gap"]))
+    running = "[[run.state, run.count] for run in task.history()]"
+    [state, count], first, *_ = see(kernel, running)  # before it may have been missed
+    assert (state, first) == ("skipped", ["running", 1])
+    assert count >= 10
+    assert see(kernel, "[task.history()[0].until > task.history()[0].due]") == [True]
+    assert "skipped " in see(kernel, "[repr(state.tasks)]")[0]
 
 
 PROMISED = """
