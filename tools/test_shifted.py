@@ -45,15 +45,24 @@ def main() -> None:
 
 
 def _passes(at: str, pytest_options: list[str]) -> bool:
-    print(f"== the clock at {at}", flush=True)
     zone = {} if at.startswith("+") else {"TZ": ZONE}
     folders = [str(ROOT / "tests" / "shifted_clock"), os.environ.get("PYTHONPATH", "")]
+    shift_seconds = _shift_seconds(at)
     environment = {
         **os.environ,
         **zone,
-        "TEST_CLOCK_SHIFT": str(_shift_seconds(at)),
+        "TEST_CLOCK_SHIFT": str(shift_seconds),
         "PYTHONPATH": os.pathsep.join(filter(None, folders)),
     }
+    tell = "from datetime import datetime; print(datetime.now().astimezone().isoformat())"
+    told = subprocess.run(
+        [sys.executable, "-c", tell], env=environment, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    print(f"== the clock at {at}: {told}", flush=True)
+    if (
+        datetime.fromisoformat(told) - datetime.now().astimezone()
+    ).total_seconds() < _shift_seconds(at) - 60:
+        raise SystemExit("the clock is not shifted: is another sitecustomize in the way?")
     with tempfile.TemporaryDirectory() as folder:
         command = [
             *(sys.executable, "-m", "pytest", "tests", "-q", "--basetemp", folder),

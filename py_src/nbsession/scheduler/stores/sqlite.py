@@ -109,9 +109,11 @@ class SqliteStore(SqliteClaims, SqliteEngines):
         is different.
         """
         files, now = self._files, self._clock.monotonic()
-        if files is None or (self._connection is not None and files.are_in_place):
+        if files is None:
             return False
-        if now < self._next_follow and files.are_accepted:
+        if self._connection is not None and (
+            files.are_in_place or (now < self._next_follow and files.are_accepted)
+        ):
             return False
         try:
             self._follow(files)

@@ -43,7 +43,9 @@ class DatabaseFiles:
         self._opened = self._now()
         self._accepted = self._opened
         self._checked = 0.0
-        self._mode = stat.S_IMODE(path.stat().st_mode)
+        self._mode = 0o600
+        with contextlib.suppress(OSError):  # deleted in this very moment
+            self._mode = stat.S_IMODE(path.stat().st_mode)
 
     @property
     def are_in_place(self) -> bool:
