@@ -254,9 +254,9 @@ def test_a_page_closed_while_it_renders(tmp_path: Path, start_host: Callable[...
     host = start_host("voila", str(notebook), *REAP, home=tmp_path / "v")
     with socket.create_connection(("127.0.0.1", host.port)) as browser:
         browser.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        eventually((host.root / "rendering").exists, what="the cell runs")
+        eventually((host.root / "rendering").exists, 60, "the cell runs")
         kernel = host.kernels()[0]
-    eventually(lambda: not kernel.is_running(), 20, "the kernel has ended")
+    eventually(lambda: not kernel.is_running(), 60, "the kernel has ended")
     assert "is gone; shutting it down" in host.log
 
 
