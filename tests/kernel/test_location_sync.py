@@ -171,6 +171,13 @@ async def test_none_removes_the_key() -> None:
         assert played.location.search == ""
         model.n = 0
         assert played.location.search == "?number=0"
+        model.n = None
+        model.n = 4  # as it was when it was synced
+        assert played.location.search == "?number=4"
+        played.location.search = ""
+        model.n = 5
+        model.n = 4
+        assert played.location.search == "?number=4"
 
 
 @asynchronous

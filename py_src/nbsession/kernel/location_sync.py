@@ -216,7 +216,8 @@ class LocationSync:
             for binding in bindings:
                 if binding.texts:
                     reading.apply(binding)
-            _apply_together(reading, [*late, *filter(_differs, self._met(bindings, reading))])
+            _apply_together(reading, late)
+            _apply_together(reading, [*filter(_differs, self._met(bindings, reading))])
             met = self._met(bindings, reading)
             reading.is_over = True
             failed = [binding for binding in met if reading.has_failed(binding)]
@@ -270,7 +271,8 @@ def _report(failed: list[LocationBinding]) -> None:
 
 def _change_of(binding: LocationBinding) -> QueryChanges:
     texts = binding.texts_of_trait()
-    if texts is None or binding.is_applied:
+    is_said = binding.is_applied if binding.texts else not texts
+    if texts is None or is_said:
         return {}
     binding.note_written(texts)
     return {binding.key: texts}
