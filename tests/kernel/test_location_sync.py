@@ -9,6 +9,7 @@ import warnings
 from typing import Any
 
 import ipywidgets as w
+import numpy as np
 import pytest
 import traitlets as t
 
@@ -171,6 +172,13 @@ async def test_none_removes_the_key() -> None:
         assert played.location.search == ""
         model.n = 0
         assert played.location.search == "?number=0"
+        model.n = None
+        model.n = 4  # as it was when it was synced
+        assert played.location.search == "?number=4"
+        played.location.search = ""
+        model.n = 5
+        model.n = 4
+        assert played.location.search == "?number=4"
 
 
 @asynchronous
@@ -645,20 +653,18 @@ async def test_to_text_that_returns_none_removes_the_key() -> None:
 
 @asynchronous
 async def test_an_array() -> None:
-    numpy = pytest.importorskip("numpy")
-
     class Holder(t.HasTraits):
         array = t.Any()
 
     with playing(f"{HERE}?array=1+2") as played:
-        holder = Holder(array=numpy.zeros(2))
+        holder = Holder(array=np.zeros(2))
         played.location.sync(
             holder,
             to_text=lambda array: " ".join(map(str, array.tolist())),
-            from_text=lambda text: numpy.array([*map(int, text.split())]),
+            from_text=lambda text: np.array([*map(int, text.split())]),
         )
         assert holder.array.tolist() == [1, 2]
-        holder.array = numpy.array([3, 4, 5])
+        holder.array = np.array([3, 4, 5])
         assert played.location.search == "?array=3+4+5"
         played.location.search = "?array=6"
         assert holder.array.tolist() == [6]

@@ -7,6 +7,7 @@ import enum
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import traitlets as t
 from hypothesis import HealthCheck, given, settings
@@ -271,8 +272,7 @@ def test_enums_that_are_text_or_numbers() -> None:
 
 
 def test_numpy() -> None:
-    numpy = pytest.importorskip("numpy")
-    obj = Loose(v_model=numpy.float64(3.5))
+    obj = Loose(v_model=np.float64(3.5))
     assert TraitText(obj, "v_model").texts() == ["3.5"]
     with pytest.raises(TypeError, match="give to_text= and from_text="):
-        TraitText(Loose(v_model=numpy.zeros(3)), "v_model")
+        TraitText(Loose(v_model=np.zeros(3)), "v_model")

@@ -13,8 +13,6 @@ from .text_readers import Codec, load_json, wrong_json
 class JSONCodec(Codec):
     """What JSON itself can hold, of one type or of any."""
 
-    is_faithful = False
-
     def __init__(self, kind: Any = object) -> None:
         self._kind = kind
 
@@ -67,6 +65,7 @@ class ItemsCodec(JSONCodec):
         self._item = item
         self._items = items
         self._text_item = text_item
+        self.is_faithful = all(codec.is_faithful for codec in (item, *items))
 
     def to_json(self, value: Any) -> list[Any]:
         """Return a list of the items as JSON data."""
@@ -143,6 +142,7 @@ class DictCodec(JSONCodec):
         self._key = key
         self._value = value
         self._by_key = by_key
+        self.is_faithful = all(codec.is_faithful for codec in (key, value, *by_key.values()))
 
     def to_json(self, value: Any) -> dict[str, Any]:
         """Return an object of JSON data."""

@@ -198,9 +198,20 @@ class LocationBinding:
     def is_applied(self) -> bool:
         """Whether the trait is what the URL says; without the key, what it was when synced."""
         present = self._present_texts()
-        if not self.texts:
-            return present == self._initial_texts
-        return present == (self.texts if self._taken is None else self._taken)
+        return present == (self._said if self.texts else self._initial_texts)
+
+    @property
+    def _said(self) -> list[str]:
+        """The URL's values of the key, as the trait writes them."""
+        return self.texts if self._taken is None else self._taken
+
+    def new_texts(self) -> list[str] | None:
+        """Return the trait's value as values of the key; None if the URL says just that.
+
+        None, and a warning, too if none stand for it.
+        """
+        texts = self.texts_of_trait()
+        return None if texts == self._said else texts
 
     @property
     def is_converted(self) -> bool:
@@ -233,7 +244,10 @@ class LocationBinding:
         if texts is not self.texts:  # another thread has written the trait's value
             return is_changed_again
         self._taken = self._texts_of(taken) if is_taken and not is_clamped else None
-        self._is_converted = self._taken not in (texts, self._texts_of(value) or self._taken)
+        self._is_converted = not _is_same(taken, value) and self._taken not in (
+            texts,
+            self._texts_of(value) or self._taken,
+        )
         if self._taken is None and self._is_beyond_limits(value):
             self._begin_pending()
         else:

@@ -57,9 +57,9 @@ class Reading:
             self.disturbed.add(binding)
 
     def has_failed(self, binding: LocationBinding) -> bool:
-        """Whether a text could not be applied; a value that another thread has set is newer."""
+        """Whether it is the text of one that differs; what another thread has set is newer."""
         is_foreign = binding.is_taken and binding not in self.disturbed
-        return _differs(binding) and not binding.is_pending and not is_foreign
+        return bool(binding.texts) and not binding.is_pending and not is_foreign
 
 
 class LocationSync:
@@ -216,12 +216,14 @@ class LocationSync:
             for binding in bindings:
                 if binding.texts:
                     reading.apply(binding)
-            _apply_together(reading, [*late, *filter(_differs, self._met(bindings, reading))])
-            met = self._met(bindings, reading)
+            _apply_together(reading, late)
+            met, unlike = self._compared(bindings, reading)
+            if again := [binding for binding in unlike if binding.texts]:
+                _apply_together(reading, again)
+                met, unlike = self._compared(bindings, reading)
             reading.is_over = True
-            failed = [binding for binding in met if reading.has_failed(binding)]
-            _report(failed)
-        left = [b for b in met if b.is_converted or not (b.is_applied or b.is_pending)]
+            _report([binding for binding in unlike if reading.has_failed(binding)])
+        left = [b for b in met if b.is_converted or (b in unlike and not b.is_pending)]
         if left:
             self._location.write(
                 query=lambda: _left_over(left, is_start=is_start), history="replace"
@@ -239,17 +241,18 @@ class LocationSync:
                 outer.changed |= reading.changed
                 outer.disturbed |= reading.disturbed
 
-    def _met(self, bindings: list[LocationBinding], reading: Reading) -> list[LocationBinding]:
-        """Return what a reading has to see to, in the order of `sync`."""
+    def _compared(
+        self, bindings: list[LocationBinding], reading: Reading
+    ) -> tuple[list[LocationBinding], list[LocationBinding]]:
+        """Return what a reading has to see to, and what of it is not as the URL says.
+
+        In the order of `sync`.
+        """
         is_within = reading.outer is not None and not reading.outer.is_over
-        met = {*bindings, *(() if is_within else reading.changed)}
+        wanted = {*bindings, *(() if is_within else reading.changed)}
         with self._lock:
-            return [binding for binding in self._bindings if binding in met]
-
-
-def _differs(binding: LocationBinding) -> bool:
-    """Whether the URL says what the trait is not."""
-    return bool(binding.texts) and not binding.is_applied
+            met = [binding for binding in self._bindings if binding in wanted]
+        return met, [binding for binding in met if not binding.is_applied]
 
 
 def _apply_together(reading: Reading, bindings: list[LocationBinding]) -> None:
@@ -269,8 +272,8 @@ def _report(failed: list[LocationBinding]) -> None:
 
 
 def _change_of(binding: LocationBinding) -> QueryChanges:
-    texts = binding.texts_of_trait()
-    if texts is None or binding.is_applied:
+    texts = binding.new_texts()
+    if texts is None:
         return {}
     binding.note_written(texts)
     return {binding.key: texts}

@@ -25,8 +25,11 @@ def text_of_value(value: object) -> str:
         If no URL can hold it: half a surrogate pair, or NaN in JSON.
     """
     text = _plain_text(value)
-    if text is None:
-        text = _json_text(value)
+    return checked_text(_json_text(value) if text is None else text)
+
+
+def checked_text(text: str) -> str:
+    """Return text that a URL can hold, or raise ValueError."""
     if not _is_unicode(text):
         message = f"{text!r} holds half of a surrogate pair, which no URL can hold"
         raise ValueError(message)
@@ -134,7 +137,18 @@ _KINDS: tuple[type, ...] = (
 )
 
 
+_EXACT_KINDS: dict[type, type] = {
+    **{kind: kind for kind in (bool, str, list, tuple, type(None))},
+    int: numbers.Integral,
+    float: numbers.Real,
+    dict: Mapping,
+}
+"""Of the most frequent types, since abstract ones take long to ask for."""
+
+
 def _kind(value: object) -> type:
+    if kind := _EXACT_KINDS.get(type(value)):
+        return kind
     if isinstance(value, enum.Enum):
         return type(value)
     return next((kind for kind in _KINDS if isinstance(value, kind)), type(value))

@@ -104,7 +104,7 @@ class IntCodec(Codec):
 
     def to_json(self, value: Any) -> int:
         """Return a number as JSON data."""
-        if not isinstance(value, numbers.Integral):
+        if type(value) is not int and not isinstance(value, numbers.Integral):
             message = f"{type(value).__name__} is no whole number: {value!r}"
             raise TypeError(message)
         return int(value)
@@ -132,7 +132,7 @@ class FloatCodec(Codec):
 
     def to_json(self, value: Any) -> float:
         """Return a number as JSON data."""
-        if not isinstance(value, numbers.Real):
+        if type(value) is not float and not isinstance(value, numbers.Real):
             message = f"{type(value).__name__} is no number: {value!r}"
             raise TypeError(message)
         return float(value)

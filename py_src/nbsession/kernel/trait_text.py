@@ -21,7 +21,7 @@ from .json_codecs import (
     LabelsCodec,
     written,
 )
-from .query_text import dump_json, is_alike, native_json, text_of_value
+from .query_text import checked_text, dump_json, is_alike, native_json, text_of_value
 from .text_readers import BoolCodec, Codec, EnumCodec, FloatCodec, IntCodec, ReaderCodec
 
 if TYPE_CHECKING:
@@ -130,9 +130,8 @@ class TraitText:
             except Exception as error:
                 message = f"to_text raised {type(error).__name__}: {error}"
                 raise ValueError(message) from error
-            return [] if text is None else [text_of_value(_checked_text(text))]
-        # text_of_value refuses what no URL can hold
-        return [] if value is None else [text_of_value(written(self._codec, value))]
+            return [] if text is None else [checked_text(_plain_text(text))]
+        return [] if value is None else [checked_text(written(self._codec, value))]
 
     def value_of(self, texts: list[str]) -> Any:
         """Return the value that a key's values stand for; the last one counts.
@@ -152,7 +151,7 @@ class TraitText:
             raise UnreadableTextError(str(error)) from error
 
 
-def _checked_text(text: object) -> str:
+def _plain_text(text: object) -> str:
     if not isinstance(text, str):
         message = f"to_text must return text or None, got {type(text).__name__}: {text!r}"
         raise TypeError(message)
