@@ -243,7 +243,7 @@ def test_the_text_of_a_value_of_any_type(base: object, value: object, text: str)
         (None, object()),
         (None, b"x"),
     ],
-    ids=repr,
+    ids=lambda value: "an object" if type(value) is object else repr(value),
 )
 def test_what_would_come_back_as_another_type_is_not_written(base: object, value: object) -> None:
     obj = Loose(v_model=base)
