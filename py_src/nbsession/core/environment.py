@@ -18,9 +18,6 @@ MEND_FROZEN_WIDGETS = "NBSESSION_MEND_FROZEN_WIDGETS"
 SHOW_TRACEBACKS = "NBSESSION_SHOW_TRACEBACKS"
 """``"1"`` in a kernel of a Voilà that shows tracebacks to its visitors."""
 
-LIVE_CELLS = "NBSESSION_LIVE_CELLS"
-"""``"1"`` in a kernel of a Voilà whose pages run the cells, and so show what comes later."""
-
 
 _HUB = ("JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_API_TOKEN")
 HUB_PARAMETER = "redirects"

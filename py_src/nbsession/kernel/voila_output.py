@@ -9,7 +9,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.environment import LIVE_CELLS, SHOW_TRACEBACKS
+from nbsession.core.environment import SHOW_TRACEBACKS
 from nbsession.core.errors import LinkError
 from nbsession.core.log_level import MAX_LOG_CHARACTERS
 
@@ -81,7 +81,6 @@ class VoilaOutput:
         self._session = session
         self._kernel: Any = runtime.kernel
         self._shows_errors = os.environ.get(SHOW_TRACEBACKS) == "1"
-        self._adds_output = os.environ.get(LIVE_CELLS) != "1"
         self._areas: dict[str, _Area] = {}
         self._pending: list[tuple[_Area | None, Output | None, bool]] = []
         self._lock = threading.Lock()
@@ -95,7 +94,7 @@ class VoilaOutput:
     def registered(self) -> None:
         """Make a place for the output in the cell that registers a callback."""
         is_main = threading.current_thread() is threading.main_thread()
-        if not (self._adds_output and is_main and self._runtime.in_cell):
+        if not (is_main and self._runtime.in_cell):
             return
         cell_id = _cell_id()
         if not cell_id or cell_id in self._areas:

@@ -8,12 +8,7 @@ from weakref import WeakSet
 from jupyter_server import CallContext
 from tornado.ioloop import IOLoop
 
-from nbsession.core.environment import (
-    LIVE_CELLS,
-    MEND_FROZEN_WIDGETS,
-    SHOW_TRACEBACKS,
-    LinkAddress,
-)
+from nbsession.core.environment import MEND_FROZEN_WIDGETS, SHOW_TRACEBACKS, LinkAddress
 
 from .capture import Capture, NoVisitorError, capture, handler_kind, page_kind
 from .composition import compose_over
@@ -110,7 +105,6 @@ class SessionServices(NBSession):
         if PREHEAT in env:
             options = self.config.get("VoilaConfiguration", {})
             env[SHOW_TRACEBACKS] = "1" if str(options.get("show_tracebacks")) == "True" else "0"
-            env[LIVE_CELLS] = "1" if str(options.get("progressive_rendering")) == "True" else "0"
         if env.get(PREHEAT) == "True":
             # A pool is refilled in the context of the visitor before: nothing of theirs may stay.
             for name in _VOILA_ADDRESSES:
