@@ -110,8 +110,8 @@ function RunRow({ taskKey, run, history, isOpen }: RunRowProps) {
             <Icon name="caret" />
             <Icon name={run.state} />
             {stateWords(run.state, trans)}
-            {run.count !== 1 && <Times count={run.count} />}
           </button>
+          {run.count !== 1 && <Times count={run.count} />}
         </td>
         <td>
           <time dateTime={start ?? ''} title={instantWords(start, locale)}>
@@ -119,7 +119,7 @@ function RunRow({ taskKey, run, history, isOpen }: RunRowProps) {
           </time>
           {run.until !== run.due && (
             <time dateTime={run.until ?? ''} title={instantWords(run.until, locale)}>
-              {` –\u00a0${shortInstant(run.until, model.clock.now(), locale)}`}
+              {` –\u2060\u00a0${shortInstant(run.until, model.clock.now(), locale)}`}
             </time>
           )}
         </td>
