@@ -55,6 +55,10 @@ def tell_of_parent(seconds=30):
     tell('{"op":"child","job":JOB,"pid":%d}\\n' % os.getppid(), seconds)
 
 
+def flood(text, times):
+    say(text * times)
+
+
 def which():
     print(os.getpid())
 
@@ -228,6 +232,12 @@ def test_long_texts_are_cut(workers):
         % ("r" * 574_000),
     )
     assert len(json.dumps(row)) < 3_000
+
+
+def test_a_flood_of_lines_is_cut_by_the_server_too(workers):
+    text = '{"op":"log","level":"info","text":"flood"}\n'
+    assert workers.run("jobs:flood", text, 20_000)["state"] == "succeeded"
+    assert 0 < workers.logged().count("flood") <= 5_000
 
 
 def test_a_process_that_is_none_of_the_worker_is_not_killed(workers):

@@ -192,3 +192,35 @@ def test_paths_that_a_notebook_has_added(workers, tmp_path, process):
     if not process:
         (last / "helper.py").write_text("NAME = 'edited'")
         wait_for(lambda: workers.run("jobs:helped", home=home)["output"] == "edited\n")
+
+
+@pytest.mark.parametrize("process", [False, True])
+def test_what_a_task_schedules_is_where_its_own_module_or_its_worker_is(tmp_path, process):
+    root, src, notebook, added = (tmp_path / name for name in ("root", "root/src", "nb", "added"))
+    for folder in (root, src, notebook, added):
+        folder.mkdir()
+    workers = Workers(src, root_dir=str(root))
+    try:
+        workers.write(
+            "jobs.py",
+            """
+            import json
+            from nbsession import state
+
+            def own():
+                pass
+
+            def schedule():
+                state.schedule_task("stdlib", json.dumps, period="1h", args=[1])
+                state.schedule_task("own", own, period="1h")
+            """,
+        )
+        home = Home(sys.executable, str(src), None, str(notebook), (str(added),))
+        row = workers.run("jobs:schedule", home=home, process=process)
+        assert (row["state"], row["error"]) == ("succeeded", None)
+        stdlib, own = (workers.board.show(name)["home"] for name in ("stdlib", "own"))
+        assert (stdlib["directory"], own["directory"]) == (str(notebook), str(src))
+        assert stdlib["first_paths"] == own["first_paths"] == [str(added)]
+        assert workers.end("stdlib")["state"] == "succeeded"
+    finally:
+        workers.close()

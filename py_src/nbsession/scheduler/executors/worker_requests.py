@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
 from nbsession.core.current_run import CurrentRun, current_run
 from nbsession.core.errors import StoreBusyError
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
     from .worker_messages import Message
     from .worker_process import WorkerProcess
+
+MAX_LINES_PER_SECOND = 500
+"""In the log, of one worker with all processes of its runs: each of them counts its own too."""
 
 MAX_RUNS = 10_000
 MAX_WAIT_SECONDS = 3_600
@@ -60,6 +65,7 @@ class WorkerRequests:
         self._log = log
         self._setup_tasks = SetupTasks(log)
         self._waiting: dict[asyncio.Task[None], WorkerProcess] = {}
+        self._lines: WeakKeyDictionary[WorkerProcess, tuple[float, int]] = WeakKeyDictionary()
 
     def take(self, worker: WorkerProcess, message: Message) -> None:
         """Do what a worker wants."""
@@ -173,6 +179,16 @@ class WorkerRequests:
         worker.send({**answer, "error": type(error).__name__, "message": text})
 
     def _write(self, worker: WorkerProcess, message: Message) -> None:
+        now = time.monotonic()
+        since, count = self._lines.get(worker, (now, 0))
+        if now - since >= 1:
+            if count > MAX_LINES_PER_SECOND:
+                left_out = count - MAX_LINES_PER_SECOND
+                self._log.warning("[%s] %d lines left out", worker.name, left_out)
+            since, count = now, 0
+        self._lines[worker] = since, count + 1
+        if count >= MAX_LINES_PER_SECOND:
+            return
         level = logging.getLevelNamesMapping()[message["level"].upper()]
         # No task is to forge a line of the log.
         text, trace = printable(message["text"]), message.get("trace")
