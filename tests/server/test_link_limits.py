@@ -97,7 +97,8 @@ def test_many_connections_at_once_wait(host: Host) -> None:
 
 
 def test_a_flood_of_lines_is_cut(host: Host) -> None:
-    link, other = any_link(host), any_link(host)
+    link = any_link(host)
+    other = host.link_of(host.start_kernel("lab/tree/other.ipynb", path="other.ipynb"))
     began = time.monotonic()
     for number in range(10 * MAX_LINES_PER_SECOND):
         link.post("log", {"level": "warning", "message": f"flood {number} of it"})
