@@ -83,7 +83,7 @@ state.location.sync(size)
 ticks, loaded, ran = widgets.Label("no tick"), widgets.Label("not loaded"), widgets.Label()
 clock = state.add_periodic_callback(lambda: ticks.set_trait("value", f"{clock.counter} ticks"), 100)
 state.onload(lambda: loaded.set_trait("value", "has loaded"))
-run = await state.schedule_task("front-end", work, period="1h").run_now()
+run = await state.schedule_task("front-end", work, cron="@yearly").run_now()
 ran.value = f"the run has {run.state}"
 display(size, ticks, loaded, ran, BusyIndicator(label="busy"))
 """
