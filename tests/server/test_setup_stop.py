@@ -237,7 +237,8 @@ def test_with_runs_in_flight(
     )
     eventually(lambda: _rows_in(database).get("quick", ("",))[0] == "succeeded", 60)
     _end(host, *signals)
-    assert not [line for line in host.log.splitlines() if any(fault in line for fault in FAULTS)]
+    faults = [line for line in host.log.splitlines() if any(fault in line for fault in FAULTS)]
+    assert not faults, host.log[-8000:]
     _assert_all_destroyed(script, [kernel for kernel, _ in script.of("created")])
     lost = ("lost", True, STOPPED)
     assert _rows_in(database) == {
