@@ -191,8 +191,9 @@ def _wait_for_fills(host: Host, count: int) -> None:
     eventually(lambda: host.log.count("is filled with") == count, 60, f"the pool's fill {count}")
 
 
-def _wait_for_kernels(host: Host) -> None:
+def _wait_for_kernels(host: Host, count: int) -> None:
     """Wait until all kernels have started: one that is interrupted before that says so itself."""
+    eventually(lambda: len(host.kernels()) == count, 60, f"{count} kernels")
     for process in host.kernels():
         found = re.search(r"kernel-([-0-9a-f]{36})\.json", " ".join(process.cmdline()))
         assert found
@@ -230,7 +231,7 @@ def test_with_runs_in_flight(
             httpx.get(host.url + "voila/render/x.ipynb", timeout=60).raise_for_status()
         if heat:
             _wait_for_fills(host, 3)
-    _wait_for_kernels(host)
+    _wait_for_kernels(host, 3 if app == "preheated voila" else 2)
     eventually(lambda: len(script.of("created")) == 2, 60)
     eventually(
         lambda: all(script.of(name) for name in ("endless", "blocking", "alone", "quick")), 60
