@@ -132,3 +132,48 @@ async def test_a_report_and_a_write_are_notified_in_order() -> None:
         played.location.update_query(b=2)
         await turn()
         assert seen == ["?a=1", "?a=1&b=2"]
+
+
+@asynchronous
+async def test_a_report_before_a_write_of_a_thread_waits_for_the_main_loop() -> None:
+    with playing(HERE) as played:
+        window = played.pages.window(HERE)
+        pair = Pair()
+        played.location.sync(pair, ["a"])
+        await turn()
+        window.read()
+        seen: list[tuple[str, bool]] = []
+
+        def note(change: Any) -> None:
+            seen.append((change.new, threading.current_thread() is threading.main_thread()))
+
+        played.location.observe(note, "search")
+        for target in (
+            lambda: window.go(f"{HERE}?a=1"),
+            lambda: played.location.update_query(b=2),
+            lambda: played.location.update_query(b=3),
+        ):
+            thread = threading.Thread(target=target)
+            thread.start()
+            thread.join()
+        assert (seen, pair.a, played.location.search) == ([], 0, "?a=1&b=3")
+        await turn()
+        assert (seen, pair.a) == ([("?a=1", True), ("?a=1&b=3", True)], 1)
+
+
+@asynchronous
+async def test_a_trait_and_an_observer_of_the_url_that_never_end() -> None:
+    with playing(HERE) as played:
+        pair = Pair()
+        played.location.sync(pair)
+
+        def count(_change: object) -> None:
+            pair.b += 1
+
+        played.location.observe(count, "search")
+        with pytest.raises(RuntimeError, match="changed the URL 100 times in turn"):
+            pair.a = 1
+        played.location.unobserve(count, "search")
+        assert played.location.query_params == {"a": "1", "b": str(pair.b)}
+        pair.a = 2
+        assert played.location.query_params == {"a": "2", "b": str(pair.b)}

@@ -111,6 +111,9 @@ def update_parameters(query: str, changes: Mapping[str, Sequence[str]]) -> str:
 
 def _key_of(part: str) -> str | None:
     """Return the key of one ``key=value``, None for the nothing between two ``&``."""
+    key = part.partition("=")[0]
+    if key.isascii() and key.isidentifier():  # nothing to decode
+        return key
     return next(iter(query_texts(part)), None)
 
 

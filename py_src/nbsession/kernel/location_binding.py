@@ -240,14 +240,16 @@ class LocationBinding:
             self.end_pending()
             return False
         is_taken, taken, is_changed_again = self._set(value)
-        is_clamped = is_taken and _is_number(value) and not _is_same(taken, value)
+        is_same = is_taken and _is_same(taken, value)
         if texts is not self.texts:  # another thread has written the trait's value
             return is_changed_again
-        self._taken = self._texts_of(taken) if is_taken and not is_clamped else None
-        self._is_converted = not _is_same(taken, value) and self._taken not in (
-            texts,
-            self._texts_of(value) or self._taken,
-        )
+        self._taken = None
+        self._is_converted = False
+        if is_taken and (is_same or not _is_number(value)):  # a number that differs was clamped
+            self._taken = self._texts_of(taken)
+            if not is_same:
+                spellings = (texts, self._texts_of(value) or self._taken)
+                self._is_converted = self._taken not in spellings
         if self._taken is None and self._is_beyond_limits(value):
             self._begin_pending()
         else:
@@ -265,11 +267,14 @@ class LocationBinding:
         attribute = self._text.attribute
         before = getattr(self.obj, attribute)
         error: Exception | None = None
-        with self.being_set() as changes:
-            try:
-                self.reporting.context.copy().run(setattr, self.obj, attribute, value)
-            except Exception as raised:  # noqa: BLE001 - the trait's refusal, or an observer's own error
-                error = raised
+        thread = threading.get_ident()
+        changes = self._changes[thread] = []
+        try:
+            self.reporting.context.copy().run(setattr, self.obj, attribute, value)
+        except Exception as raised:  # noqa: BLE001 - the trait's refusal, or an observer's own error
+            error = raised
+        finally:
+            del self._changes[thread]
         # Observers may have changed it since; what they did began with another old value.
         first = next((change.new for change in changes if change.old is before), _UNCHANGED)
         taken = getattr(self.obj, attribute) if first is _UNCHANGED else first
@@ -284,12 +289,12 @@ class LocationBinding:
         return self._text.value_of(self.texts) if self.texts else self._initial
 
     @contextmanager
-    def being_set(self) -> Iterator[list[Bunch]]:
-        """Note that this thread sets the trait to what the URL says; return its changes."""
+    def being_set(self) -> Iterator[None]:
+        """Note that this thread sets the trait to what the URL says."""
         thread = threading.get_ident()
-        changes = self._changes[thread] = []
+        self._changes[thread] = []
         try:
-            yield changes
+            yield
         finally:
             del self._changes[thread]
 
