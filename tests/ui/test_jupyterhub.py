@@ -169,7 +169,11 @@ def _enter(hub: Hub, visit: Visit, user: str, notebook: str = "x.ipynb") -> None
     visit.page.fill("input[name=password]", "any")
     visit.page.click("input[type=submit]")
     visit.page.wait_for_function("() => window.jupyterapp", timeout=180_000)
-    visit.wait_for_kernel()
+    # JupyterLab opens what was open before, too.
+    visit.page.wait_for_function(
+        "path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=notebook
+    )
+    visit.wait_for_idle_kernel()
 
 
 def _looked(text: str) -> dict[str, Any]:
