@@ -118,9 +118,12 @@ function RunRow({ taskKey, run, history, isOpen }: RunRowProps) {
             {shortInstant(start, model.clock.now(), locale)}
           </time>
           {run.until !== run.due && (
-            <time dateTime={run.until ?? ''} title={instantWords(run.until, locale)}>
-              {` –\u2060\u00a0${shortInstant(run.until, model.clock.now(), locale)}`}
-            </time>
+            <>
+              <span className="nbsession-Runs-dash"> – </span>
+              <time dateTime={run.until ?? ''} title={instantWords(run.until, locale)}>
+                {shortInstant(run.until, model.clock.now(), locale)}
+              </time>
+            </>
           )}
         </td>
         <td>
