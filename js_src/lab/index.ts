@@ -8,7 +8,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import { NOTEBOOKS, type Notebooks } from '../shared/notebooks';
-import { queryOf, SECRET_PARAMETERS, stripParameters } from '../shared/query';
+import { isSecret, queryOf, stripParameters, stripUrlParameters } from '../shared/query';
 import { MainArea, type MainWidget } from './mainArea';
 import { type DocumentUrls, NotebookUrls, OpeningUrl } from './notebooks';
 import { PageQuerySender, type PutPageQuery } from './pageQuery';
@@ -40,7 +40,10 @@ const pageQuery: JupyterFrontEndPlugin<void> = {
 /** The address that was asked for; `location` has lost its query by now. */
 function openingUrl(documents: DocumentUrls): OpeningUrl {
   const [entry] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
-  return new OpeningUrl(entry?.name ?? location.href, entry?.type === 'navigate', documents);
+  const url = entry?.name ?? location.href;
+  // JupyterHub counts its redirects in the URL; that is no part of a link to a notebook.
+  const own = PageConfig.getOption('hubPrefix') ? stripUrlParameters(url, ['redirects']) : url;
+  return new OpeningUrl(own, entry?.type === 'navigate', documents);
 }
 
 function documentUrls(app: JupyterFrontEnd): DocumentUrls {
@@ -78,7 +81,7 @@ const notebookQuery: JupyterFrontEndPlugin<void> = {
     if (app.name !== 'Jupyter Notebook') {
       return;
     }
-    const query = stripParameters(queryOf(location.href), SECRET_PARAMETERS);
+    const query = stripParameters(queryOf(location.href), isSecret);
     const sender = new PageQuerySender(putPageQuery(app));
     app.docRegistry.addWidgetExtension('Notebook', {
       createNew: (_, { sessionContext }) => {

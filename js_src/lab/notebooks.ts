@@ -1,6 +1,6 @@
 /** One query and hash for each kernel of a page of JupyterLab, and the address bar that shows one. */
 import type { Notebooks, NotebookUrl } from '../shared/notebooks';
-import { pickParameters, queryOf, SECRET_PARAMETERS, stripParameters } from '../shared/query';
+import { isSecret, pickParameters, queryOf, stripParameters } from '../shared/query';
 
 /** What JupyterLab itself acts on when it reads the address; shown again, it would act again. */
 const JUPYTERLAB_PARAMETERS: readonly string[] = ['reset', 'clone', 'file-browser-path'];
@@ -61,7 +61,7 @@ export class OpeningUrl {
     readonly isNavigation: boolean,
     documents: DocumentUrls,
   ) {
-    this.query = stripParameters(queryOf(url), SECRET_PARAMETERS);
+    this.query = stripParameters(queryOf(url), isSecret);
     const shown = stripParameters(this.query, JUPYTERLAB_PARAMETERS);
     this.resets = pickParameters(this.query, ['reset']).length > 0;
     const { pathname, hash } = new URL(url);

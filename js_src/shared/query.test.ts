@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { queryOf, stripParameters, stripUrlParameters } from './query';
+import { isSecret, queryOf, stripParameters, stripUrlParameters } from './query';
 
 describe('queryOf', () => {
   test.each([
@@ -58,5 +58,40 @@ describe('stripUrlParameters', () => {
     ['', ''],
   ])('%s becomes %s', (url, kept) => {
     expect(stripUrlParameters(url, ['token'])).toBe(kept);
+  });
+});
+
+describe('isSecret', () => {
+  const encoded = (text: string, times: number): string =>
+    times === 0 ? text : encodeURIComponent(encoded(text, times - 1));
+
+  test.each([
+    'token=abc',
+    'token',
+    '%74oken=abc',
+    '_xsrf=2%7C1',
+    'next=/lab?token=abc',
+    'next=%2Flab%3Ftoken%3Dabc',
+    'next=%2Flab%3Fa%3D1%26%74oken%3Dabc',
+    `next=${encoded('/lab?a=1&token=abc', 3)}`,
+    `next=${encoded('/hub?next=/lab?_xsrf=1', 2)}`,
+    'next=%FF%2Flab%3Ftoken%3Dabc', // beside what is not UTF-8
+    `next=${encoded('%', 20)}`, // deeper than anybody encodes
+  ])('%s', (parameter) => {
+    expect(isSecret(parameter)).toBe(true);
+  });
+
+  test.each([
+    'city=K%C3%B6ln',
+    'a=token',
+    'mytoken=1',
+    'tokens=2',
+    'next=%2Flab%3Fmytoken%3D1',
+    'text=the+token+is+%3D+1',
+    'raw=%FF%00',
+    'percent=100%',
+    '',
+  ])('not %s', (parameter) => {
+    expect(isSecret(parameter)).toBe(false);
   });
 });

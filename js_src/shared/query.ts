@@ -5,34 +5,57 @@
  * UTF-8. Whatever is not taken out here keeps its exact text and place.
  */
 
-/** Parameters that open the Jupyter server; they never leave the page. */
-export const SECRET_PARAMETERS: readonly string[] = ['token', '_xsrf'];
+/** Parameters of a query: by their names, or by a test of each as it stands. */
+export type Parameters = readonly string[] | ((parameter: string) => boolean);
+
+const SECRET = /(?:^|[?&;#=])(?:token|_xsrf)=/;
+/** How often a URL within a URL may be encoded; nobody encodes more often without an intention. */
+const MAX_DEPTH = 8;
+
+/**
+ * Whether a parameter opens the Jupyter server, itself or in a URL within it, however often that is
+ * encoded. Such parameters never leave the page.
+ */
+export function isSecret(parameter: string): boolean {
+  let text = parameter.includes('=') ? parameter : `${parameter}=`;
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
+    if (SECRET.test(text)) {
+      return true;
+    }
+    const decoded = text.replace(/(?:%[0-9a-f]{2})+/gi, decode).replaceAll('+', ' ');
+    if (decoded === text) {
+      return false;
+    }
+    text = decoded;
+  }
+  return true;
+}
 
 /** The raw query of a URL, without its `?`; '' if there is none. */
 export function queryOf(url: string): string {
   return split(url).query ?? '';
 }
 
-/** A raw query (no `?`) without every parameter of these names. */
-export function stripParameters(query: string, names: readonly string[]): string {
+/** A raw query (no `?`) without these parameters. */
+export function stripParameters(query: string, parameters: Parameters): string {
   return query
     .split('&')
-    .filter((parameter) => !names.includes(nameOf(parameter)))
+    .filter((parameter) => !isOneOf(parameter, parameters))
     .join('&');
 }
 
-/** The parameters of these names in a raw query, as they stand. */
-export function pickParameters(query: string, names: readonly string[]): string[] {
-  return query.split('&').filter((parameter) => names.includes(nameOf(parameter)));
+/** Those of these parameters that are in a raw query, as they stand. */
+export function pickParameters(query: string, parameters: Parameters): string[] {
+  return query.split('&').filter((parameter) => isOneOf(parameter, parameters));
 }
 
-/** A URL without every query parameter of these names; the `?` goes with the last of them. */
-export function stripUrlParameters(url: string, names: readonly string[]): string {
+/** A URL without these query parameters; the `?` goes with the last of them. */
+export function stripUrlParameters(url: string, parameters: Parameters): string {
   const { before, query, hash } = split(url);
   if (query === undefined) {
     return url;
   }
-  const kept = stripParameters(query, names);
+  const kept = stripParameters(query, parameters);
   return before + (kept || kept === query ? `?${kept}` : '') + hash;
 }
 
@@ -45,12 +68,22 @@ function split(url: string): { before: string; query: string | undefined; hash: 
     : { before: rest.slice(0, queryAt), query: rest.slice(queryAt + 1), hash };
 }
 
+function isOneOf(parameter: string, parameters: Parameters): boolean {
+  return typeof parameters === 'function'
+    ? parameters(parameter)
+    : parameters.includes(nameOf(parameter));
+}
+
 /** A parameter's name as a server reads it: `%74oken` is `token` too. */
 function nameOf(parameter: string): string {
   const [name = ''] = parameter.split('=', 1);
+  return decode(name.replaceAll('+', ' '));
+}
+
+function decode(text: string): string {
   try {
-    return decodeURIComponent(name.replaceAll('+', ' '));
+    return decodeURIComponent(text);
   } catch {
-    return name; // Not UTF-8 or a broken escape, so it is none of the names we look for.
+    return text; // Not UTF-8 or a broken escape, so it is none of the names we look for.
   }
 }

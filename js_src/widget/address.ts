@@ -1,6 +1,6 @@
 /** Where a kernel's URL is: the page's, or in JupyterLab that of one notebook among several. */
 import { NOTEBOOKS, type Notebooks } from '../shared/notebooks';
-import { SECRET_PARAMETERS, stripUrlParameters } from '../shared/query';
+import { isSecret, stripUrlParameters } from '../shared/query';
 import type { Navigate, PageLocation } from '../shared/wire';
 import { type Browser, isJupyterLab, pageLocation } from './browser';
 import { watchLocation } from './watch';
@@ -89,7 +89,7 @@ class NotebookAddress implements Address {
 
   /** Writes query and hash: the path is JupyterLab's, and so are the entries of the history. */
   write(target: string): void {
-    const { search, hash } = new URL(stripUrlParameters(target, SECRET_PARAMETERS));
+    const { search, hash } = new URL(stripUrlParameters(target, isSecret));
     this.notebooks.write(this.kernelId, { search, hash });
   }
 

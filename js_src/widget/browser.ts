@@ -1,4 +1,4 @@
-import { SECRET_PARAMETERS, stripUrlParameters } from '../shared/query';
+import { isSecret, stripUrlParameters } from '../shared/query';
 import type { PageDocument, PageInfo, PageLocation } from '../shared/wire';
 
 type Listener = (event: object) => void;
@@ -69,13 +69,13 @@ export function pageInfo(browser: Browser): PageInfo {
 
 export function pageLocation(location: PageLocation): PageLocation {
   return {
-    href: stripUrlParameters(location.href, SECRET_PARAMETERS),
+    href: stripUrlParameters(location.href, isSecret),
     origin: location.origin,
     protocol: location.protocol,
     hostname: location.hostname,
     port: location.port,
     pathname: location.pathname,
-    search: stripUrlParameters(location.search, SECRET_PARAMETERS),
+    search: stripUrlParameters(location.search, isSecret),
     hash: location.hash,
   };
 }

@@ -1,4 +1,4 @@
-import { pickParameters, queryOf, SECRET_PARAMETERS } from '../shared/query';
+import { isSecret, pickParameters, queryOf } from '../shared/query';
 import type { LocationParts } from '../shared/wire';
 
 /**
@@ -43,8 +43,8 @@ export function isSameDocument(a: string, b: string): boolean {
 }
 
 function withSecrets(search: string, href: string): string {
-  const secrets = pickParameters(queryOf(href), SECRET_PARAMETERS);
-  const said = pickParameters(queryOf(search), SECRET_PARAMETERS);
+  const secrets = pickParameters(queryOf(href), isSecret);
+  const said = pickParameters(queryOf(search), isSecret);
   if (secrets.length === 0 || said.length > 0) {
     return search;
   }
