@@ -21,7 +21,7 @@ LOCAL = "local"
 
 _ZONE_NAME = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)"
 _OFFSET = r"[+-]?\d{1,2}(?::\d\d){0,2}"
-# Not the days counted from 0, which zoneinfo of Python 3.11 to 3.14 takes for the days before.
+# Not the days counted from 0, which zoneinfo (seen in Python 3.11) takes for the days before.
 _POSIX = re.compile(
     rf"{_ZONE_NAME}{_OFFSET}"
     rf"(?P<summer>{_ZONE_NAME}(?:{_OFFSET})?(?P<rules>(?:,[MJ][\d.:/+-]+){{2}})?)?",
