@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,8 @@ def on_board(test: Test) -> Callable[[], None]:
             store = MemoryStore(clock=clock)
             engine = Engine(store, ByName(clock, functions), clock, logging.getLogger())
             engine.open()
-            await test(EngineBoard(engine, asyncio.get_running_loop(), "kernel-1"))
+            board = EngineBoard(engine, asyncio.get_running_loop(), "kernel-1")
+            await test(*(board, clock)[: len(inspect.signature(test).parameters)])
             await engine.close()
 
         asyncio.run(main())
@@ -89,11 +91,14 @@ async def test_the_open_run_is_shown(board: EngineBoard) -> None:
 
 
 @on_board
-async def test_what_was_skipped_since_the_last_run_is_shown(board: EngineBoard) -> None:
+async def test_what_was_skipped_since_the_last_run_is_shown(
+    board: EngineBoard, clock: FakeClock
+) -> None:
     board.schedule(a_spec("slow", period="20ms").to_json(), replace=False)
     gap: Any = None
     while gap is None or gap["count"] < 3:
         await asyncio.sleep(0.01)
+        clock.go_on(0.01)
         gap = board.show("slow").get("gap")
     assert (gap["state"], gap["reason"]) == ("skipped", "the run before was still going")
     assert gap["due"] < gap["until"]
