@@ -47,6 +47,14 @@ def test_no_networks_are_refused() -> None:
     NBSession(trusted_proxies=["10.0.0.1", "10.0.0.1/8", "::1", "fd00::/8"])
 
 
+@pytest.mark.parametrize("network", ["::ffff:10.0.0.9", "::ffff:10.0.0.0/104", "::/0", "10.0.0.9"])
+@pytest.mark.parametrize("peer", [PEER, "::ffff:10.0.0.9"])
+def test_networks_of_mapped_addresses(network: str, peer: str) -> None:
+    trusted = TrustedProxies([network])
+    is_ipv4 = network != "::/0"  # which is all of IPv6, and nothing else
+    assert _view(*ALL, peer=peer, trusted=trusted).is_proxied == is_ipv4
+
+
 @pytest.mark.parametrize("headers", [ALL, ALL[:3], ALL[3:]])
 @pytest.mark.parametrize("peer", [PEER, "::ffff:10.0.0.9", "2001:db8:1::9"])
 def test_a_trusted_proxy(headers: tuple[str, ...], peer: str) -> None:
