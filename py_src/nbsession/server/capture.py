@@ -208,7 +208,14 @@ def page_kind(path: str, base_url: str) -> HostKind | None:
 def _hides_its_page(handler: JupyterHandler) -> bool:
     """Whether a page of this server asks that may not say which (``Referrer-Policy``)."""
     headers = handler.request.headers
-    return headers.get("Sec-Fetch-Site") == "same-origin" and not headers.get("Referer")
+    if headers.get("Sec-Fetch-Site") != "same-origin":
+        return False
+    try:
+        referer = urlsplit(headers.get("Referer", ""))
+    except ValueError:
+        return False
+    # Under "origin" and "strict-origin" it ends where a page's path would begin.
+    return referer.path in ("", "/") and not referer.query
 
 
 def _cookies(headers: list[str], credentials: CredentialFilter) -> Cookies:
