@@ -69,6 +69,9 @@ describe('isSecret', () => {
     'token=abc',
     'token',
     '%74oken=abc',
+    'TOKEN=abc', // the server drops it likewise
+    'token%5B%5D=abc',
+    'next=%2Flab%3Ftoken[0]%3Dabc',
     '_xsrf=2%7C1',
     'next=/lab?token=abc',
     'next=%2Flab%3Ftoken%3Dabc',

@@ -8,7 +8,7 @@
 /** Parameters of a query: by their names, or by a test of each as it stands. */
 export type Parameters = readonly string[] | ((parameter: string) => boolean);
 
-const SECRET = /(?:^|[?&;#=])(?:token|_xsrf)=/;
+const SECRET = /(?:^|[?&;#=])(?:token|_xsrf)(?:\[[^\]]*\])?=/i;
 /** How often a URL within a URL may be encoded; nobody encodes more often without an intention. */
 const MAX_DEPTH = 8;
 

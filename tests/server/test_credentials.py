@@ -63,6 +63,12 @@ def test_keep() -> None:
         "X-Goog-IAP-JWT-Assertion",
         "OIDC_access_token",
         "X_Forwarded_Access_Token",
+        "X-Forwarded-Authorization",
+        "X-Original-Cookie",
+        "X-XSRF-Token",
+        "X-Auth-Token",
+        "X-Vouch-IdP-AccessToken",
+        "X-authentik-jwt",
     ],
 )
 def test_what_proxies_add(header: str) -> None:
@@ -84,6 +90,7 @@ COOKIES = [
     *("jupyterhub-hub-login", "__Host-username-127-0-0-1-8888"),
     *("_oauth2_proxy", "_oauth2_proxy_0", "_oauth2_proxy_csrf", "__Secure-_oauth2_proxy_1"),
     *("mine", "__Host-mine", "CF_Authorization", "AWSELBAuthSessionCookie-0"),
+    *("__Http-jupyterhub-user-ada", "__Host-Http-jupyterhub-user-ada"),
 ]
 
 
@@ -139,6 +146,8 @@ def test_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
         ("args=token%3Dsecret%26a%3D1", "args=a%3D1"),
         ("n=%25252525253Ftoken%2525252525253Dsecret", "n="),
         ("n=%2Flab%3F_xsrf%3Dsecret", "n=%2Flab"),
+        ("token[]=secret&token%5B0%5D=secret&token=secret&a[]=1", "a[]=1"),
+        ("n=%2Flab%3Ftoken%5B%5D%3Dsecret%26a%3D1", "n=%2Flab%3Fa%3D1"),
         ("state=%7B%22url%22%3A%22%2Flab%3Ftoken%3Dsecret%22%7D&a=1", "a=1"),
         ("a=1;token=secret&b=1", "b=1"),
         ("tokens=5&my_token=3&a=token&b=%3Ftoken", "tokens=5&my_token=3&a=token&b=%3Ftoken"),

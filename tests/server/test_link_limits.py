@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import os
 import re
 import shutil
@@ -12,13 +14,14 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from hosts import LEAN, Host
 from linked_tasks import any_link, owner_of
 from nbsession.core.log_level import MAX_LINES_PER_SECOND
+from nbsession.server import link as link_server
 from waiting import eventually
 
 if TYPE_CHECKING:
@@ -79,6 +82,27 @@ def test_a_folder_that_is_not_ours_alone_gets_no_socket(host: Host) -> None:
     assert list(path.parent.iterdir()) == []
     path.parent.chmod(0o700)
     eventually(path.is_socket, 60)
+
+
+def test_the_socket_is_looked_after_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+
+    def refuse_once(directory: Path) -> None:
+        asked.append(directory)
+        if len(asked) == 1:
+            raise ValueError
+
+    async def main() -> None:
+        server = link_server.LinkServer(cast("Any", None), logging.getLogger("link"))
+        os.unlink(server.listen().removeprefix("unix:"))  # noqa: PTH108 - one call, in a loop
+        async with asyncio.timeout(30):
+            while server.notice is None:  # noqa: ASYNC110 - an attribute sets no event
+                await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(link_server, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(link_server, "_make_own_directory", refuse_once)
+    asyncio.run(main())
+    assert len(asked) > 1
 
 
 def test_many_connections_at_once_wait(host: Host) -> None:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
 import pytest
+from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders
+from tornado.netutil import bind_unix_socket
+from tornado.web import Application, RequestHandler
 from traitlets import TraitError
 
+from nbsession.server.capture import UNIX_PEER, peer_of
 from nbsession.server.configuration import NBSession
 from nbsession.server.proxies import ClientView, TrustedProxies
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PEER = "10.0.0.9"
 SEEN = ClientView("http", "127.0.0.1:8866", PEER)
@@ -45,6 +55,14 @@ def test_no_networks_are_refused() -> None:
         with pytest.raises(TraitError, match="trusted_proxies are addresses and networks"):
             NBSession(trusted_proxies=[bad])
     NBSession(trusted_proxies=["10.0.0.1", "10.0.0.1/8", "::1", "fd00::/8"])
+
+
+@pytest.mark.parametrize("network", ["::ffff:10.0.0.9", "::ffff:10.0.0.0/104", "::/0", "10.0.0.9"])
+@pytest.mark.parametrize("peer", [PEER, "::ffff:10.0.0.9"])
+def test_networks_of_mapped_addresses(network: str, peer: str) -> None:
+    trusted = TrustedProxies([network])
+    is_ipv4 = network != "::/0"  # which is all of IPv6, and nothing else
+    assert _view(*ALL, peer=peer, trusted=trusted).is_proxied == is_ipv4
 
 
 @pytest.mark.parametrize("headers", [ALL, ALL[:3], ALL[3:]])
@@ -154,3 +172,25 @@ def test_a_long_header_costs_no_time() -> None:
     for value in (",", 'a="', "a=b;", 'for="10.0.0.1",', "10.0.0.1,", 'a="\\'):
         text = value * (60_000 // len(value))
         assert _view(f"Forwarded: {text}", f"X-Forwarded-For: {text}").scheme == "http"
+
+
+@pytest.mark.parametrize("trust_xheaders", [False, True])
+def test_who_comes_over_a_unix_socket(tmp_path: Path, trust_xheaders: bool) -> None:
+    """Tornado itself believes X-Real-IP there, whoever has written it."""
+    seen: list[str] = []
+
+    class Handler(RequestHandler):
+        def get(self) -> None:
+            seen.append(peer_of(cast("Any", self)))
+
+    async def main() -> None:
+        server = HTTPServer(Application([("/", Handler)]), xheaders=trust_xheaders)
+        server.add_socket(bind_unix_socket(str(tmp_path / "s")))
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+        writer.write(b"GET / HTTP/1.0\r\nX-Real-IP: 10.0.0.5\r\n\r\n")
+        await reader.read()
+        writer.close()
+        server.stop()
+
+    asyncio.run(main())
+    assert seen == [UNIX_PEER]

@@ -164,14 +164,17 @@ def _start_without_referer(server: Host, path: str, headers: dict[str, str]) -> 
     return str(answer.raise_for_status().json()["kernel"]["id"])
 
 
+@pytest.mark.parametrize("tells_origin", [False, True], ids=["no-referrer", "origin"])
 @pytest.mark.parametrize(
     ("page", "kind"),
     [("/lab/tree/n.ipynb", "lab"), ("/notebooks/n.ipynb", "notebook"), (None, "lab")],
 )
-def test_a_page_that_sends_no_referer_says_itself_which_it_is(
-    server: Host, page: str | None, kind: str
+def test_a_page_whose_referer_does_not_name_it_says_itself_which_it_is(
+    server: Host, page: str | None, kind: str, tells_origin: bool
 ) -> None:
-    kernel = _start_without_referer(server, f"{kind}-{page is None}.ipynb", SAME_ORIGIN)
+    headers = {**SAME_ORIGIN, "Referer": server.url} if tells_origin else SAME_ORIGIN
+    name = f"{kind}-{page is None}-{tells_origin}.ipynb"
+    kernel = _start_without_referer(server, name, headers)
     url = f"nbsession/api/sessions/{kernel}/page"
     body = {"query": "a=1&token=x", **({"path": page} if page else {})}
     assert server.http.put(url, json=body).json() == {"bound": True}

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MAX_REQUEST_BYTES = 1 << 20
 """A request that is larger than this is not kept."""
 
+UNIX_PEER = "0.0.0.0"  # noqa: S104 - nothing is bound to it
+"""Whoever comes over a Unix socket, as tornado has it."""
+
 # What each handler that may start a kernel serves. A subclass is another handler: that of a kernel
 # gateway, say, whose request is the gateway client's and not a visitor's.
 _HANDLERS: dict[tuple[str, str], Literal["session", "kernel", "voila"]] = {
@@ -130,7 +133,7 @@ def _request(
 ) -> Request:
     raw = handler.request
     seen = ClientView(raw.protocol, raw.host, raw.remote_ip or "")
-    client = proxies.view(seen, _peer(handler), raw.headers)
+    client = proxies.view(seen, peer_of(handler), raw.headers)
     items = [(name, text_of(bytes_of(value))) for name, value in raw.headers.get_all()]
     if (
         sum(len(name) + len(value) for name, value in items) + len(raw.uri or "")
@@ -168,10 +171,10 @@ def _request(
     )
 
 
-def _peer(handler: JupyterHandler) -> str:
+def peer_of(handler: JupyterHandler) -> str:
     """Return the address at the other end of the connection, whatever headers say."""
     address = getattr(getattr(handler.request.connection, "context", None), "address", None)
-    return str(address[0]) if isinstance(address, tuple) else handler.request.remote_ip or ""
+    return str(address[0]) if isinstance(address, tuple) else UNIX_PEER
 
 
 def _is_below(path: str, base_url: str) -> bool:
@@ -205,7 +208,14 @@ def page_kind(path: str, base_url: str) -> HostKind | None:
 def _hides_its_page(handler: JupyterHandler) -> bool:
     """Whether a page of this server asks that may not say which (``Referrer-Policy``)."""
     headers = handler.request.headers
-    return headers.get("Sec-Fetch-Site") == "same-origin" and not headers.get("Referer")
+    if headers.get("Sec-Fetch-Site") != "same-origin":
+        return False
+    try:
+        referer = urlsplit(headers.get("Referer", ""))
+    except ValueError:
+        return False
+    # Under "origin" and "strict-origin" it ends where a page's path would begin.
+    return referer.path in ("", "/") and not referer.query
 
 
 def _cookies(headers: list[str], credentials: CredentialFilter) -> Cookies:

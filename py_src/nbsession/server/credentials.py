@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _HEADERS = (
-    *("authorization", "proxy-authorization", "x-xsrftoken", "x-csrftoken"),
-    # What proxies that log people in put in (oauth2-proxy, Cloudflare, AWS, Azure, Google, Apache).
+    *("authorization", "*-authorization", "x-xsrftoken", "x-csrftoken"),
+    *("x-xsrf-token", "x-csrf-token", "x-*-cookie"),
+    # What proxies that log people in put in (oauth2-proxy, Cloudflare, AWS, Azure, Google, Apache,
+    # Vouch, authentik, Gatekeeper).
     *("x-auth-request-*token", "x-forwarded-*token", "x-*access-token", "x-*id-token"),
     *("x-*refresh-token", "x-amzn-oidc-accesstoken", "x-amzn-oidc-data", "x-ms-token-*"),
+    *("x-auth-token", "x-vouch-*token", "x-authentik-jwt"),
     *("cf-access-jwt-assertion", "cf-access-token", "x-goog-iap-jwt-assertion"),
     *("x-pomerium-jwt-assertion", "oidc-access-token", "oidc-id-token", "oidc-refresh-token"),
 )
@@ -35,7 +38,8 @@ _HUB_COOKIES = ("service-*",)
 _PARAMETERS = ("token", "_xsrf")
 _HUB_PARAMETERS = (HUB_PARAMETER,)
 
-_COOKIE_PREFIX = re.compile(r"__(?:host|secure)-", re.IGNORECASE)
+_COOKIE_PREFIX = re.compile(r"__(?:host-http|host|secure|http)-", re.IGNORECASE)
+_INDEX = re.compile(r"\[[^\]]*\]")
 _MARK = re.compile(r"%(?:25)*(?:3[FfDd]|2[36])|[?&=#]")
 """What a query is made of, in a URL or in one that is encoded in another, at any depth."""
 
@@ -108,8 +112,9 @@ class CredentialFilter:
         )
 
     def drops_parameter(self, name: str) -> bool:
-        """Whether the query parameter opens a Jupyter server."""
-        return _matches(name.lower(), self._parameters) and not self._keeps(name)
+        """Whether the query parameter opens a Jupyter server; ``token[]`` is ``token`` to some."""
+        bare = _INDEX.split(name.lower(), maxsplit=1)[0]
+        return _matches(bare, self._parameters) and not (self._keeps(name) or self._keeps(bare))
 
     def query(self, query: str) -> str:
         """Return the query without credentials, in encoded URLs within it too.

@@ -106,18 +106,19 @@ class LinkServer:
 
     def _look(self) -> None:
         """Make the socket anew if it was deleted or replaced."""
-        if self._path is not None and _identity(self._path) != self._identity:
-            try:
+        try:
+            if self._path is not None and _identity(self._path) != self._identity:
                 self._bind_again(self._path)
-            except OSError as error:
-                self.notice = (
-                    f"its socket {self._path} was deleted and cannot be made anew: {error}; "
-                    "kernels do not reach the server"
-                )
-                if not self._has_failed:
-                    self._has_failed = True
-                    self._log.error("nbsession: %s", self.notice)
-        self._look_later()
+        except OSError as error:
+            self.notice = (
+                f"its socket {self._path} was deleted and cannot be made anew: {error}; "
+                "kernels do not reach the server"
+            )
+            if not self._has_failed:
+                self._has_failed = True
+                self._log.error("nbsession: %s", self.notice)
+        finally:
+            self._look_later()
 
     def _bind_again(self, path: Path) -> None:
         _make_own_directory(path.parent)

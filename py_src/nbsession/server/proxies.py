@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +33,8 @@ _HAS_PORT = re.compile(r":\d*$")
 _MAX_PORT = 65_535
 _MAX_HOPS = 50
 _PORTS = {"http": 80, "https": 443}
+_MAPPED_BITS = 96
+"""Before the IPv4 address in an IPv6 one that only stands for it."""
 
 
 class _MalformedError(ValueError):
@@ -79,7 +88,7 @@ class TrustedProxies:
     """
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
-        self._networks = [ip_network(each.strip(), strict=False) for each in networks]
+        self._networks = [_network(each.strip()) for each in networks]
 
     def view(self, seen: ClientView, peer: str, headers: HTTPHeaders) -> ClientView:
         """Return the request as the visitor has sent it.
@@ -243,6 +252,14 @@ def _node(text: str) -> _Address | None:
 def _address(text: str) -> _Address:
     address = ip_address(text.partition("%")[0])  # without the zone of a link-local one
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    network = ip_network(text, strict=False)
+    address = getattr(network.network_address, "ipv4_mapped", None)
+    if address is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return IPv4Network((address, network.prefixlen - _MAPPED_BITS))  # as `_address` reads them
 
 
 def _scheme(text: str) -> str:

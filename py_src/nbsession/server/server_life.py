@@ -194,7 +194,7 @@ class ServerLife:
     def _running(self) -> list[Hashable]:
         """Return what identifies the runs in workers, and those that kernels have reported."""
         hosted = [
-            (session["kernel_id"], task.get("name"), task.get("run_count"))
+            (session["kernel_id"], str(task.get("name")), str(task.get("run_count")))  # any JSON
             for session in self._services.sessions.list()
             for task in session["tasks"]
             if task.get("state") == "running"
