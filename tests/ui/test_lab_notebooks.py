@@ -97,6 +97,13 @@ class Window:
             what=f"{expression} is {value!r}",
         )
 
+    def wait_for_query(self, kernel_id: str, search: str) -> None:
+        """Wait until the page has a kernel's query, also of one that is not in front."""
+        self.page.wait_for_function(
+            "([id, search]) => window[Symbol.for('nbsession.notebooks')].url(id).search === search",
+            arg=[kernel_id, search],
+        )
+
     @property
     def address(self) -> str:
         """The path, query and hash of the address bar."""
@@ -198,6 +205,7 @@ def test_back_forward_and_edit_apply_to_the_notebook_that_the_url_names(
     a, b = page.run("a.ipynb"), page.run("b.ipynb")
     page.wait_for_address("lab/tree/b.ipynb?size=0")
     page.do(a, "size.value = 5")  # the entry of the history has 0
+    page.wait_for_query(a, "?size=5")  # or this write comes after going back, as a new change
     page.page.go_back()
     page.wait_for_address("lab/tree/a.ipynb?size=0")
     page.wait(a, "size.value", 0)
