@@ -118,7 +118,8 @@ class LiveUrl(HasTraits):
 
         As `traitlets.HasTraits.observe`. Output goes to the cell that registers the handler.
         """
-        super().observe(LocationObserver(handler, contextvars.copy_context()), names, type)
+        context = contextvars.copy_context()
+        super().observe(LocationObserver(self._runtime.runner, handler, context), names, type)
 
     # -- writing -----------------------------------------------------------------------------------
 

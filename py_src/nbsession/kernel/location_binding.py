@@ -59,12 +59,16 @@ class Reporting:
             return
         with self._runtime.busy:
             try:
-                result = self.context.copy().run(self._on_error, errors)
+                result = self.call(self._on_error, errors)
             except Exception as error:  # noqa: BLE001 - the user's; the reading goes on
                 self.context.copy().run(show_error, error)
                 return
         if inspect.isawaitable(result):
             self._runtime.main_loop.call_soon(self._finish, result, context=self.context)
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call what may run code of the user, whose output goes to the cell of the `sync`."""
+        return self._runtime.runner.call_within(function, *args, context=self.context)
 
     def warn(self, message: str) -> None:
         """Warn in the cell of the `sync`, the first time."""
@@ -270,7 +274,7 @@ class LocationBinding:
         thread = threading.get_ident()
         changes = self._changes[thread] = []
         try:
-            self.reporting.context.copy().run(setattr, self.obj, attribute, value)
+            self.reporting.call(setattr, self.obj, attribute, value)
         except Exception as raised:  # noqa: BLE001 - the trait's refusal, or an observer's own error
             error = raised
         finally:
@@ -365,18 +369,18 @@ def apply_at_once(bindings: Sequence[LocationBinding]) -> None:
     for binding in bindings:
         with suppress(UnreadableTextError):
             values[binding] = binding.wanted_value()
-    obj, context = bindings[0].obj, bindings[0].reporting.context
+    obj, reporting = bindings[0].obj, bindings[0].reporting
     error: Exception | None = None
     with ExitStack() as stack:
         for binding in values:
             stack.enter_context(binding.being_set())
         try:
-            context.copy().run(_set_at_once, obj, {b.attribute: v for b, v in values.items()})
+            reporting.call(_set_at_once, obj, {b.attribute: v for b, v in values.items()})
         except Exception as raised:  # noqa: BLE001 - the object's refusal, or an observer's own error
             error = raised
     is_set = [binding.note_set(value) for binding, value in values.items()]
     if error is not None and any(is_set):
-        context.copy().run(show_error, error)
+        reporting.context.copy().run(show_error, error)
 
 
 def _set_at_once(obj: HasTraits, values: dict[str, object]) -> None:
