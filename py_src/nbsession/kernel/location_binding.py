@@ -111,7 +111,7 @@ class LocationBinding:
         self.texts: list[str] = []
         self.is_pending = False
         self._text = text
-        self._initial = getattr(self.obj, text.attribute)
+        self._initial = _copied(getattr(self.obj, text.attribute))
         self._initial_texts = self._present_texts()
         # The trait's own texts for what `texts` stand for, such as `6.0` for `6`; None: not taken.
         self._taken: list[str] | None = None
@@ -237,7 +237,7 @@ class LocationBinding:
         """
         texts = self.texts
         if not texts:
-            return self._set(self._initial)[2]
+            return self._set(_copied(self._initial))[2]
         try:
             value = self._text.value_of(texts)
         except UnreadableTextError:
@@ -290,7 +290,7 @@ class LocationBinding:
 
     def wanted_value(self) -> Any:
         """Return the value that the URL says; UnreadableTextError if it is none."""
-        return self._text.value_of(self.texts) if self.texts else self._initial
+        return self._text.value_of(self.texts) if self.texts else _copied(self._initial)
 
     @contextmanager
     def being_set(self) -> Iterator[None]:
@@ -390,6 +390,17 @@ def _set_at_once(obj: HasTraits, values: dict[str, object]) -> None:
 
 
 _UNCHANGED = object()
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of a container, which its user may edit in place; else the value itself."""
+    if type(value) is list:
+        return [_copied(item) for item in value]
+    if type(value) is dict:
+        return {key: _copied(item) for key, item in value.items()}
+    return set(value) if type(value) is set else value
+
+
 _Sized = (list, tuple, dict)
 
 
