@@ -100,6 +100,8 @@ class LocationBinding:
         The values of the key in the URL, as the trait last met them; none if it was not there.
     is_pending
         Whether the trait cannot take its text yet: it is beyond the object's present limits.
+    is_start_value
+        Whether the URL has the key only because `sync` has written the trait's value.
     """
 
     def __init__(self, text: TraitText, key: str, history: History, reporting: Reporting) -> None:
@@ -110,6 +112,7 @@ class LocationBinding:
         self.reporting = reporting
         self.texts: list[str] = []
         self.is_pending = False
+        self.is_start_value = False
         self._text = text
         self._initial = _copied(getattr(self.obj, text.attribute))
         self._initial_texts = self._present_texts()
@@ -190,6 +193,7 @@ class LocationBinding:
         """Take over the values of the key in the URL, without applying them."""
         self.texts = texts
         self._taken = None
+        self.is_start_value = False
         self.end_pending()
 
     def note_written(self, texts: list[str]) -> None:
