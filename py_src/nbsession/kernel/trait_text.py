@@ -289,6 +289,10 @@ def _dict_codec(trait: Any, obj: HasTraits) -> Codec | None:
 
 
 def _item_codec(trait: Trait | None, obj: HasTraits) -> Codec | None:
+    if isinstance(trait, traitlets.Union) and any(
+        _item_codec(member, obj) is None for member in trait.trait_types
+    ):
+        return None  # the container may hold what no text stands for
     is_any = trait is None or isinstance(trait, traitlets.Any)
     return _JSON if is_any or trait is None else codec_of_trait(trait, obj)
 
