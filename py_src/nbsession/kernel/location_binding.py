@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import datetime as dt
 import inspect
 import numbers
@@ -48,7 +47,7 @@ class Reporting:
             check_callable(on_error)
         self._runtime = runtime
         self._on_error = on_error
-        self.context = contextvars.copy_context()
+        self.context = runtime.runner.context()
         self._has_warned = False
 
     def tell_unapplied(self, errors: dict[str, str]) -> None:
