@@ -67,6 +67,30 @@ def test_threads_of_callbacks_print_to_the_cell_that_registered(
     assert "it" not in notebook.texts[other].replace("other", "")
 
 
+OBSERVE = {
+    "observer": "state.location.observe(lambda _: start('it'), 'search')",
+    "trait": "slider.observe(lambda _: start('it'), 'value'); state.location.sync(slider)",
+    "on_error": "state.location.sync(slider, on_error=lambda _: start('it'))",
+}
+
+
+@pytest.mark.parametrize("kind", OBSERVE)
+def test_threads_of_observers_of_the_url_print_to_the_cell_that_registered(
+    kernel: BlockingKernelClient, kind: str
+) -> None:
+    notebook = Notebook(kernel)
+    notebook.run(SETUP + "import ipywidgets; slider = ipywidgets.IntSlider(description='n')")
+    first = notebook.run(OBSERVE[kind])
+    text = "x" if kind == "on_error" else "7"
+    other = notebook.run(
+        f"state.location.search = '?n={text}'; gate.set(); time.sleep(0.3); print('other')"
+    )
+    expected = {"it inner nothing", "it timer nothing", "it pool nothing"}
+    notebook.wait(lambda: set(notebook.texts[first].splitlines()) >= expected, 60)
+    notebook.wait(lambda: "other" in notebook.texts[other])
+    assert "it" not in notebook.texts[other].replace("other", "")
+
+
 def test_only_while_a_callback_runs_and_not_after_unload(kernel: BlockingKernelClient) -> None:
     run_cell(kernel, SETUP)
     now = "threading.Thread.start, concurrent.futures.ThreadPoolExecutor.submit"

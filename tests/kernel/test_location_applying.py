@@ -91,6 +91,33 @@ async def test_three_levels_in_any_order(order: str) -> None:
         assert errors == []
 
 
+@pytest.mark.parametrize("order", ["012", "021", "102", "120", "201", "210"])
+@pytest.mark.parametrize(
+    ("link", "values"),
+    [
+        ("?country=France", ["France", "Lyon", "Croix"]),
+        ("?country=France&district=Croix", ["France", "Lyon", "Croix"]),
+        ("?country=France&town=Paris", ["France", "Paris", "Centre"]),
+        ("?town=K%C3%B6ln", ["Germany", "Köln", "Deutz"]),
+    ],
+)
+@asynchronous
+async def test_a_link_that_names_some_levels(order: str, link: str, values: list[str]) -> None:
+    with playing(HERE + link) as played:
+        window = played.pages.window(HERE + link)
+        widgets = chain()
+        errors: list[object] = []
+        for index in order:
+            played.location.sync(widgets[int(index)], on_error=errors.append)
+        await turn()
+        window.read()
+        assert [widget.value for widget in widgets] == values
+        query = played.location.query_params
+        assert query == {"country": values[0], "town": values[1], "district": values[2]}
+        assert errors == []
+        assert len(window.entries) == 1
+
+
 @asynchronous
 async def test_an_observer_that_insists() -> None:
     with playing(f"{HERE}?a=1&b=2") as played:

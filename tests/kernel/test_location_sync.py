@@ -202,6 +202,23 @@ async def test_a_key_that_goes_away_takes_the_trait_back() -> None:
 
 
 @asynchronous
+async def test_the_start_value_outlives_edits_in_place() -> None:
+    class Lists(t.HasTraits):
+        items = t.List([1])
+        mapped = t.Dict({"a": [1]})
+
+    with playing("http://h/") as played:
+        model = Lists()
+        played.location.sync(model)
+        for _ in range(2):
+            model.items.append(2)
+            model.mapped["a"].append(2)
+            model.items, model.mapped = [3], {"b": [3]}
+            played.location.search = ""
+            assert (model.items, model.mapped) == ([1], {"a": [1]})
+
+
+@asynchronous
 async def test_python_writes_are_followed() -> None:
     with playing(HERE) as played:
         model = Model()
@@ -464,6 +481,18 @@ async def test_all_public_traits() -> None:
     with playing(HERE) as played:
         played.location.sync(Mixed())
         assert played.location.search == "?a=0"
+
+
+@asynchronous
+async def test_no_public_trait_that_text_stands_for() -> None:
+    class Held(t.HasTraits):
+        blobs = t.List(t.Bytes())
+
+    with playing("http://h/") as played:
+        with pytest.raises(TypeError, match=r"Held.blobs cannot be synced with the URL"):
+            played.location.sync(Held())
+        with pytest.raises(ValueError, match="no public trait"):
+            played.location.sync(t.HasTraits())
 
 
 @asynchronous

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import math
-from typing import Any
+from collections import OrderedDict
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -264,6 +265,41 @@ def test_text_of_no_known_type(base: object, text: str) -> None:
             read.value_of([text])
     else:
         assert read.value_of([text]) is None
+
+
+class Point(NamedTuple):
+    x: int
+    y: float
+
+
+class Birthday(dt.date):
+    pass
+
+
+class Derived(t.HasTraits):
+    anything = t.Any(Point(1, 2.5))
+    point = t.Instance(Point, (0, 0.0))
+    day = t.Instance(Birthday, (2026, 1, 1))
+    word = t.Instance(type("Text", (str,), {}), ("a",))
+    ordered = t.Instance(OrderedDict, ())
+    number = t.Instance(np.int64, (1,))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("anything", Point(3, 4.5)),
+        ("point", Point(3, 4.5)),
+        ("day", Birthday(2026, 1, 2)),
+        ("word", Derived.word.klass("b")),
+        ("ordered", OrderedDict(a=[1])),
+        ("number", np.int64(2)),
+    ],
+)
+def test_classes_that_are_derived_from_those_of_python(name: str, value: object) -> None:
+    text = TraitText(Derived(**{name: value}), name)
+    back = text.value_of(through_the_url(text.texts()))
+    assert (back, type(back)) == (value, type(value))
 
 
 def test_enums_that_are_text_or_numbers() -> None:

@@ -146,6 +146,8 @@ class Held(t.HasTraits):
     mixed = t.Any([dt.date(2026, 1, 1), Color.RED])
     either = t.Union([t.Bytes(), t.Instance(object)], default_value=b"")
     taken = t.Union([t.Bytes(), t.Unicode()], default_value=b"")
+    slots = t.List(t.Union([t.Instance(w.Widget), t.Unicode()]))
+    parts = t.Dict(value_trait=t.Union([t.Unicode(), t.List(t.Bytes())]))
     call = t.Callable(len)
     kind = t.Type(klass=object)
     number = t.Complex(1j)

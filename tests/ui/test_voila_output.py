@@ -32,6 +32,8 @@ def tick():
         print('on stderr', file=sys.stderr)
         threading.Thread(target=print, args=('from a thread',)).start()
         display(HTML('<b id="bold">displayed</b>'))
+    if late.counter == 4:
+        state.location.hash_ = '#late'
     if late.counter == 5:
         raise LookupError('secret detail')
 late = state.add_periodic_callback(tick, 500, count=10)
@@ -51,6 +53,10 @@ def cleared():
     print('instead')
 timer = state.curdoc.add_timeout_callback(cleared, 2000)
 done = state.execute(lambda: print('at once'))
+""",
+    """
+print('cell four')
+state.location.observe(lambda change: print('moved to', change.new), 'hash_')
 """,
 ]
 
@@ -83,6 +89,7 @@ def test_late_output_is_where_its_cell_is(start_host, visit, tmp_path, shows_err
     assert second.index("cell two") < second.index("loaded late")
     assert "at once" in third
     assert "cleared away" not in third
+    assert "moved to #late" in cell_text(ada, 5)
     log = eventually(lambda: "secret detail" in host.log and "on load" in host.log and host.log)
     assert "Traceback (most recent call last)" in log
     assert "in tick" in log

@@ -216,19 +216,36 @@ class CallbackRunner:
         finally:
             self._end()
 
+    def call_within(self, callback: Callable[..., Any], *args: Any, context: Context) -> Any:
+        """Call now, within other code of the user: return what it returns, raise what it raises.
+
+        It does not count as busy by itself.
+        """
+        run_in = self._carry(context)
+        try:
+            return run_in.run(callback, *args)
+        finally:
+            self._drop()
+
     def _begin(self, context: Context) -> Context:
-        """Return the context for a call, whose threads print where the callback prints."""
         self.busy.enter()
+        return self._carry(context)
+
+    def _end(self) -> None:
+        self._drop()
+        self.busy.leave()
+
+    def _carry(self, context: Context) -> Context:
+        """Return the context for a call, whose threads print where the callback prints."""
         run_in = context.copy()
         run_in.run(_in_callback.set, True)  # noqa: FBT003 - it takes no keyword
         if self._has_kernel:
             self._carrier.install()
         return run_in
 
-    def _end(self) -> None:
+    def _drop(self) -> None:
         if self._has_kernel:
             self._carrier.remove()
-        self.busy.leave()
 
 
 async def _awaited(awaitable: Any) -> tuple[Any, BaseException | None]:

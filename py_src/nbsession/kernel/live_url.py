@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import os
 import re
 import threading
@@ -118,7 +117,8 @@ class LiveUrl(HasTraits):
 
         As `traitlets.HasTraits.observe`. Output goes to the cell that registers the handler.
         """
-        super().observe(LocationObserver(handler, contextvars.copy_context()), names, type)
+        runner = self._runtime.runner
+        super().observe(LocationObserver(runner, handler, runner.context()), names, type)
 
     # -- writing -----------------------------------------------------------------------------------
 

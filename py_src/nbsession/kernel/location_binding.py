@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import datetime as dt
 import inspect
 import numbers
@@ -48,7 +47,7 @@ class Reporting:
             check_callable(on_error)
         self._runtime = runtime
         self._on_error = on_error
-        self.context = contextvars.copy_context()
+        self.context = runtime.runner.context()
         self._has_warned = False
 
     def tell_unapplied(self, errors: dict[str, str]) -> None:
@@ -59,12 +58,16 @@ class Reporting:
             return
         with self._runtime.busy:
             try:
-                result = self.context.copy().run(self._on_error, errors)
+                result = self.call(self._on_error, errors)
             except Exception as error:  # noqa: BLE001 - the user's; the reading goes on
                 self.context.copy().run(show_error, error)
                 return
         if inspect.isawaitable(result):
             self._runtime.main_loop.call_soon(self._finish, result, context=self.context)
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call what may run code of the user, whose output goes to the cell of the `sync`."""
+        return self._runtime.runner.call_within(function, *args, context=self.context)
 
     def warn(self, message: str) -> None:
         """Warn in the cell of the `sync`, the first time."""
@@ -96,6 +99,8 @@ class LocationBinding:
         The values of the key in the URL, as the trait last met them; none if it was not there.
     is_pending
         Whether the trait cannot take its text yet: it is beyond the object's present limits.
+    is_start_value
+        Whether the URL has the key only because `sync` has written the trait's value.
     """
 
     def __init__(self, text: TraitText, key: str, history: History, reporting: Reporting) -> None:
@@ -106,8 +111,9 @@ class LocationBinding:
         self.reporting = reporting
         self.texts: list[str] = []
         self.is_pending = False
+        self.is_start_value = False
         self._text = text
-        self._initial = getattr(self.obj, text.attribute)
+        self._initial = _copied(getattr(self.obj, text.attribute))
         self._initial_texts = self._present_texts()
         # The trait's own texts for what `texts` stand for, such as `6.0` for `6`; None: not taken.
         self._taken: list[str] | None = None
@@ -186,6 +192,7 @@ class LocationBinding:
         """Take over the values of the key in the URL, without applying them."""
         self.texts = texts
         self._taken = None
+        self.is_start_value = False
         self.end_pending()
 
     def note_written(self, texts: list[str]) -> None:
@@ -233,7 +240,7 @@ class LocationBinding:
         """
         texts = self.texts
         if not texts:
-            return self._set(self._initial)[2]
+            return self._set(_copied(self._initial))[2]
         try:
             value = self._text.value_of(texts)
         except UnreadableTextError:
@@ -270,7 +277,7 @@ class LocationBinding:
         thread = threading.get_ident()
         changes = self._changes[thread] = []
         try:
-            self.reporting.context.copy().run(setattr, self.obj, attribute, value)
+            self.reporting.call(setattr, self.obj, attribute, value)
         except Exception as raised:  # noqa: BLE001 - the trait's refusal, or an observer's own error
             error = raised
         finally:
@@ -286,7 +293,7 @@ class LocationBinding:
 
     def wanted_value(self) -> Any:
         """Return the value that the URL says; UnreadableTextError if it is none."""
-        return self._text.value_of(self.texts) if self.texts else self._initial
+        return self._text.value_of(self.texts) if self.texts else _copied(self._initial)
 
     @contextmanager
     def being_set(self) -> Iterator[None]:
@@ -365,18 +372,18 @@ def apply_at_once(bindings: Sequence[LocationBinding]) -> None:
     for binding in bindings:
         with suppress(UnreadableTextError):
             values[binding] = binding.wanted_value()
-    obj, context = bindings[0].obj, bindings[0].reporting.context
+    obj, reporting = bindings[0].obj, bindings[0].reporting
     error: Exception | None = None
     with ExitStack() as stack:
         for binding in values:
             stack.enter_context(binding.being_set())
         try:
-            context.copy().run(_set_at_once, obj, {b.attribute: v for b, v in values.items()})
+            reporting.call(_set_at_once, obj, {b.attribute: v for b, v in values.items()})
         except Exception as raised:  # noqa: BLE001 - the object's refusal, or an observer's own error
             error = raised
     is_set = [binding.note_set(value) for binding, value in values.items()]
     if error is not None and any(is_set):
-        context.copy().run(show_error, error)
+        reporting.context.copy().run(show_error, error)
 
 
 def _set_at_once(obj: HasTraits, values: dict[str, object]) -> None:
@@ -386,6 +393,17 @@ def _set_at_once(obj: HasTraits, values: dict[str, object]) -> None:
 
 
 _UNCHANGED = object()
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of a container, which its user may edit in place; else the value itself."""
+    if type(value) is list:
+        return [_copied(item) for item in value]
+    if type(value) is dict:
+        return {key: _copied(item) for key, item in value.items()}
+    return set(value) if type(value) is set else value
+
+
 _Sized = (list, tuple, dict)
 
 

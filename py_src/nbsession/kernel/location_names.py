@@ -53,12 +53,15 @@ def _texts_of_all(
     obj: HasTraits, text_of: Callable[[HasTraits, str], TraitText]
 ) -> list[tuple[str, TraitText]]:
     texts = []
+    refusal: TypeError | None = None
     for name, trait in obj.traits().items():
         if not name.startswith("_") and not trait.read_only:
             try:
                 texts.append((name, text_of(obj, name)))
-            except TypeError:
-                continue  # no text stands for it, and nobody asked for it by name
+            except TypeError as error:  # no text stands for it, and nobody asked for it by name
+                refusal = refusal or error
+    if refusal is not None and not texts:
+        raise refusal
     if not texts:
         message = f"{type(obj).__name__} has no public trait that could be synced"
         raise ValueError(message)

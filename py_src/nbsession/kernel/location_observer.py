@@ -28,13 +28,16 @@ class LocationObserver:
     It equals its handler, so that traitlets finds it when it is to be taken out.
     """
 
-    def __init__(self, handler: Callable[[Any], object], context: Context) -> None:
+    def __init__(
+        self, runner: CallbackRunner, handler: Callable[[Any], object], context: Context
+    ) -> None:
         self.handler = handler
+        self._runner = runner
         self._context = context
 
     def __call__(self, change: Any) -> None:
         """Call the handler."""
-        self._context.copy().run(self._call, change)
+        self._runner.call_within(self._call, change, context=self._context)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, LocationObserver):

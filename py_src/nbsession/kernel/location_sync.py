@@ -218,11 +218,11 @@ class LocationSync:
                     reading.apply(binding)
             _apply_together(reading, late)
             met, unlike = self._compared(bindings, reading)
-            if again := [binding for binding in unlike if binding.texts]:
+            if again := _named(unlike, is_start=is_start):
                 _apply_together(reading, again)
                 met, unlike = self._compared(bindings, reading)
             reading.is_over = True
-            _report([binding for binding in unlike if reading.has_failed(binding)])
+            _report([b for b in _named(unlike, is_start=is_start) if reading.has_failed(b)])
         left = [b for b in met if b.is_converted or (b in unlike and not b.is_pending)]
         if left:
             self._location.write(
@@ -266,6 +266,11 @@ def _apply_together(reading: Reading, bindings: list[LocationBinding]) -> None:
             apply_at_once(group)
 
 
+def _named(bindings: list[LocationBinding], *, is_start: bool) -> list[LocationBinding]:
+    """Return those whose keys the URL names; at the start not for what only `sync` has written."""
+    return [b for b in bindings if b.texts and not (is_start and b.is_start_value)]
+
+
 def _report(failed: list[LocationBinding]) -> None:
     for reporting in {b.reporting: None for b in failed}:
         reporting.tell_unapplied({b.trait: b.texts[-1] for b in failed if b.reporting is reporting})
@@ -276,6 +281,7 @@ def _change_of(binding: LocationBinding) -> QueryChanges:
     if texts is None:
         return {}
     binding.note_written(texts)
+    binding.is_start_value = False
     return {binding.key: texts}
 
 
@@ -287,6 +293,7 @@ def _starts_of(bindings: Iterable[LocationBinding]) -> QueryChanges:
         if is_said or binding.is_pending:
             continue
         if texts := binding.texts_of_trait():
+            binding.is_start_value = not binding.texts
             binding.note_written(texts)
             changes[binding.key] = texts
     return changes

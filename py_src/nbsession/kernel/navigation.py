@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import threading
 from dataclasses import dataclass, field, replace
@@ -154,7 +155,7 @@ class Navigation:
                 return
             is_first, self._in_turn = not self._in_turn, True
         if is_first:  # before anything that may be interrupted
-            context = self._runtime.runner.context()
+            context = contextvars.copy_context()
             self._runtime.main_loop.call_soon(self._end_turn, context=context)
         with self._lock:
             waits = self._has_to_wait(is_first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import inspect
 import math
 import numbers
 import sys
@@ -256,11 +257,14 @@ def _codec_by_type(trait: Trait, obj: HasTraits) -> Codec | None:  # noqa: C901,
 def _codec_of_class(kind: type) -> Codec | None:
     if issubclass(kind, enum.Enum):
         return EnumCodec(kind)
-    if kind in _ITEMS:
-        return ItemsCodec(kind, _JSON, text_item=_TEXT)
-    if kind is dict:
-        return JSONCodec(dict)
-    return next((codec for of, codec in _SCALARS.items() if issubclass(kind, of)), None)
+    codecs = {
+        **{make: ItemsCodec(make, _JSON, text_item=_TEXT) for make in _ITEMS},
+        dict: JSONCodec(dict),
+        **_SCALARS,
+    }
+    return next(
+        (_made(codec, kind, of) for of, codec in codecs.items() if issubclass(kind, of)), None
+    )
 
 
 def _is_bounded(trait: traitlets.Float[Any, Any], obj: HasTraits) -> bool:
@@ -289,6 +293,10 @@ def _dict_codec(trait: Any, obj: HasTraits) -> Codec | None:
 
 
 def _item_codec(trait: Trait | None, obj: HasTraits) -> Codec | None:
+    if isinstance(trait, traitlets.Union) and any(
+        _item_codec(member, obj) is None for member in trait.trait_types
+    ):
+        return None  # the container may hold what no text stands for
     is_any = trait is None or isinstance(trait, traitlets.Any)
     return _JSON if is_any or trait is None else codec_of_trait(trait, obj)
 
@@ -301,7 +309,9 @@ def codec_like(value: object) -> Codec | None:
         if isinstance(value, list | tuple | set | frozenset) and isinstance(value, make):
             item = _codec_like_items(list(value))
             text_item = next((codec_like(v) for v in value if v is not None), None) or _TEXT
-            return None if item is None else ItemsCodec(make, item, text_item=text_item)
+            if item is None:
+                return None
+            return _made(ItemsCodec(make, item, text_item=text_item), type(value), make)
     if isinstance(value, Mapping):
         keys, values = _codec_like_keys(list(value)), _codec_like_items(list(value.values()))
         return None if keys is None or values is None else DictCodec(keys, values, {})
@@ -320,6 +330,46 @@ def _codec_like_items(values: list[object]) -> Codec | None:
 
 def _codec_like_keys(keys: list[object]) -> Codec | None:
     return codec_like(keys[0]) if keys else _TEXT
+
+
+def _made(codec: Codec, kind: type, of: type) -> Codec:
+    """Return a codec of a type for a class that is derived from this type."""
+    return codec if kind is of or inspect.isabstract(kind) else _SubclassCodec(codec, kind)
+
+
+class _SubclassCodec(Codec):
+    """A codec of values of a type, for a class that is derived from it."""
+
+    is_faithful = False
+
+    def __init__(self, codec: Codec, kind: Any) -> None:
+        self._codec = codec
+        self._kind = kind
+        is_time = issubclass(kind, dt.date | dt.time)
+        self._make = kind.fromisoformat if is_time else getattr(kind, "_make", kind)
+        self.write = codec.write  # type: ignore[method-assign]  # as it is
+        self.to_json = codec.to_json  # type: ignore[method-assign]
+
+    def read(self, text: str) -> Any:
+        return self._instance(self._codec.read(text))
+
+    def read_all(self, texts: Sequence[str]) -> Any:
+        return self._instance(self._codec.read_all(texts))
+
+    def read_items(self, texts: Sequence[str]) -> Any:
+        return self._instance(self._codec.read_items(texts))
+
+    def from_json(self, data: Any) -> Any:
+        return self._instance(self._codec.from_json(data))
+
+    def _instance(self, value: Any) -> Any:
+        if isinstance(value, self._kind):
+            return value
+        try:
+            return self._make(value.isoformat() if isinstance(value, dt.date | dt.time) else value)
+        except Exception as error:
+            message = f"no {self._kind.__name__} can be made of {value!r}: {error}"
+            raise ValueError(message) from error
 
 
 class _MemberCodec(Codec):
