@@ -76,6 +76,12 @@ def go_within(path):
         Path("here").touch()
 
 
+def go_in_thread(path):
+    thread = threading.Thread(target=go, args=(path,))
+    thread.start()
+    thread.join()
+
+
 async def go_async(path):
     os.chdir(path)
 
@@ -179,7 +185,7 @@ def test_the_directory_is_the_homes_own(workers, tmp_path):
     assert f"the folder {tmp_path / 'gone'} is not there" in error
 
 
-@pytest.mark.parametrize("qualname", ["go", "go_async", "go_within"])
+@pytest.mark.parametrize("qualname", ["go", "go_in_thread", "go_async", "go_within"])
 def test_a_change_of_the_directory_warns_once_and_is_undone(workers, tmp_path, qualname):
     output = workers.run(f"jobs:{qualname}", str(tmp_path))["output"]
     assert output.count("has changed the working directory") == 1
