@@ -144,6 +144,25 @@ def test_matches_are_counted_as_if_one_by_one(
             )
 
 
+@pytest.mark.parametrize(
+    ("zone", "text", "first"),
+    [
+        # The gap ends at midnight: what lies in it comes on a day that is not named.
+        ("Pacific/Apia", "15,45 23 * * 5", "2011-12-20T00:00"),
+        ("<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "30 23 * * sat", "2027-03-10T00:00"),
+    ],
+)
+def test_matches_in_a_gap_that_ends_at_midnight_are_counted(
+    zone: str, text: str, first: str
+) -> None:
+    expression = CronExpression(text, find_zone(zone))
+    matches = [expression.next_after(to_instant(datetime.fromisoformat(f"{first}+00:00")))]
+    while len(matches) < 12:
+        matches.append(expression.next_after(matches[-1] or 0))
+    counts = [expression.count(matches[0] or 0, match or 0) for match in matches]
+    assert counts == [*range(1, 13)]
+
+
 @pytest.mark.parametrize("text", ["* * * * *", "* * * * * *"])
 def test_no_more_than_ten_thousand_matches_are_counted(
     text: str, monkeypatch: pytest.MonkeyPatch

@@ -109,6 +109,8 @@ def test_a_machine_that_does_not_say_where_it_is(set_tz) -> None:
         ("UTC0", "UTC"),
         (":UTC0", "UTC"),
         ("", "UTC"),
+        (":", "UTC"),
+        ("utc", "UTC"),
         ("UTC+3", "UTC-03:00"),
         ("<+0330>-3:30", "UTC+03:30"),
         ("<-03>3", "UTC-03:00"),

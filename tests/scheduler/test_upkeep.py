@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from engines import Bench, on_bench
 from nbsession.core.current_run import current_run
 from nbsession.scheduler.stores.memory import MemoryStore
@@ -44,6 +46,33 @@ async def test_what_is_much_is_pruned_minute_by_minute(bench: Bench) -> None:
     other = Bench(bench.clock, store)
     await asyncio.sleep(7300)
     assert store.times == [60, 120, 180, 240, 3840]
+    await other.engine.close()
+
+
+@pytest.mark.parametrize("method", ["set_due", "follow_file"])
+@on_bench
+async def test_no_error_stops_what_comes_after_it(bench: Bench, method: str) -> None:
+    class Failing(MemoryStore):
+        shared = True
+        beats = 0
+
+        def beat(self) -> list[Any]:
+            self.beats += 1
+            return []
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise ZeroDivisionError
+
+    store = Failing(clock=bench.clock)
+    other = Bench(bench.clock, store)
+    other.add("ticks", period="1s")
+    if method == "set_due":  # as the clock is set back
+        other.engine._room.can_run = fail  # type: ignore[assignment]
+        bench.clock.set_wall(-7_200)
+    else:
+        setattr(store, method, fail)
+    await asyncio.sleep(60)
+    assert store.beats > 10
     await other.engine.close()
 
 

@@ -250,20 +250,23 @@ def test_a_process_that_is_none_of_the_worker_is_not_killed(workers):
     assert is_alive(os.getpid())
 
 
-def test_the_answer_of_a_trigger(workers):
-    workers.write(
-        "odd.py",
-        "import os, sys, time\n"
-        "def work(): pass\n"
-        "def when(now):\n"
-        "    for job in range(1, 50):\n"
-        "        os.write(int(sys.argv[1]),\n"
-        '            b\'{"op":"answered","job":%d,"value":"soon"}\\n\' % job)\n'
-        "    time.sleep(30)\n",
-    )
-    target = {"kind": "import", "module": "odd", "qualname": "work"}
+@pytest.mark.parametrize(
+    ("answer", "why"), [('"value":"soon"', "invalid message"), ('"error":"broken"', "broken")]
+)
+def test_the_answer_of_a_trigger(workers, answer, why):
+    name = f"odd{len(answer)}"
+    source = """
+        import os, sys, time
+        def work(): pass
+        def when(now):
+            for job in range(1, 200):
+                os.write(int(sys.argv[1]), b'{"op":"answered","job":%d,ANSWER}\\n' % job)
+            time.sleep(30)
+    """
+    workers.write(f"{name}.py", source.replace("ANSWER", answer))
+    target = {"kind": "import", "module": name, "qualname": "work"}
     spec = {
-        "name": "odd",
+        "name": name,
         "target": target,
         "trigger": {"kind": "code", "code": "callable", "tz": None},
         "args": [],
@@ -273,8 +276,8 @@ def test_the_answer_of_a_trigger(workers):
         "at_target": {**target, "qualname": "when"},
     }
     workers.board.schedule(spec, replace=False)
-    task = wait_for(lambda: (t := workers.board.show("odd"))["state"] == "finished" and t)
-    assert "invalid message" in task["ended_by"]
+    task = wait_for(lambda: (t := workers.board.show(name))["state"] == "finished" and t)
+    assert why in task["ended_by"]
 
 
 def test_odd_orders_are_refused_where_they_are_given(workers):

@@ -14,6 +14,7 @@ import concurrent.futures
 import contextvars
 import ctypes
 import io
+import logging
 import multiprocessing
 import multiprocessing.pool
 import os
@@ -156,6 +157,25 @@ def processes(method):
         pool.map(child, ["old pool"])
 
 
+kept = sys.stdout
+handler = logging.StreamHandler()
+
+
+def by_what_was_kept():
+    handler.emit(logging.makeLogRecord({"msg": "by a handler"}))
+    print("text of a child", file=kept)
+    kept.buffer.write(b"bytes of a child\\n")
+    kept.flush()
+
+
+def forks():
+    print("before")
+    process = multiprocessing.get_context("fork").Process(target=by_what_was_kept)
+    process.start()
+    process.join()
+    print("after")
+
+
 processes_of_all = []
 
 
@@ -243,6 +263,7 @@ def past_python():
     os.write(1, "grü".encode()[:3])
     time.sleep(0.1)
     os.write(1, "grüße past Python\\n".encode()[3:])
+    os.write(2, b"\\x1b[31mred\\n")
     os.write(2, b"without an end")
     ctypes.CDLL(None).puts(b"by C")
     ctypes.CDLL(None).fflush(None)
@@ -344,6 +365,12 @@ def test_processes_of_multiprocessing_print_to_their_run(workers, method):
     assert output(workers, "processes", method, process=True) == "".join(texts)
 
 
+@pytest.mark.parametrize("process", [False, True])
+def test_forks_print_by_streams_that_were_kept(workers, process):
+    texts = ["before", "by a handler", "text of a child", "bytes of a child", "after"]
+    assert output(workers, "forks", process=process).splitlines() == texts
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_process_pool_of_several_runs_prints_to_the_one_that_submits(workers, tmp_path, method):
     stop = tmp_path / "stop"
@@ -398,7 +425,7 @@ def test_bytes_in_pieces_are_decoded_together(workers, process):
 
 def test_what_goes_past_python_is_in_the_log_at_info(workers):
     assert output(workers, "past_python") == "by Python\n"
-    for text in ("grüße past Python", "without an end", "by C"):
+    for text in ("grüße past Python", "\\x1b[31mred", "without an end", "by C"):
         wait_for(lambda text=text: text in workers.logged())
     assert {r.levelname for r in workers.log if "past Python" in r.getMessage()} == {"INFO"}
 

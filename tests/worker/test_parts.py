@@ -85,6 +85,26 @@ def test_as_many_threads_as_there_is_work():
             assert done.acquire(timeout=30)
 
 
+def test_who_hears_of_a_jobs_end_gets_its_thread():
+    pool = ThreadPool()
+    threads: list[int] = []
+    done = threading.Semaphore(0)
+
+    def job() -> int:
+        threads.append(threading.get_ident())
+        return len(threads)
+
+    def ended(count: int) -> None:
+        if count < 20:
+            pool.submit(job, "owner", stays=True, ended=ended)
+        else:
+            done.release()
+
+    pool.submit(job, "owner", stays=True, ended=ended)
+    assert done.acquire(timeout=30)
+    assert len(set(threads)) == 1
+
+
 def test_a_flood_of_lines_is_cut_and_counted():
     sent = []
 

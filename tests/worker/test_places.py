@@ -41,6 +41,18 @@ def count(name):
     time.sleep(0.02)
 
 
+def compute(stop):
+    while not Path(stop).exists():
+        for _ in range(300_000):
+            pass
+
+
+def tick():
+    if "tick" not in connections:
+        connections["tick"] = sqlite3.connect(":memory:")
+    connections["tick"].execute("select 1")
+
+
 def where():
     print(os.getcwd())
 
@@ -62,6 +74,12 @@ def go_and_stay(path, end):
 def go_within(path):
     with contextlib.chdir(path):
         Path("here").touch()
+
+
+def go_in_thread(path):
+    thread = threading.Thread(target=go, args=(path,))
+    thread.start()
+    thread.join()
 
 
 async def go_async(path):
@@ -114,6 +132,18 @@ def test_a_run_by_hand_is_on_the_thread_of_the_others(workers):
     assert len({row["output"] for row in workers.board.history(name, 9)}) == 1
 
 
+def test_the_next_run_has_the_same_thread_however_soon(workers, tmp_path):
+    busy = [workers.begin("jobs:compute", str(tmp_path / "stop")) for _ in range(3)]
+    name = workers.begin("jobs:tick", schedule={"period": "1h"})
+    workers.end(name)
+    for _ in range(40):
+        run = workers.board.run_now(name)
+        wait_for(lambda run=run: workers.board.run(run["id"])["ended_at"])
+    (tmp_path / "stop").touch()
+    assert {row["error"] for row in workers.board.history(name, 99)} == {None}
+    assert all(workers.end(each)["state"] == "succeeded" for each in busy)
+
+
 def test_owners_keep_their_threads_and_others_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "_IDLE_SECONDS", 0.05)
     pool, done = ThreadPool(), threading.Semaphore(0)
@@ -155,7 +185,7 @@ def test_the_directory_is_the_homes_own(workers, tmp_path):
     assert f"the folder {tmp_path / 'gone'} is not there" in error
 
 
-@pytest.mark.parametrize("qualname", ["go", "go_async", "go_within"])
+@pytest.mark.parametrize("qualname", ["go", "go_in_thread", "go_async", "go_within"])
 def test_a_change_of_the_directory_warns_once_and_is_undone(workers, tmp_path, qualname):
     output = workers.run(f"jobs:{qualname}", str(tmp_path))["output"]
     assert output.count("has changed the working directory") == 1

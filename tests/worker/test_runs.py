@@ -99,6 +99,19 @@ def odd():
     raise Odd
 
 
+class Leaving(Exception):
+    def __str__(self):
+        sys.exit(3)
+
+
+def leaving():
+    raise Leaving
+
+
+async def async_leaving():
+    raise Leaving
+
+
 def flood(megabytes):
     line = "x" * 1023
     for _ in range(megabytes * 1024):
@@ -278,6 +291,8 @@ def test_a_run_that_ends_the_process_ends_only_itself(workers):
     assert workers.run("jobs:leave")["error"] == "SystemExit: enough"
     assert workers.run("jobs:async_leave")["error"] == "SystemExit: 3"
     assert workers.run("jobs:odd")["error"].startswith("Odd: ")
+    for target in ("leaving", "async_leaving"):
+        assert workers.run(f"jobs:{target}")["error"] == "Leaving: <its text cannot be shown>"
     assert workers.run("jobs:nap")["state"] == "succeeded"
 
 

@@ -154,7 +154,12 @@ class CronFields:
         return None if day is None else datetime.combine(day, self._first)
 
     def count_later(self, wall: datetime) -> int:
-        """Return how many times come after a naive wall time on a day that the rule names."""
+        """Return how many times come after a naive wall time on its day.
+
+        None do on a day that the rule does not name: the end of a gap may be its first moment.
+        """
+        if not self.day_rule.includes(wall.date()):
+            return 0
         hours, minutes, seconds = self._hours, self._minutes, self._seconds
         until = bisect_right(seconds, wall.second) if wall.minute in minutes else 0
         until += bisect_left(minutes, wall.minute) * len(seconds)

@@ -250,7 +250,7 @@ def _local_zone(environment: str | None) -> Zone:
         return find_zone(str(browser.timeZone))
     import tzlocal
 
-    if environment == "":
+    if environment is not None and environment.removeprefix(":").upper() in ("", "UTC"):
         return _named_zone("UTC")  # as the C library has it
     try:
         # Not get_localzone: that keeps the first answer, though TZ may have changed since.

@@ -47,7 +47,7 @@ def error_text(error: BaseException) -> str:
     """Return an error's type and message, on one line for each of the message's."""
     try:
         message = str(error)
-    except Exception:  # noqa: BLE001 - the user's class; its name has to do
+    except BaseException:  # noqa: BLE001 - the user's class; its name has to do
         message = "<its text cannot be shown>"
     text = f"{type(error).__qualname__}: {message}" if message else type(error).__qualname__
     return clean(text, MAX_ERROR_CHARACTERS)
@@ -59,7 +59,7 @@ def traceback_text(error: BaseException, frames: TracebackType | None) -> str:
 
     try:
         lines = traceback.format_exception(type(error), error, frames)
-    except Exception:  # noqa: BLE001 - the user's class; the run has to end all the same
+    except BaseException:  # noqa: BLE001 - the user's class; the run has to end all the same
         lines = [f"{type(error).__qualname__}, whose traceback cannot be shown"]
     return clean("".join(lines), MAX_TRACEBACK_CHARACTERS)
 

@@ -12,6 +12,7 @@ from .occurrences import moved_due
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable
 
     from nbsession.core.run import Run
     from nbsession.core.task_spec import TaskSpec
@@ -62,18 +63,22 @@ class Upkeep:
         """Look after everything whose time has come."""
         self.next_look = now + LOOK_SECONDS
         offset_us = now_us - round(now * SECOND_US)
-        if offset_us < self._offset_us - SECOND_US:
-            self.mend_grids(now_us)
+        was_set_back = offset_us < self._offset_us - SECOND_US
         self._offset_us = offset_us
+        if was_set_back:
+            self._do(lambda: self.mend_grids(now_us))
         if self._store.shared:
-            self._follow_file()
-        if self._room.dispatch.ledger.is_clear:
-            try:
-                self._keep(now)
-            except StoreError as error:
-                self._room.dispatch.ledger.failed(error)
-            except Exception:  # noqa: BLE001 - the next look may do better
-                self._log.exception("nbsession: the scheduler could not look after its tasks")
+            self._do(self._follow_file)
+        self._do(lambda: self._keep(now))
+
+    def _do(self, part: Callable[[], object]) -> None:
+        """Do a part of a look; what it raises is not to keep the next ones from being done."""
+        try:
+            part()
+        except StoreError as error:
+            self._room.dispatch.ledger.failed(error)
+        except Exception:  # noqa: BLE001 - the next look may do better
+            self._log.exception("nbsession: the scheduler could not look after its tasks")
 
     def progressed(self, run: Run) -> None:
         """Keep what an open run has to tell, with the next look."""
@@ -101,13 +106,12 @@ class Upkeep:
 
     def _follow_file(self) -> None:
         """Look for the store's file, also while it cannot be written to: that may be why."""
-        try:
-            if self._store.follow_file():
-                self.hear_others()
-        except StoreError as error:
-            self._room.dispatch.ledger.failed(error)
+        if self._store.follow_file():
+            self.hear_others()
 
     def _keep(self, now: float) -> None:
+        if not self._room.dispatch.ledger.is_clear:
+            return
         self._store_progress()
         if self._store.shared:
             self._share(now)

@@ -7,10 +7,12 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.current_run import current_run
+from .output import current_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .output import RunOutput
 
 _WARNING = (
     "nbsession: this run has changed the working directory of its worker, which other tasks share; "
@@ -30,7 +32,7 @@ class WorkingDirectory:
 
     def __init__(self) -> None:
         self.path: str | None = None
-        self._warned: set[int] = set()
+        self._warned: set[RunOutput] = set()
         self._chdir: Callable[[Any], None] = os.chdir
 
     def watch(self) -> None:
@@ -51,10 +53,10 @@ class WorkingDirectory:
     def _warning(self, change: Callable[[Any], None]) -> Callable[[Any], None]:
         def chdir(path: Any) -> None:
             change(path)
-            run = current_run.get()
-            if run is None or run.id in self._warned or _current() == self.path:
+            output = current_output.get()  # which threads of a run have too
+            if output is None or output in self._warned or _current() == self.path:
                 return
-            self._warned.add(run.id)
+            self._warned = {each for each in self._warned if not each.is_closed} | {output}
             sys.stderr.write(_WARNING)
 
         chdir.__name__ = chdir.__qualname__ = change.__name__

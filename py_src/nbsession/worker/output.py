@@ -304,13 +304,22 @@ class _Bytes(io.RawIOBase):
 
 
 class RunStream(io.TextIOBase):
-    """A standard stream that gives each run its own, and the rest to the server's log."""
+    """A standard stream that gives each run its own, and the rest to the server's log.
+
+    Attributes
+    ----------
+    original
+        The process's own stream.
+    is_diverted
+        Whether runs have their own. In a forked process the original is all there is.
+    """
 
     encoding = "utf-8"
 
     def __init__(self, name: str, original: Any) -> None:
         super().__init__()
         self.original = original
+        self.is_diverted = True
         self._name = name
         self._rest_decoder = _decoder("backslashreplace")
         self._lock = threading.Lock()
@@ -321,6 +330,8 @@ class RunStream(io.TextIOBase):
         if not isinstance(text, str):
             message = f"write() argument must be str, not {type(text).__name__}"
             raise TypeError(message)
+        if not self.is_diverted:
+            return int(self.original.write(text))
         output = current_output.get()
         if output is None or not output.add(text):
             log_rest(self._name, text)
@@ -328,6 +339,10 @@ class RunStream(io.TextIOBase):
 
     def write_bytes(self, data: bytes) -> None:
         """Store bytes with the run that writes them."""
+        if not self.is_diverted:
+            self.original.flush()  # text before it
+            self.original.buffer.write(data)
+            return
         output = current_output.get()
         if output is None or not output.add_bytes(data, self._name):
             with self._lock:
@@ -370,6 +385,7 @@ class _Rest:
 
 
 _rest: _Rest | None = None
+_diverted: list[RunStream] = []
 
 
 def _carried() -> Values:
@@ -392,13 +408,18 @@ def divert(log: ServerLog) -> None:
     for name in ("stdout", "stderr"):
         original = getattr(sys, name)
         original.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")
-        setattr(sys, name, RunStream(name, original))
+        stream = RunStream(name, original)
+        _diverted.append(stream)
+        setattr(sys, name, stream)
     _carrier.install()
     os.register_at_fork(after_in_child=_undivert)
 
 
 def _undivert() -> None:
-    # A forked child has no thread that would read what it adds to a run's output.
+    # A forked child has no thread that would read what it adds to a run's output. Who has kept a
+    # stream, as a handler of `logging` does, writes to the original too.
+    for stream in _diverted:
+        stream.is_diverted = False
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, RunStream):

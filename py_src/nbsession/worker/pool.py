@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     Job = Callable[[], object]
+    Ended = Callable[[Any], object]
 
 MAX_THREADS = 128
 OWN_THREADS = 64
@@ -36,10 +37,17 @@ class ThreadPool:
         self._threads: set[_Thread] = set()
         self._idle: dict[_Thread, None] = {}  # with owners; the one idle longest first
         self._free: dict[_Thread, None] = {}  # idle and without owners
-        self._backlog: deque[Job] = deque()
+        self._backlog: deque[tuple[Job, Ended | None]] = deque()
         self._own: dict[Hashable, _Thread] = {}
 
-    def submit(self, job: Job, owner: Hashable = None, *, stays: bool = False) -> None:
+    def submit(
+        self,
+        job: Job,
+        owner: Hashable = None,
+        *,
+        stays: bool = False,
+        ended: Ended | None = None,
+    ) -> None:
         """Run a job, which raises nothing.
 
         Parameters
@@ -50,6 +58,9 @@ class ThreadPool:
             Whose thread is preferred; None for any.
         stays
             Whether the owner has more to come, however late.
+        ended
+            Called on the thread with what the job has returned, once the thread is free: who is
+            told by it can have the owner's next job on the same thread.
 
         Raises
         ------
@@ -65,12 +76,12 @@ class ThreadPool:
             if thread is None:
                 if not self._threads:
                     raise RuntimeError("can't start new thread")
-                self._backlog.append(job)
+                self._backlog.append((job, ended))
                 return
             self._idle.pop(thread, None)
             self._free.pop(thread, None)
             self._set_owner(thread, owner, stays=stays)
-            thread.jobs.put(job)
+            thread.jobs.put((job, ended))
 
     def forget(self, owner: Hashable) -> None:
         """Let the thread of an owner end, who has no more jobs."""
@@ -119,15 +130,19 @@ class ThreadPool:
 
     def _work(self, thread: _Thread) -> None:
         try:
-            while (job := self._next(thread)) is not None:
-                job()
-                del job  # not to keep what a run has used until the next one comes
+            while (following := self._next(thread)) is not None:
+                job, ended = following
+                result = job()
                 self._is_free(thread)
+                if ended is not None:
+                    ended(result)
+                # Not to keep what a run has used until the next one comes.
+                del following, job, ended, result
         finally:
             with self._lock:
                 self._remove(thread)
 
-    def _next(self, thread: _Thread) -> Job | None:
+    def _next(self, thread: _Thread) -> tuple[Job, Ended | None] | None:
         while True:
             try:
                 return thread.jobs.get(timeout=_IDLE_SECONDS)
@@ -160,6 +175,6 @@ class _Thread:
     __slots__ = ("guest", "jobs", "owners")
 
     def __init__(self) -> None:
-        self.jobs: SimpleQueue[Job] = SimpleQueue()
+        self.jobs: SimpleQueue[tuple[Job, Ended | None]] = SimpleQueue()
         self.owners: set[Hashable] = set()
         self.guest: Hashable = None

@@ -154,6 +154,7 @@ class Runs:
                 lambda: Context().run(self._call_here, run, call),
                 order["of"],
                 stays=order["again"],
+                ended=_tell,
             )
         else:
             self._loop.call_soon_threadsafe(self._begin_async, run, call)
@@ -180,8 +181,11 @@ class Runs:
             with self._lock:
                 self._processes.pop(process.run.job, None)
 
-    def _call_here(self, run: WorkerRun, call: Call | None) -> None:
-        """Call a sync callable in this thread; have an async one awaited where it is to be."""
+    def _call_here(self, run: WorkerRun, call: Call | None) -> Callable[[], None] | None:
+        """Call a sync callable in this thread; have an async one awaited where it is to be.
+
+        Return what tells the end, for when the thread is free.
+        """
         run.enter()
         try:
             if call is None:  # what is imported is the run's code too
@@ -189,12 +193,12 @@ class Runs:
             rest = self._call(run, self._targets.load(run.order) if call is None else call)
             if rest is not None:
                 self._begin_where_due(run, rest)
-                return
+                return None
         except BaseException as error:  # noqa: BLE001 - SystemExit too ends the run, not us
-            self._fail(run, error)
-            return
+            self._leave(run)
+            return partial(run.fail, error)
         self._leave(run)
-        run.succeed()
+        return run.succeed
 
     def _call(self, run: WorkerRun, call: Call) -> Callable[[], Awaitable[Any]] | None:
         """Call a sync callable; return what gives the coroutine that is to be awaited, if any."""
@@ -266,6 +270,11 @@ class Runs:
         else:
             with suppress(RuntimeError):  # that loop is closed: the run has ended
                 run.loop.call_soon_threadsafe(task.cancel)
+
+
+def _tell(end: Callable[[], None] | None) -> None:
+    if end is not None:
+        end()
 
 
 def _check_wanted(run: WorkerRun) -> None:

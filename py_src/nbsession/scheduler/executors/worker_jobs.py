@@ -246,7 +246,8 @@ class QuestionJob:
         if self._future.done():
             return
         if "error" in message:
-            self._future.set_exception(TriggerCodeError(message["error"], message["traceback"]))
+            error = TriggerCodeError(message["error"], message.get("traceback", ""))
+            self._future.set_exception(error)
         else:
             self._future.set_result(message.get("value"))
 

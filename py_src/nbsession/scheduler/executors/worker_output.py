@@ -7,6 +7,8 @@ import os
 from codecs import getincrementaldecoder
 from typing import TYPE_CHECKING
 
+from nbsession.core.printable import printable
+
 if TYPE_CHECKING:
     from logging import Logger
 
@@ -112,7 +114,7 @@ class WorkerOutput:
         line, _, rest = self._line[:_MAX_LINE_CHARACTERS].partition("\n")
         if self._line:
             self._line = rest + self._line[_MAX_LINE_CHARACTERS:]
-            self._log.info("nbsession: %s: %s", self._name, line.rstrip("\r"))
+            self._log.info("nbsession: %s: %s", self._name, printable(line.rstrip("\r")))
 
     def _log_rest(self) -> None:
         self._line += self._decode(b"", final=True)
