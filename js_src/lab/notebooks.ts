@@ -50,14 +50,14 @@ export function documentPathOf(pathname: string): string | null {
 export class OpeningUrl {
   /** The raw query, without credentials. */
   readonly query: string;
-  /** Whether JupyterLab is to write it again, once it has done what the query says. */
+  /** True if JupyterLab is to write it again, once it has done what the query says. */
   readonly resets: boolean;
   private readonly parts: UrlParts;
   private readonly notebookPath: string | null;
 
   constructor(
     url: string,
-    /** Whether the user asked for this URL, and did not reload it or go back to it. */
+    /** True if the user asked for this URL, and did not reload it or go back to it. */
     readonly isNavigation: boolean,
     documents: DocumentUrls,
   ) {
@@ -74,7 +74,7 @@ export class OpeningUrl {
     return this.notebookPath !== null;
   }
 
-  /** Whether it names a document that goes by these paths; a console has none. */
+  /** True if it names a document that goes by these paths; a console has none. */
   names(documentPaths: readonly string[]): boolean {
     return this.notebookPath !== null && documentPaths.includes(this.notebookPath);
   }
@@ -97,7 +97,7 @@ export class OpeningUrl {
 interface Entry {
   parts: UrlParts;
   known: boolean;
-  /** Whether the parts are more than those that the kernel began with. */
+  /** True if the parts are more than those that the kernel began with. */
   changed: boolean;
 }
 
@@ -107,7 +107,7 @@ export class KernelOwner {
   parts: UrlParts;
   /** The page's query if it belongs to this one, else ''. */
   readonly query: string;
-  /** Whether the page was opened for this one. */
+  /** True if the page was opened for this one. */
   readonly isNamed: boolean;
 
   constructor(
@@ -252,7 +252,7 @@ export class NotebookUrls extends EventTarget implements Notebooks {
     return entry;
   }
 
-  /** Whether the page's word counts for a kernel that comes; else what the kernel itself has. */
+  /** True if the page's word counts for a kernel that comes; else what the kernel itself has. */
   private isKnown(kernelId: string, owner: KernelOwner | undefined): boolean {
     if (this.closed.has(kernelId)) {
       return false;
@@ -342,7 +342,7 @@ export class NotebookUrls extends EventTarget implements Notebooks {
     }
   }
 
-  /** Whether a new entry of the history is JupyterLab's own, which has but a path. */
+  /** True if a new entry of the history is JupyterLab's own, which has but a path. */
   private isByJupyterLab(href: string): boolean {
     const isReset = this.willReset && /[?#]/.test(href);
     this.willReset &&= !isReset;

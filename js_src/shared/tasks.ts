@@ -105,7 +105,7 @@ export interface Task {
   readonly ended_by: string | null;
   readonly run_count: number;
   readonly error_count: number;
-  /** Whether this server has what it needs to run it. */
+  /** True if this server has what it needs to run it. */
   readonly editable: boolean;
   /** The run that is open. */
   readonly run?: Run | null;
@@ -136,9 +136,9 @@ export interface Session {
   readonly app_url: string | null;
   readonly user: SessionUser | null;
   readonly started_at: string;
-  /** Whether nbsession was ever loaded there. */
+  /** True if nbsession was ever loaded there. */
   readonly linked: boolean;
-  /** Whether code of the user runs there; null if nobody knows. */
+  /** True if code of the user runs there; null if nobody knows. */
   readonly busy: boolean | null;
   readonly callbacks: readonly SessionCallback[];
   readonly tasks: readonly Task[];
@@ -148,7 +148,7 @@ export interface Session {
 export interface Listing {
   /** The server's clock. */
   readonly now: string;
-  /** Whether this user may change things. */
+  /** True if this user may change things. */
   readonly writable: boolean;
   /** Of the last event that these rows include, from servers that tell it. */
   readonly serial?: number;
@@ -190,7 +190,7 @@ export interface Changes {
   readonly sessions: readonly Session[];
   /** Kernel ids of sessions that have ended. */
   readonly ended: readonly string[];
-  /** Whether more has changed than is told here. */
+  /** True if more has changed than is told here. */
   readonly incomplete: boolean;
 }
 

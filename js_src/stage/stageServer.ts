@@ -16,7 +16,7 @@ export class StageServer implements SidebarApi, EventSource {
   /** What every order ends with. */
   refusal: ApiError | null = null;
   isOpen: boolean | null = true;
-  /** Whether the kernels' loops are kept by a cell. */
+  /** True if the kernels' loops are kept by a cell. */
   blocked = false;
   private serial = 0;
   private slot: (event: unknown) => void = () => undefined;

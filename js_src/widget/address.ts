@@ -10,9 +10,9 @@ export interface Address {
   readonly href: string;
   /** Without them. */
   readonly location: PageLocation;
-  /** Whether the page knows query and hash; else those that the kernel has count. */
+  /** True if the page knows query and hash; else those that the kernel has count. */
   readonly known: boolean;
-  /** Whether the kernel may load another page in this one's place. */
+  /** True if the kernel may load another page in this one's place. */
   readonly canLoad: boolean;
   /** Takes a URL of this site. */
   write(target: string, history: Navigate['history']): void;

@@ -87,7 +87,7 @@ export function pageDocument(browser: Browser): PageDocument {
   return { title, theme: isDark ? 'dark' : 'light', visible: visibilityState === 'visible' };
 }
 
-/** Whether JupyterLab itself is this page; its router rewrites the URL. */
+/** True if JupyterLab itself is this page; its router rewrites the URL. */
 export function isJupyterLab({ document }: Browser): boolean {
   try {
     const config = document.getElementById('jupyter-config-data')?.textContent ?? '{}';

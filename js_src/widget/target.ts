@@ -37,7 +37,7 @@ export function targetUrl(href: string, parts: LocationParts): string | null {
   return url.origin === origin ? url.href : null;
 }
 
-/** Whether loading one URL in the other's place would load nothing: only the hash differs. */
+/** True if loading one URL in the other's place would load nothing: only the hash differs. */
 export function isSameDocument(a: string, b: string): boolean {
   return withoutHash(a) === withoutHash(b);
 }

@@ -19,9 +19,9 @@ interface Tail<Action> {
 }
 
 interface Rules<Action> {
-  /** Whether two actions on one thing are the same, so that a second click is none. */
+  /** True if two actions on one thing are the same, so that a second click is none. */
   isSame(one: Action, other: Action): boolean;
-  /** Whether what the server has told of a thing shows this action's effect. */
+  /** True if what the server has told of a thing shows this action's effect. */
   isTold(key: string, action: Action, answer: unknown): boolean;
   /** For how many ms an answered action is believed while the server does not tell of it. */
   patienceMs(answer: unknown): number;
@@ -48,7 +48,7 @@ export class Ledger<Action> {
     return entry && !entry.refusal ? entry.action : null;
   }
 
-  /** Whether the server has not answered yet. */
+  /** True if the server has not answered yet. */
   isPending(key: string): boolean {
     return this.entries.get(key)?.pending ?? false;
   }

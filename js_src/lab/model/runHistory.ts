@@ -114,7 +114,7 @@ function merged(rows: readonly Run[], later: Iterable<Run>): readonly Run[] {
   return [...runs.values()].sort((a, b) => b.id - a.id).slice(0, HISTORY_LENGTH);
 }
 
-/** Whether more occurrences have joined a row of what was missed or skipped. */
+/** True if more occurrences have joined a row of what was missed or skipped. */
 function isLonger(run: Run, known: Run): boolean {
   return Date.parse(run.until ?? '') > Date.parse(known.until ?? '');
 }

@@ -8,7 +8,7 @@ export interface SessionFilter {
   readonly text: string;
   /** Of tasks; what is no task has none of the states. */
   readonly state: StateFilter;
-  /** Whether sessions are left out in which nbsession was never loaded. */
+  /** True if sessions are left out in which nbsession was never loaded. */
   readonly onlyLinked: boolean;
 }
 

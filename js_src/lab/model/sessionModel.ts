@@ -19,9 +19,9 @@ import { TaskRows } from './taskRows';
 
 /** The sessions with their periodic callbacks and tasks, and what is ordered of these. */
 export class SessionModel {
-  /** Whether the list has been read. */
+  /** True if the list has been read. */
   loaded = false;
-  /** Whether this user may change things. */
+  /** True if this user may change things. */
   writable = false;
 
   private readonly changedSignal = new Signal<this, void>(this);

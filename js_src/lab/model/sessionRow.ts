@@ -7,7 +7,7 @@ import type { TaskRow } from './taskRow';
 export interface CallbackState {
   readonly key: string;
   readonly callback: SessionCallback;
-  /** Whether an order has not been answered yet. */
+  /** True if an order has not been answered yet. */
   readonly pending: boolean;
   /** Why the last order was refused. */
   readonly refusal: ApiError | null;

@@ -20,7 +20,7 @@ export interface SidebarOptions {
   readonly api: SidebarApi;
   readonly events: EventSource;
   readonly notebooks: Notebooks;
-  /** Whether anybody can see the page; `document`. */
+  /** True if anybody can see the page; `document`. */
   readonly page?: Page;
 }
 

@@ -40,7 +40,7 @@ export type SidebarApi = TaskApi & SessionApi;
 export interface EventSource {
   /** Calls with every event of the server, ours or not; returns what ends it. */
   listen(slot: (event: unknown) => void): () => void;
-  /** Whether events come in: null where that cannot be known. */
+  /** True if events come in: null where that cannot be known. */
   readonly isOpen: boolean | null;
   /** Calls when `isOpen` may have changed, or the server was gone; returns what ends it. */
   follow(slot: () => void): () => void;

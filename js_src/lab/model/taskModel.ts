@@ -29,9 +29,9 @@ export interface Refused {
 
 /** The global tasks, which of them are shown, and what is ordered of them. */
 export class TaskModel {
-  /** Whether the list has been read. */
+  /** True if the list has been read. */
   loaded = false;
-  /** Whether this user may change things. */
+  /** True if this user may change things. */
   writable = false;
   /** Why tasks are not kept when the server ends. */
   problem: string | null = null;

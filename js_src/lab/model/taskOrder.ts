@@ -28,7 +28,7 @@ export function withOrder(task: Task, { order }: TaskOrdered): Task | null {
   }
 }
 
-/** Whether the task that the server has told, undefined for none, has obeyed. */
+/** True if the task that the server has told, undefined for none, has obeyed. */
 export function hasObeyed(
   task: Task | undefined,
   { order, runCount, runId }: TaskOrdered,
@@ -48,7 +48,7 @@ export function hasObeyed(
   }
 }
 
-/** Whether a run that was ordered was dropped because another one is going. */
+/** True if a run that was ordered was dropped because another one is going. */
 export function isDropped(answer: unknown): boolean {
   const { state, due } = (answer ?? {}) as Partial<Run>;
   return due !== undefined && (state === 'skipped' || state === 'missed');

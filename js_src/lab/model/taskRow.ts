@@ -23,7 +23,7 @@ export function isOpen(run: Run): boolean {
   return OPEN_STATES.includes(run.state);
 }
 
-/** Whether the last run has failed or was lost, or the code of the schedule has ended the task. */
+/** True if the last run has failed or was lost, or the code of the schedule has ended the task. */
 export function hasFailed(task: Task): boolean {
   return task.last_state === 'failed' || task.last_state === 'lost' || task.ended_by !== null;
 }

@@ -7,7 +7,7 @@ export type StateFilter = 'all' | 'running' | 'failed' | 'paused' | 'scheduled' 
 export type TaskOrder = 'name' | 'next' | 'errors';
 export type TaskCounts = Record<StateFilter, number>;
 
-/** Whether a task is among those of a filter. A failed one is also what it is now. */
+/** True if a task is among those of a filter. A failed one is also what it is now. */
 export function isInState(task: Task, state: StateFilter): boolean {
   switch (state) {
     case 'all':
@@ -35,7 +35,7 @@ export function countTasks(rows: readonly TaskRow[]): TaskCounts {
   return counts;
 }
 
-/** Whether every word is in what a task is called, calls and belongs to. */
+/** True if every word is in what a task is called, calls and belongs to. */
 export function isAbout(task: Task, words: readonly string[]): boolean {
   return hasWords(words, () => [task.name, task.callback, task.owner ?? '']);
 }

@@ -6,7 +6,7 @@ export function wordsOf(text: string): readonly string[] {
     .filter((word) => word !== '');
 }
 
-/** Whether each of the words is in one of the texts; these are asked for only if there are words. */
+/** True if each of the words is in one of the texts; these are asked for only if there are words. */
 export function hasWords(words: readonly string[], texts: () => readonly string[]): boolean {
   if (words.length === 0) {
     return true;

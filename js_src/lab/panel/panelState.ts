@@ -32,7 +32,7 @@ export class PanelState {
     return this.signal;
   }
 
-  /** Whether there is a part for sessions. */
+  /** True if there is a part for sessions. */
   get showSessions(): boolean {
     return this.isShowingSessions;
   }
@@ -50,7 +50,7 @@ export class PanelState {
     this.toggle(sectionId(section));
   }
 
-  /** Whether a task is shown with its runs. */
+  /** True if a task is shown with its runs. */
   isTaskOpen(key: string): boolean {
     return this.toggled.has(key);
   }
@@ -59,7 +59,7 @@ export class PanelState {
     this.toggle(key);
   }
 
-  /** Whether a session is shown with its callbacks and tasks. */
+  /** True if a session is shown with its callbacks and tasks. */
   isSessionOpen(kernelId: string): boolean {
     return !this.toggled.has(kernelId);
   }
@@ -68,7 +68,7 @@ export class PanelState {
     this.toggle(kernelId);
   }
 
-  /** Whether a run is shown with its output. */
+  /** True if a run is shown with its output. */
   isRunOpen(key: string, runId: number): boolean {
     return this.toggled.has(runKey(key, runId));
   }
@@ -118,7 +118,7 @@ export class PanelState {
     }
   }
 
-  /** Whether a run is the one that is to be shown; once. */
+  /** True if a run is the one that is to be shown; once. */
   takeRunTarget(key: string, runId: number): boolean {
     const isTarget = this.runTarget === runKey(key, runId);
     if (isTarget) {

@@ -10,7 +10,7 @@ export function allTasks(model: SidebarModel): readonly TaskRow[] {
   return [...model.tasks.all, ...model.sessions.all.flatMap((session) => session.tasks)];
 }
 
-/** Whether this user can give an order that makes sense for a task now. */
+/** True if this user can give an order that makes sense for a task now. */
 export function canOrder(model: SidebarModel, task: Task, order: Order): boolean {
   const { writable } = task.kernel_id === null ? model.tasks : model.sessions;
   if (!writable) {

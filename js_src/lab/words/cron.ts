@@ -30,7 +30,7 @@ export function cronWords(cron: string, trans: Trans): string {
   }
 }
 
-/** Whether the zone makes a difference: not to what follows real time all day. */
+/** True if the zone makes a difference: not to what follows real time all day. */
 export function dependsOnZone(cron: string): boolean {
   const [, hour, day, month, weekday] = fieldsOf(cron);
   return [hour, day, month, weekday].some((field) => field !== '*');

@@ -64,12 +64,12 @@ def name_of(function: object) -> tuple[str, str]:
 
 
 def is_async(callback: Callable[..., Any]) -> bool:
-    """Whether calling it gives a coroutine, as far as it says so."""
+    """Return whether calling it gives a coroutine, as far as it says so."""
     return any(map(inspect.iscoroutinefunction, _codes_of(callback)))
 
 
 def is_generator(callback: Callable[..., Any]) -> bool:
-    """Whether calling it runs none of its code, but gives a generator or an async one."""
+    """Return whether calling it runs none of its code, but gives a generator or an async one."""
     codes = _codes_of(callback)
     return any(inspect.isgeneratorfunction(c) or inspect.isasyncgenfunction(c) for c in codes)
 
@@ -83,7 +83,7 @@ def _codes_of(callback: Callable[..., Any]) -> tuple[object, ...]:
 
 
 def is_same(one: object, other: object) -> bool:
-    """Whether two callables are one: the same object, or of one module and qualified name.
+    """Return whether two callables are one: the same object, or of one module and qualified name.
 
     The latter holds for functions and classes, also after their module or cell has run again; it
     does not for methods, whose objects may differ.
@@ -132,7 +132,7 @@ def find_reference(function: Callable[..., Any]) -> CallableReference | None:
 
 
 def _is_reloaded(held: object, function: object) -> bool:
-    """Whether both are one function of a module's file, which has run again between them."""
+    """Return whether both are one function of a module's file, which has run again between them."""
     if not (isinstance(held, FunctionType) and isinstance(function, FunctionType)):
         return False
     if name_of(held) != name_of(function):

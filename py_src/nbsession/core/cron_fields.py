@@ -33,7 +33,7 @@ class NthWeekday(NamedTuple):
     nth: int | None
 
     def matches(self, day: date) -> bool:
-        """Whether a day is it."""
+        """Return whether a day is it."""
         if day.isoweekday() % 7 != self.weekday:
             return False
         if self.nth is None:
@@ -82,7 +82,7 @@ class DayRule:
         )
 
     def includes(self, day: date) -> bool:
-        """Whether the rule names a day."""
+        """Return whether the rule names a day."""
         if self._every_day:
             return True
         if day.month not in self._months:
@@ -113,7 +113,7 @@ class DayRule:
         return None
 
     def is_empty(self) -> bool:
-        """Whether there is no such day in any year."""
+        """Return whether there is no such day in any year."""
         return self.next_from(_CYCLE_START, _CYCLE_LAST_YEAR) is None
 
 

@@ -25,7 +25,7 @@ HUB_PARAMETER = "redirects"
 
 
 def is_under_hub(environ: Mapping[str, str]) -> bool:
-    """Whether a JupyterHub started this process or the server that did."""
+    """Return whether a JupyterHub started this process or the server that did."""
     return any(environ.get(name) for name in _HUB)
 
 

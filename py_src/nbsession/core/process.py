@@ -14,7 +14,7 @@ HAS_THREADS = sys.platform not in ("emscripten", "wasi") or bool(
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process; True where that cannot be known."""
+    """Return whether there is such a process; True where that cannot be known."""
     if sys.platform == "win32":  # where the signal 0 is one that ends the process
         return True
     try:

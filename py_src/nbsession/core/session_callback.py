@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def takes_context(callback: Callable[..., Any]) -> bool:
-    """Whether a callback takes the `SessionContext`: whether it must be given something.
+    """Return whether a callback takes the `SessionContext`: whether it must be given something.
 
     A parameter with a default is left alone: ``lambda name=name: …`` is how a loop binds a name.
 

@@ -40,7 +40,7 @@ class Home:
             object.__setattr__(self, "directory", self.folder)
 
     def is_same(self, other: Home) -> bool:
-        """Whether a task in the other is the same as one here: the directory is no part of it."""
+        """Return whether a task in the other is the same as one here, wherever it runs."""
         return (self.python, self.folder, self.setup) == (other.python, other.folder, other.setup)
 
     def to_json(self) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class TaskSpec:
         return None
 
     def is_same(self, other: TaskSpec) -> bool:
-        """Whether to declare the other under this name would change nothing.
+        """Return whether to declare the other under this name would change nothing.
 
         Local callables are compared by who declares them, which also knows cells that run again.
         """

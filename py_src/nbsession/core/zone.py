@@ -54,7 +54,7 @@ class Shift(NamedTuple):
 
     @property
     def is_gap(self) -> bool:
-        """Whether the wall times within do not exist; else they come twice."""
+        """Return whether the wall times within do not exist; else they come twice."""
         return self.before_us < self.after_us
 
     def read(self, wall: datetime, fold: int) -> int:

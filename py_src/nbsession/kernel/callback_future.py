@@ -89,7 +89,7 @@ class CallbackFuture(concurrent.futures.Future[Any]):
         return cancelled
 
     def running(self) -> bool:
-        """Whether the callback is running."""
+        """Return whether the callback is running."""
         return self._started and not self.done()
 
     def begin(self) -> bool:

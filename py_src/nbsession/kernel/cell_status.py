@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def hears_beside_cells(kernel: Any) -> bool:
-    """Whether a kernel handles what pages say while a cell awaits, as ipykernel 7.4 does.
+    """Return whether a kernel handles what pages say while a cell awaits, as ipykernel 7.4 does.
 
     Where that cannot be told, it counts as one that does.
     """
@@ -69,7 +69,7 @@ class CellStatus:
 
     @property
     def in_cell(self) -> bool:
-        """Whether a cell runs, or waits for something."""
+        """Return whether a cell runs, or waits for something."""
         return bool(self._cells)
 
     def begin_cell(self, message: Any) -> None:
@@ -83,7 +83,7 @@ class CellStatus:
             self._cells.remove(message)
 
     def is_silent(self) -> bool:
-        """Whether ipykernel publishes no status for the message that is being handled."""
+        """Return whether ipykernel publishes no status for the message that is being handled."""
         concurrent = _concurrent.get()
         return concurrent is not None and self.mends and not concurrent.published
 

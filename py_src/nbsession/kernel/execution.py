@@ -65,7 +65,7 @@ class Executor:
             del future  # an error refers to this frame, and must not keep the Future that holds it
 
     def _is_main(self) -> bool:
-        """Whether this is the main thread; a plain process has its loop on another."""
+        """Return whether this is the main thread; a plain process has its loop on another."""
         return self._main_loop.is_here() or (
             self._is_plain and threading.current_thread() is threading.main_thread()
         )

@@ -80,7 +80,7 @@ class Expiration:
             self._tell()
 
     def is_held(self, block: ExpirationBlock) -> bool:
-        """Whether a block has not been given up."""
+        """Return whether a block has not been given up."""
         return block in self._blocks
 
     def _release_all(self) -> None:

@@ -51,7 +51,7 @@ class Link:
 
     @property
     def usable(self) -> bool:
-        """Whether this process is the kernel, and not a child that was forked off it."""
+        """Return whether this process is the kernel, and not a child that was forked off it."""
         return os.getpid() == self._pid
 
     def get(self, path: str, wait_seconds: float = 0) -> Any:

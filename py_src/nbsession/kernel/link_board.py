@@ -42,7 +42,7 @@ class LinkBoard:
         self._link = link
 
     def __eq__(self, other: object) -> bool:
-        """Whether both are the tasks of one server."""
+        """Return whether both are the tasks of one server."""
         return isinstance(other, LinkBoard) and self._link is other._link
 
     def __hash__(self) -> int:

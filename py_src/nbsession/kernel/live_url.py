@@ -197,7 +197,7 @@ class LiveUrl(HasTraits):
         self._queue.deliver()
 
     def _is_moved_by_lab(self, before: PageUrl, after: PageUrl) -> bool:
-        """Whether JupyterLab wrote its own URL over ours, as it does when another tab is chosen."""
+        """Return whether JupyterLab wrote its own URL over ours, as when a tab is chosen."""
         paths = (before.pathname, after.pathname)
         return self._may_be_lab and paths[0] != paths[1] and all(map(_LAB_PATH.search, paths))
 

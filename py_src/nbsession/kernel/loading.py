@@ -56,7 +56,7 @@ class Loading:
 
     @property
     def loaded(self) -> bool:
-        """Whether a page has reported, or none can come (any more)."""
+        """Return whether a page has reported, or none can come (any more)."""
         if self._session.link is None or self._runtime.kernel is None or self._pages.is_reported:
             return True
         self._await_page()

@@ -152,12 +152,12 @@ class LocationBinding:
 
     @property
     def is_bound(self) -> bool:
-        """Whether it has begun and not ended."""
+        """Return whether it has begun and not ended."""
         return self._on_change is not None
 
     @property
     def is_being_set(self) -> bool:
-        """Whether this thread is setting the trait to what the URL says."""
+        """Return whether this thread is setting the trait to what the URL says."""
         return threading.get_ident() in self._changes
 
     def _note_change(self, change: Bunch) -> None:
@@ -203,7 +203,7 @@ class LocationBinding:
 
     @property
     def is_applied(self) -> bool:
-        """Whether the trait is what the URL says; without the key, what it was when synced."""
+        """Return whether the trait is what the URL says, or without the key its first value."""
         present = self._present_texts()
         return present == (self._said if self.texts else self._initial_texts)
 
@@ -222,12 +222,12 @@ class LocationBinding:
 
     @property
     def is_converted(self) -> bool:
-        """Whether the object made another value of the one in the URL, and took that."""
+        """Return whether the object made another value of the one in the URL, and took that."""
         return self._is_converted and self._taken is not None
 
     @property
     def is_taken(self) -> bool:
-        """Whether the trait took the value in the URL, whatever became of it since."""
+        """Return whether the trait took the value in the URL, whatever became of it since."""
         return self._taken is not None
 
     def apply(self) -> bool:
@@ -337,7 +337,7 @@ class LocationBinding:
 
     @property
     def is_moved_by_limits(self) -> bool:
-        """Whether the object itself changes the trait, since its limits change."""
+        """Return whether the object itself changes the trait, since its limits change."""
         return not all(map(_is_same, self._limits_met, self._present_limits())) or _is_validating(
             self.obj, self._limits
         )
@@ -427,7 +427,7 @@ def _is_less(one: Any, other: Any) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    """Whether it is a number, a date or time, or several: what has a least and a largest value."""
+    """Return whether it is a number, a date or time, or several of them."""
     if isinstance(value, list | tuple):
         return bool(value) and all(map(_is_number, value))
     kinds = (numbers.Real, dt.date, dt.time)
@@ -444,7 +444,7 @@ def _is_same(one: object, other: object) -> bool:
 
 
 def _is_validating(obj: HasTraits, names: Sequence[str]) -> bool:
-    """Whether this thread is within the validation of one of an object's traits.
+    """Return whether this thread is within the validation of one of an object's traits.
 
     A slider moves its value below a new maximum before it has that maximum.
     """

@@ -69,7 +69,7 @@ def _texts_of_all(
 
 
 def is_widget(obj: HasTraits) -> bool:
-    """Whether it is an ipywidget."""
+    """Return whether it is an ipywidget."""
     module: Any = sys.modules.get("ipywidgets.widgets.widget")
     return module is not None and isinstance(obj, module.Widget)
 

@@ -119,7 +119,7 @@ class ChangeQueue:
 
     @property
     def follows_page(self) -> bool:
-        """Whether this thread is in an observer of a change that a page has made."""
+        """Return whether this thread is in an observer of a change that a page has made."""
         within = self._change_around()
         return within is not None and within.context is not None
 
@@ -146,7 +146,7 @@ class ChangeQueue:
             self._runner.run(self._deliver_all, context=context, done=show_unless_cancelled)
 
     def _is_next_here(self) -> bool:
-        """Whether there is a change for this thread; if it is for the main loop, tell that."""
+        """Return whether there is a change for this thread; else hand it to the main loop."""
         if not self._waiting:
             return False
         context = self._waiting[0].context

@@ -57,7 +57,7 @@ class Reading:
             self.disturbed.add(binding)
 
     def has_failed(self, binding: LocationBinding) -> bool:
-        """Whether it is the text of one that differs; what another thread has set is newer."""
+        """Return whether it is the text of one that differs, set by no other thread."""
         is_foreign = binding.is_taken and binding not in self.disturbed
         return bool(binding.texts) and not binding.is_pending and not is_foreign
 
@@ -157,7 +157,7 @@ class LocationSync:
 
     @property
     def is_reading(self) -> bool:
-        """Whether this thread is applying the URL, and so is within an observer."""
+        """Return whether this thread is applying the URL, and so is within an observer."""
         return self._reading is not None
 
     def follow(self) -> None:

@@ -80,7 +80,7 @@ class MainLoop:
         return self.moves
 
     def is_here(self) -> bool:
-        """Whether this code runs on the loop's thread."""
+        """Return whether this code runs on the loop's thread."""
         self.follow()
         return threading.get_ident() == self.thread_id
 

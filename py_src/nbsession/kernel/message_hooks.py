@@ -23,7 +23,7 @@ _STATE_REQUESTS = ("request_state", "request_states")
 
 
 def in_cell() -> bool:
-    """Whether this code was called from a cell, found on the stack: IPython does not tell."""
+    """Return whether this code was called from a cell; only the stack shows it."""
     frame: FrameType | None = sys._getframe()  # noqa: SLF001 - documented, and the only way
     while frame is not None:
         code = frame.f_code

@@ -183,7 +183,7 @@ class PageBook:
 
 
 def _is_renamed(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
-    """Whether only the path differs: a notebook that is renamed is so in all windows."""
+    """Return whether only the path differs: a notebook that is renamed is so in all windows."""
     is_same = all(before[part] == now[part] for part in ("search", "hash"))
     return is_same and before["pathname"] != now["pathname"]
 

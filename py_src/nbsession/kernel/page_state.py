@@ -101,7 +101,7 @@ class PageState(StateParts):
 
     @property
     def loaded(self) -> bool:
-        """Whether a page has loaded."""
+        """Return whether a page has loaded."""
         return self._loading.loaded
 
     def onload(self, callback: Callback, threaded: bool = False) -> None:

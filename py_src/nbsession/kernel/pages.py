@@ -131,14 +131,14 @@ class Pages:
             self._roll_call.begin()
 
     def _is_silent(self, seconds: float) -> bool:
-        """Whether the page last used has said nothing for so long."""
+        """Return whether the page last used has said nothing for so long."""
         with self._lock:
             current = self._book.current
             return current is not None and self._book.silence(current.id) > seconds
 
     @property
     def is_reported(self) -> bool:
-        """Whether a page has ever reported."""
+        """Return whether a page has ever reported."""
         return self._book.info is not None
 
     @property

@@ -59,7 +59,7 @@ def _other_kernel() -> Any | None:
 
 
 def is_kernel() -> bool:
-    """Whether this process is an IPython kernel, and no child that was forked off one."""
+    """Return whether this process is an IPython kernel, and no child that was forked off one."""
     app = _kernel_app()
     if app is None:
         return _other_kernel() is not None
@@ -93,7 +93,7 @@ def running_shell() -> Any | None:
 
 
 def is_terminal() -> bool:
-    """Whether this process is an IPython without a kernel around it."""
+    """Return whether this process is an IPython without a kernel around it."""
     shell = running_shell()
     return shell is not None and getattr(shell, "kernel", None) is None
 
@@ -136,7 +136,7 @@ def kernel_log() -> logging.Logger:
 
 
 def under_voila() -> bool:
-    """Whether this is a kernel that Voilà started; it says so in variables of its own."""
+    """Return whether this is a kernel that Voilà started; it says so in variables of its own."""
     return "VOILA_PREHEAT" in os.environ and _kernel_app() is not None
 
 

@@ -110,7 +110,7 @@ def text_of_key(key: object) -> str:
 
 
 def is_alike(one: Any, other: Any) -> bool:  # noqa: PLR0911 - one line a type
-    """Whether two values are equal and of one type, in all that they hold."""
+    """Return whether two values are equal and of one type, in all that they hold."""
     if _kind(one) is not _kind(other):
         return False
     match one:

@@ -112,12 +112,12 @@ class Runtime:
 
     @property
     def in_cell(self) -> bool:
-        """Whether a cell runs."""
+        """Return whether a cell runs."""
         return self._hooks is not None and self._hooks.status.in_cell
 
     @property
     def hears_pages(self) -> bool:
-        """Whether what a page says now is handled now, not when the cell that runs has ended."""
+        """Return whether messages of a page are handled also while a cell runs."""
         return not self.in_cell or hears_beside_cells(self.kernel)
 
     def _hook_into_kernel(self) -> MessageHooks:

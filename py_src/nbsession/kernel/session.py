@@ -83,7 +83,7 @@ class Session:
 
     @property
     def may_have_page(self) -> bool:
-        """Whether a program that serves notebooks to browsers started this kernel."""
+        """Return whether a program that serves notebooks to browsers started this kernel."""
         return under_voila() or web_host() is not None
 
     def _suffices(self, known: SessionInfo, need: Need) -> bool:

@@ -42,7 +42,7 @@ class TaskCode:
         return Target("local", module, qualname, cls(code, context))
 
     def is_same(self, other: TaskCode) -> bool:
-        """Whether another one may take its place without a word."""
+        """Return whether another one may take its place without a word."""
         return is_same(self.code, other.code)
 
     def become(self, other: TaskCode) -> None:

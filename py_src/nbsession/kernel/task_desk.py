@@ -206,7 +206,7 @@ def _folder_of(
 
 
 def _is_installed(folder: str) -> bool:
-    """Whether every process of this environment can import from a folder."""
+    """Return whether every process of this environment can import from a folder."""
     import sysconfig
 
     return folder in sysconfig.get_paths().values()
@@ -238,7 +238,7 @@ def _added_paths() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _is_own(path: str) -> bool:
-    """Whether an interpreter of this environment has a path by itself."""
+    """Return whether an interpreter of this environment has a path by itself."""
     import sysconfig
 
     stdlib = os.path.join(sysconfig.get_path("stdlib"), "")  # noqa: PTH118 - as above

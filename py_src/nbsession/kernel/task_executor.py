@@ -168,7 +168,7 @@ class _Call:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether it is async and has not ended."""
+        """Return whether it is async and has not ended."""
         return self._awaiting is not None
 
     def run_on_loop(self) -> None:

@@ -197,7 +197,7 @@ def codec_of_trait(trait: Trait, obj: HasTraits, value: object = None) -> Codec 
 
 
 def _holds_objects(trait: Trait) -> bool:
-    """Whether a trait that takes any items is sent to the page by functions of its own.
+    """Return whether a trait that takes any items is sent to the page by functions of its own.
 
     Such are the children of ipyvuetify's widgets and uploaded files, also when there are none yet.
     """
@@ -216,7 +216,7 @@ def _is_container(trait: Trait) -> bool:
 
 
 def _is_untyped(trait: Trait) -> bool:
-    """Whether it is a container that takes any items."""
+    """Return whether it is a container that takes any items."""
     # traitlets has no public way to ask for the traits of what a container holds
     names = ("_trait", "_traits", "_key_trait", "_value_trait", "_per_key_traits")
     is_container = isinstance(trait, traitlets.Container | traitlets.Dict)

@@ -146,7 +146,7 @@ class Store(Protocol):
     """
 
     shared: bool
-    """Whether other engines may work on it at the same time."""
+    """Return whether other engines may work on it at the same time."""
 
     limits: HistoryLimits
     """How much of the past it keeps."""

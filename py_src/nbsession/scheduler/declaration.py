@@ -124,7 +124,7 @@ def declare(  # noqa: PLR0913 - they are the user's
 
 
 def is_name(value: object) -> TypeGuard[str]:
-    """Whether a task can have this name."""
+    """Return whether a task can have this name."""
     return (
         isinstance(value, str)
         and 0 < len(value) <= MAX_NAME_CHARACTERS

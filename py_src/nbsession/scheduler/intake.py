@@ -101,5 +101,5 @@ class Intake:
 
 
 def _is_past(spec: TaskSpec) -> bool:
-    """Whether a task of this kind that has finished has nothing to do any more."""
+    """Return whether a task of this kind that has finished has nothing to do any more."""
     return isinstance(spec.trigger, OnceTrigger) and not spec.trigger.is_now

@@ -42,7 +42,7 @@ class Task(PartOfState):
         return _task_of_state, (self.name,)
 
     def __eq__(self, other: object) -> bool:
-        """Whether both are the same task, which a new one of its name is not."""
+        """Return whether both are the same task, which a new one of its name is not."""
         if not isinstance(other, Task):
             return NotImplemented
         return (self._board, self._known["id"]) == (other._board, other._known["id"])

@@ -206,7 +206,7 @@ def page_kind(path: str, base_url: str) -> HostKind | None:
 
 
 def _hides_its_page(handler: JupyterHandler) -> bool:
-    """Whether a page of this server asks that may not say which (``Referrer-Policy``)."""
+    """Return whether a page of this server asks that may not say which (``Referrer-Policy``)."""
     headers = handler.request.headers
     if headers.get("Sec-Fetch-Site") != "same-origin":
         return False
@@ -243,7 +243,7 @@ def _user(handler: JupyterHandler) -> User | None:
 
 
 def _asks_for_gateway(handler: JupyterHandler) -> bool:
-    """Whether a gateway client asks for the kernel: it sends the kernel's environment along."""
+    """Return whether a gateway client asks for the kernel, with its environment."""
     try:
         body = json.loads(handler.request.body or b"{}")
     except ValueError:

@@ -94,13 +94,13 @@ class CredentialFilter:
         self._parameters = (*_PARAMETERS, *_HUB_PARAMETERS) if under_hub else _PARAMETERS
 
     def drops_header(self, name: str) -> bool:
-        """Whether the header opens a Jupyter server."""
+        """Return whether the header opens a Jupyter server."""
         # Some servers before this one write - as _.
         dashed = name.lower().replace("_", "-")
         return _matches(dashed, _HEADERS) and not (self._keeps(name) or self._keeps(dashed))
 
     def drops_cookie(self, name: str, value: str = "") -> bool:
-        """Whether the cookie opens a Jupyter server, or holds a URL that does."""
+        """Return whether the cookie opens a Jupyter server, or holds a URL that does."""
         bare = _bare(name)
         if self._keeps(name) or self._keeps(bare):
             return False
@@ -112,7 +112,7 @@ class CredentialFilter:
         )
 
     def drops_parameter(self, name: str) -> bool:
-        """Whether the query parameter opens a Jupyter server; ``token[]`` is ``token`` to some."""
+        """Return whether the query parameter opens a Jupyter server, also as ``token[]``."""
         bare = _INDEX.split(name.lower(), maxsplit=1)[0]
         return _matches(bare, self._parameters) and not (self._keeps(name) or self._keeps(bare))
 
@@ -183,7 +183,7 @@ class CredentialFilter:
     # -- credentials within URLs ------------------------------------------------------------------
 
     def _has_credentials(self, text: str) -> bool:
-        """Whether a text has a parameter with credentials, however often it is encoded."""
+        """Return whether a text has a parameter with credentials, however often it is encoded."""
         for _ in range(_MAX_DEPTH):
             if any(self.drops_parameter(unquote(found[1])) for found in _NAMED.finditer(text)):
                 return True

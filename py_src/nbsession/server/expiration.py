@@ -52,12 +52,12 @@ class Expiration:
         self.problem: str | None = "it was not possible to look at this server's culler"
 
     def is_blocked(self, kernel_id: str) -> bool:
-        """Whether a kernel asks to be kept."""
+        """Return whether a kernel asks to be kept."""
         record = self._records.get(kernel_id)
         return record is not None and record.blocks_expiration
 
     def is_any_blocked(self) -> bool:
-        """Whether any kernel asks to be kept."""
+        """Return whether any kernel asks to be kept."""
         return any(each.running and each.blocks_expiration for each in self._records.all())
 
     def guard(self, kernel_managers: MappingKernelManager) -> None:
@@ -118,7 +118,7 @@ def _seconds(value: object) -> float | None:
 
 
 def _is_idle(kernel_managers: Any, kernel: Any) -> bool:
-    """Whether a kernel may be culled by what Jupyter knows of it, but for open pages."""
+    """Return whether a kernel may be culled by what Jupyter knows of it, but for open pages."""
     metadata: dict[str, Any] = getattr(getattr(kernel, "kernel_spec", None), "metadata", {})
     timeout = metadata.get("cull_idle_timeout", kernel_managers.cull_idle_timeout)
     idle: timedelta = datetime.now(UTC) - kernel.last_activity

@@ -51,7 +51,7 @@ class Lifecycle:
         return self._sessions.get(kernel_id)
 
     def is_page_pending(self, kernel_id: str) -> bool:
-        """Whether the page of a kernel's session has yet to send its query."""
+        """Return whether the page of a kernel's session has yet to send its query."""
         record = self._records.get(kernel_id)
         return record is not None and not record.is_settled("page")
 

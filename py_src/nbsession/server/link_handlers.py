@@ -68,7 +68,7 @@ class _LogHandler(LinkHandler):
 
 
 class _ExpirationHandler(LinkHandler):
-    """Whether the kernel may be ended for being idle, or for its page being gone."""
+    """Return whether the kernel may be ended for being idle, or for its page being gone."""
 
     def post(self) -> None:
         with refusing():
@@ -82,7 +82,7 @@ class _ExpirationHandler(LinkHandler):
 
 
 class _HooksHandler(LinkHandler):
-    """Whether the kernel has something to do when its session ends."""
+    """Return whether the kernel has something to do when its session ends."""
 
     def post(self) -> None:
         with refusing():

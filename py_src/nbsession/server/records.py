@@ -117,7 +117,7 @@ class SessionRecord:
         return True
 
     def is_settled(self, until: str) -> bool:
-        """Whether nothing more is to come: ``"bound"`` of the visitor, ``"page"`` of the page."""
+        """Return whether nothing more comes of the visitor (``"bound"``) or page (``"page"``)."""
         return self.info.bound and not (until == "page" and self.info.page_pending)
 
     async def wait(self, until: str, seconds: float) -> None:

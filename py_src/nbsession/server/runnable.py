@@ -32,7 +32,7 @@ class RunnableHomes:
         self._seen: dict[Home, tuple[float, bool]] = {}
 
     def can_run(self, spec: TaskSpec) -> bool:
-        """Whether this server has the setup script, the folder and the interpreter of a task."""
+        """Return whether this server has a task's setup script, folder and interpreter."""
         home = spec.home
         if home is None:
             return False

@@ -168,7 +168,7 @@ def _imported(what: str, function: Any) -> tuple[Target, str]:
 
 
 def _is_same(before: TaskSpec, spec: TaskSpec) -> bool:
-    """Whether a script says the same again; a function is the one that has its name."""
+    """Return whether a script says the same again; a function is the one that has its name."""
     return _by_names(before).is_same(_by_names(spec))
 
 

@@ -64,7 +64,7 @@ class RunOutput:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing can be added any more."""
+        """Return whether nothing can be added any more."""
         return self._closed
 
     def add(self, text: str) -> bool:
@@ -140,7 +140,7 @@ class RunOutput:
             self._pipe.close(descriptor)
 
     def owns(self, pipe: _Pipe) -> bool:
-        """Whether a pipe is this one's."""
+        """Return whether a pipe is this one's."""
         return pipe is self._pipe
 
     def end_pipe(self) -> bool:

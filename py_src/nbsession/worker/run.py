@@ -86,7 +86,7 @@ class WorkerRun:
 
     @property
     def has_started(self) -> bool:
-        """Whether the callable has been called."""
+        """Return whether the callable has been called."""
         return self._started_us is not None
 
     def enter(self) -> None:

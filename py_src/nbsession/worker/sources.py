@@ -77,7 +77,7 @@ def _no_bytecode(path: str) -> NoReturn:
 
 
 def _is_users(path: str, folder: str) -> bool:
-    """Whether a path is in the folder, and not of an environment that may lie there too."""
+    """Return whether a path is in the folder, and not of an environment that may lie there too."""
     absolute = os.path.abspath(path)  # noqa: PTH100 - for every entry of sys.path
     if absolute != folder and not absolute.startswith(os.path.join(folder, "")):  # noqa: PTH118
         return False

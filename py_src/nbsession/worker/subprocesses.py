@@ -46,14 +46,14 @@ def _file_of(descriptor: int) -> tuple[int, int]:
 
 
 def _is_own(descriptor: int) -> bool:
-    """Whether a descriptor is a standard stream of this process, as it was at the start."""
+    """Return whether a descriptor is a standard stream of this process, as it was at the start."""
     with suppress(OSError):
         return descriptor in _own and _file_of(descriptor) == _own[descriptor]
     return False
 
 
 def _is_unredirected(stream: Any, default: int) -> bool:
-    """Whether what a caller gives for a stream of a subprocess leads to our own streams."""
+    """Return whether what a caller gives for a stream of a subprocess leads to our own streams."""
     if stream is None:
         return _is_own(default)
     try:

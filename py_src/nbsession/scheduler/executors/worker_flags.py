@@ -52,7 +52,7 @@ class BegunFlags:
             self._bytes[number] = 1
 
     def is_set(self, number: int | None) -> bool:
-        """Whether a run has begun, as far as that is known."""
+        """Return whether a run has begun, as far as that is known."""
         return number is None or self._bytes[number] == 1
 
     def close_file(self) -> None:

@@ -130,11 +130,11 @@ class RunJob:
 
     @property
     def has_process(self) -> bool:
-        """Whether it runs in a process of its own."""
+        """Return whether it runs in a process of its own."""
         return bool(self.message["process"])
 
     def is_of_setup(self, setup: str) -> bool:
-        """Whether its callable is the setup script's own."""
+        """Return whether its callable is the setup script's own."""
         return bool(self.message["target"]["module"] == PurePath(setup).stem)
 
     def isolate(self, isolated: bool) -> None:
@@ -143,7 +143,7 @@ class RunJob:
             self.is_isolated = self.message["process"] = isolated
 
     def has_crashed(self, message: Message) -> bool:
-        """Whether its own process has ended before its code has."""
+        """Return whether its own process has ended before its code has."""
         return message["state"] == "failed" and message.get("traceback") is None
 
     def cancel(self, reason: str) -> None:
@@ -151,7 +151,7 @@ class RunJob:
         self._cancelled = reason
 
     def is_abandoned(self, message: Message) -> bool:
-        """Whether this is the end of a run whose code goes on."""
+        """Return whether this is the end of a run whose code goes on."""
         return self._cancelled is not None and message.get("reason") == abandoned(self._cancelled)
 
     def abandon(self) -> None:

@@ -20,7 +20,7 @@ class WorkerPlans:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing has run for ten minutes, and nothing is to run again."""
+        """Return whether nothing has run for ten minutes, and nothing is to run again."""
         if time.monotonic() - self._used_at < IDLE_SECONDS:
             return False
         tasks = self._tasks.values()

@@ -41,7 +41,7 @@ class Quarantine:
         return sorted(running[task].name for task in repeated)
 
     def isolates(self, job: RunJob) -> bool:
-        """Whether a run is to have a process of its own."""
+        """Return whether a run is to have a process of its own."""
         if job.task not in self._isolated:
             return False
         if any(sources.changed for sources in self._sources):
@@ -66,7 +66,7 @@ class Quarantine:
         self._sources.clear()
 
     def _can_isolate(self, job: RunJob) -> bool:
-        """Whether another process could find the callable: not a closure of another module."""
+        """Return whether another process could find the callable, unlike a closure."""
         setup = self._home.setup
         target = job.message["target"]
         is_closure = target["kind"] == "setup" and "<" in target["qualname"]

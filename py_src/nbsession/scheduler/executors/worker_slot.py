@@ -294,7 +294,7 @@ class WorkerSlot:
             self._timer = loop.call_later(seconds, self._launch_now, context=Context())
 
     def _cannot_start(self) -> bool:
-        """Whether there is a known problem, and it is too early to try again."""
+        """Return whether there is a known problem, and it is too early to try again."""
         if self._current is not None or self._problem is None:
             return False
         return self._is_broken or self._backoff.wait_seconds > 0

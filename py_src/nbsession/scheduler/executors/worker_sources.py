@@ -37,7 +37,7 @@ class WorkerSources:
 
     @property
     def changed(self) -> bool:
-        """Whether a file is another one by now; looked up, unless that was a moment ago."""
+        """Return whether a file is another one by now; looked up, unless that was a moment ago."""
         begin = time.perf_counter()
         if not self._changed and begin >= self._look_at:
             self._changed = any(stamp_of(path) != old for path, old in self._stamps.items())

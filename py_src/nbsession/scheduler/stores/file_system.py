@@ -19,7 +19,7 @@ _LOCAL_FUSES = frozenset(
 
 
 def is_network(kind: str) -> bool:
-    """Whether other machines may have the file system open too.
+    """Return whether other machines may have the file system open too.
 
     Then no memory is shared with whoever has a file open, as SQLite's WAL needs it. What FUSE
     brings is taken for a network's unless it is known not to be.

@@ -42,11 +42,11 @@ class Process:
         return f"{self.machine}:{self.boot}"
 
     def shares_boot(self, other: Process) -> bool:
-        """Whether both see one clock that never jumps."""
+        """Return whether both see one clock that never jumps."""
         return bool(self.boot) and self.boot == other.boot
 
     def sees(self, other: Process) -> bool:
-        """Whether the other's number says something here."""
+        """Return whether the other's number says something here."""
         return self.host == other.host and self.pids == other.pids
 
 
@@ -58,7 +58,7 @@ def own_process() -> Process:
 
 
 def is_gone(process: Process) -> bool:
-    """Whether a process that can be seen from here has ended."""
+    """Return whether a process that can be seen from here has ended."""
     return process_start(process.pid) != process.start
 
 

@@ -18,7 +18,7 @@ _UNWRITABLE = frozenset((sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.S
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file is no sound database."""
+    """Return whether the file is no sound database."""
     return _code(error) in _DAMAGED
 
 

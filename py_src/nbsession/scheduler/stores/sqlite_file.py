@@ -49,12 +49,12 @@ class DatabaseFiles:
 
     @property
     def are_in_place(self) -> bool:
-        """Whether who opens the path gets these files."""
+        """Return whether who opens the path gets these files."""
         return self._now() == self._opened
 
     @property
     def are_accepted(self) -> bool:
-        """Whether nothing has changed since `accept`."""
+        """Return whether nothing has changed since `accept`."""
         return self._now() == self._accepted
 
     def check(self) -> None:
@@ -142,7 +142,7 @@ class DatabaseFiles:
                 Path(path).unlink()
 
     def _is_newer_beside(self) -> bool:
-        """Whether somebody has already begun new journals in place of those that were deleted."""
+        """Return whether somebody has begun new journals in place of deleted ones."""
         now = self._now()
         return any(
             found not in (None, opened)
