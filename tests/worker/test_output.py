@@ -297,14 +297,16 @@ def pty_output():
 
 def everything():
     os.write(1, b"written\\n")
-    threading.Thread(target=print, args=("thread",)).start()
+    thread = threading.Thread(target=print, args=("thread",))
+    thread.start()
+    thread.join()
     subprocess.run(["echo", "subprocess"])
     os.system("echo system")
-    subprocess.Popen("sleep 0.2; echo background", shell=True)
     print("\\ud800")
     for data in "grüße\\n".encode():
         sys.stdout.buffer.write(bytes([data]))
         sys.stdout.flush()
+    subprocess.Popen("sleep 0.2; echo background", shell=True)
 
 
 def descriptors():

@@ -284,6 +284,8 @@ class WorkerProcess(asyncio.Protocol):
             self._problem = clean(f"it sent an invalid message: {error}", _SHOWN_CHARACTERS)
             self._log.error("nbsession: %s: %s; it is killed", self.name, self._problem)
             self.kill()
+            if self._transport is not None:
+                self._transport.abort()  # what is still to be read is not believed either
 
     def _check_and_take(self, data: object) -> None:
         """Take a message; what is wrong with one of a job ends that job.
