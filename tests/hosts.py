@@ -193,7 +193,7 @@ class Host:
     def client(self, kernel_id: str) -> Iterator[BlockingKernelClient]:
         client = BlockingKernelClient(connection_file=str(self.connection_file(kernel_id)))
         client.load_connection_file()
-        client.start_channels()
+        client.start_channels(hb=False)
         try:
             wait_for_kernel(client)
             yield client

@@ -38,6 +38,7 @@ c.Spawner.cmd = [{python!r}, "-m", "jupyterhub.singleuser"]
 c.Spawner.args = ["--allow-root", "--LabApp.expose_app_in_browser=True"]
 c.Spawner.environment = {{"JUPYTERHUB_ACTIVITY_INTERVAL": "2", "PYTHONUNBUFFERED": "1"}}
 c.Spawner.default_url = "/lab"
+c.Spawner.start_timeout = c.Spawner.http_timeout = 170
 c.JupyterHub.bind_url = "http://127.0.0.1:{port}/"
 c.JupyterHub.hub_port = {hub_port}
 c.ConfigurableHTTPProxy.command = [{proxy!r}]
