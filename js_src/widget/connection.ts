@@ -27,6 +27,7 @@ class Connection {
   private readonly undos: (() => void)[] = [];
   private reported = { href: '', applied: 0, document: '', appliedTitle: 0 };
   private appliedTitle = 0;
+  private isClosed = false;
 
   constructor(
     private readonly model: PageModel,
@@ -40,7 +41,7 @@ class Connection {
   start(): void {
     const { browser, model } = this;
     const receive = (message: KernelMessage) => this.receive(message);
-    const hide = () => this.send({ kind: 'goodbye', page: this.page });
+    const hide = () => this.goodbye();
     const show = (event: object) => {
       if ((event as PageTransitionEvent).persisted) {
         this.hello(false); // Back from the browser's page cache, after a goodbye.
@@ -54,7 +55,7 @@ class Connection {
       () => browser.removeEventListener('pagehide', hide),
       () => browser.removeEventListener('pageshow', show),
       () => this.navigator.stop(),
-      this.address.watch(() => this.reportLocation()),
+      this.address.watch(() => this.followAddress()),
       watchDocument(browser, () => this.reportDocument()),
       watchFocus(browser, () => this.send({ kind: 'focus', page: this.page })),
     );
@@ -92,6 +93,21 @@ class Connection {
     this.reported.document = JSON.stringify([document, info]);
     const focused = browser.document.hasFocus();
     this.send({ kind: 'hello', page, answer, focused, info, location, known, document });
+  }
+
+  private goodbye(): void {
+    this.send({ kind: 'goodbye', page: this.page });
+  }
+
+  /** Reports the URL, or that the page shows the kernel no more: the connection ends without a word. */
+  private followAddress(): void {
+    const { isClosed } = this.address;
+    if (isClosed !== this.isClosed) {
+      this.isClosed = isClosed;
+      isClosed ? this.goodbye() : this.hello(false);
+    } else if (!isClosed) {
+      this.reportLocation();
+    }
   }
 
   /** Reports what is news: another URL, or that a command has been dealt with. */

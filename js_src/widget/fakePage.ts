@@ -58,11 +58,19 @@ export class FakeKernel {
 export class FakeNotebooks extends EventTarget implements Notebooks {
   kernelInFront: string | null = 'k1';
   urls = new Map<string, NotebookUrl>();
+  closed = new Set<string>();
   listenerCount = 0;
 
   url(kernelId: string): NotebookUrl {
     const empty = { pathname: `/lab/tree/${kernelId}.ipynb`, search: '', hash: '', known: true };
     return this.urls.get(kernelId) ?? empty;
+  }
+  isClosed(kernelId: string): boolean {
+    return this.closed.has(kernelId);
+  }
+  setClosed(kernelId: string, isClosed: boolean): void {
+    this.closed[isClosed ? 'add' : 'delete'](kernelId);
+    this.dispatchEvent(new Event('change'));
   }
   write(kernelId: string, parts: Partial<NotebookUrl>): void {
     this.urls.set(kernelId, { ...this.url(kernelId), known: true, ...parts });
