@@ -134,6 +134,12 @@ export class FakeScheme extends FakeEvents {
 
 export class FakeBrowser extends FakeEvents implements Browser {
   [NOTEBOOKS]: Notebooks | undefined;
+  stored = new Map<string, string>();
+  sessionStorage = {
+    getItem: (key: string) => this.stored.get(key) ?? null,
+    setItem: (key: string, value: string) => void this.stored.set(key, value),
+    removeItem: (key: string) => void this.stored.delete(key),
+  };
   navigator = { language: 'de-DE' };
   crypto = { getRandomValues: (array: Uint8Array<ArrayBuffer>) => crypto.getRandomValues(array) };
   devicePixelRatio = 2;

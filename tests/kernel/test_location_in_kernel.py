@@ -162,6 +162,17 @@ def test_a_notebook_opened_again_while_a_part_is_written(kernel: BlockingKernelC
     assert see(kernel, "[location.search, location.hash_]") == ["?n=5", "#written"]
 
 
+def test_a_page_loaded_again_whose_goodbye_was_lost(
+    kernel: BlockingKernelClient, page: FakePage
+) -> None:
+    page.hello(**at("?n=5"))
+    run_cell(kernel, SLIDER)
+    page.say("goodbye")  # said by the next page, as this one's own did not arrive
+    FakePage(kernel, "page-2").hello(**at("?n=6"))
+    assert see(kernel, "[slider.value, location.search]") == [6, "?n=6"]
+    assert see(kernel, "pages.current.id") == "page-2"
+
+
 def test_a_notebook_that_is_closed_and_opened_again(
     kernel: BlockingKernelClient, page: FakePage
 ) -> None:

@@ -25,6 +25,22 @@ if "size" not in globals():
     location.sync(size)
 size
 """
+# JupyterLab opens the document of its URL once more after it has restored its layout. On a busy
+# machine that is late, and takes the front from what a test has opened meanwhile.
+NOTE_OPENED = """
+let app;
+Object.defineProperty(window, 'jupyterapp', {
+    get: () => app,
+    set: value => {
+        app = value;
+        window.opened = new Promise(resolve => {
+            app.commands.commandExecuted.connect((_, { id, result }) => {
+                if (id === 'filebrowser:open-path') result.then(resolve, resolve);
+            });
+        });
+    },
+});
+"""
 NAMES = ("a", "b", "c", "named", "old", "sub/d e")
 
 
@@ -47,6 +63,7 @@ class Window:
 
     def __init__(self, host: Host, visit: Visit) -> None:
         self.host, self.visit, self.page = host, visit, visit.page
+        self.page.add_init_script(NOTE_OPENED)
 
     def load(self, address: str) -> Window:
         """Load the page."""
@@ -57,7 +74,13 @@ class Window:
 
     def wait_until_restored(self) -> Window:
         self.page.wait_for_function("() => window.jupyterapp")
-        self.page.evaluate("async () => { await window.jupyterapp.restored; }")
+        self.page.evaluate(
+            """async () => {
+                await window.jupyterapp.restored;
+                const [{ name }] = performance.getEntriesByType('navigation');
+                if (/\\/lab\\/tree\\//.test(name)) await window.opened;
+            }"""
+        )
         return self
 
     def front(self, path: str, **arguments: Any) -> str:
@@ -288,11 +311,25 @@ def test_closed_in_one_of_two_windows(window: Callable[[str], Window]) -> None:
     two = window("lab/tree/a.ipynb?n=2")
     two.kernel("a.ipynb")
     two.wait(a, "location.query_params.get('n')", "2")
+    two.visit.command("docmanager:save")  # or JupyterLab asks
     two.visit.command("application:close")
     two.wait(a, "location.query_params.get('n')", "1")  # said by the page, not found out later
     one.do(a, "size.value = 5")
     one.wait_for_address("lab/tree/a.ipynb?n=1&size=5")
     assert "size" not in two.address
+
+
+@pytest.mark.usefixtures("window")
+def test_page_that_starts_slowly_hears_its_kernel(lab: Host, visit: NewVisit) -> None:
+    page = Window(lab, visit(lab, "slow"))
+    # anywidget gives 2 s to a model's code; more are needed where the machine is busy.
+    page.page.add_init_script(
+        "const { timeout } = AbortSignal; AbortSignal.timeout = () => timeout.call(AbortSignal, 0);"
+    )
+    page.load("lab/tree/a.ipynb?n=1")
+    page.run("a.ipynb")
+    page.wait_for_address("lab/tree/a.ipynb?n=1&size=0")
+    assert any("Failed to initialize model" in text for text in page.visit.complaints)
 
 
 def test_what_shows_one_kernel_has_one_location(window: Callable[[str], Window]) -> None:
