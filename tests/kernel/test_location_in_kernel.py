@@ -170,7 +170,7 @@ def test_a_page_loaded_again_whose_goodbye_was_lost(
     page.say("goodbye")  # said by the next page, as this one's own did not arrive
     FakePage(kernel, "page-2").hello(**at("?n=6"))
     assert see(kernel, "[slider.value, location.search]") == [6, "?n=6"]
-    assert see(kernel, "pages.current.id") == "page-2"
+    assert see(kernel, "state._pages.current.id") == "page-2"
 
 
 def test_a_notebook_that_is_closed_and_opened_again(
