@@ -1,6 +1,6 @@
 import type { KernelMessage, PageMessage } from '../shared/wire';
 import { type Address, addressOf } from './address';
-import { type Browser, pageDocument, pageId, pageInfo } from './browser';
+import { type Browser, noteLeaving, pageDocument, pageId, pageInfo, replacedPage } from './browser';
 import type { Manager } from './made';
 import { Navigator } from './navigator';
 import { watchDocument, watchFocus } from './watch';
@@ -8,6 +8,7 @@ import { watchDocument, watchFocus } from './watch';
 /** The part of anywidget's model that we use. */
 export interface PageModel {
   readonly widget_manager?: Manager | undefined;
+  get?(trait: string): unknown;
   send(message: PageMessage): void;
   on(event: 'msg:custom', callback: (message: KernelMessage) => void): void;
   off(event: 'msg:custom', callback: (message: KernelMessage) => void): void;
@@ -27,6 +28,7 @@ class Connection {
   private readonly undos: (() => void)[] = [];
   private reported = { href: '', applied: 0, document: '', appliedTitle: 0 };
   private appliedTitle = 0;
+  private isClosed = false;
 
   constructor(
     private readonly model: PageModel,
@@ -40,7 +42,10 @@ class Connection {
   start(): void {
     const { browser, model } = this;
     const receive = (message: KernelMessage) => this.receive(message);
-    const hide = () => this.send({ kind: 'goodbye', page: this.page });
+    const hide = () => {
+      noteLeaving(browser);
+      this.goodbye();
+    };
     const show = (event: object) => {
       if ((event as PageTransitionEvent).persisted) {
         this.hello(false); // Back from the browser's page cache, after a goodbye.
@@ -54,12 +59,16 @@ class Connection {
       () => browser.removeEventListener('pagehide', hide),
       () => browser.removeEventListener('pageshow', show),
       () => this.navigator.stop(),
-      this.address.watch(() => this.reportLocation()),
+      this.address.watch(() => this.followAddress()),
       watchDocument(browser, () => this.reportDocument()),
       watchFocus(browser, () => this.send({ kind: 'focus', page: this.page })),
     );
     // JupyterLab keeps the models of a closed notebook, whose messages go nowhere.
     model.widget_manager?.kernel?.disposed?.connect(() => this.end());
+    const replaced = replacedPage(browser);
+    if (replaced !== null) {
+      this.goodbye(replaced); // The browser may have dropped its own.
+    }
     this.hello(false);
   }
 
@@ -92,6 +101,21 @@ class Connection {
     this.reported.document = JSON.stringify([document, info]);
     const focused = browser.document.hasFocus();
     this.send({ kind: 'hello', page, answer, focused, info, location, known, document });
+  }
+
+  private goodbye(page = this.page): void {
+    this.send({ kind: 'goodbye', page });
+  }
+
+  /** Reports the URL, or that the page shows the kernel no more: the connection ends without a word. */
+  private followAddress(): void {
+    const { isClosed } = this.address;
+    if (isClosed !== this.isClosed) {
+      this.isClosed = isClosed;
+      isClosed ? this.goodbye() : this.hello(false);
+    } else if (!isClosed) {
+      this.reportLocation();
+    }
   }
 
   /** Reports what is news: another URL, or that a command has been dealt with. */

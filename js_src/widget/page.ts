@@ -6,9 +6,11 @@
  */
 import { connect, type PageModel } from './connection';
 import { whenMade } from './made';
+import { receiveAlways } from './reception';
 
 export default {
   initialize({ model }: { model: PageModel }): () => void {
+    receiveAlways(model.widget_manager, model);
     return whenMade(model.widget_manager, window, () => connect(model, window));
   },
 };
