@@ -33,12 +33,12 @@ class Ours:
     def __init__(self) -> None:
         import logging
 
-        from nbsession.core.clock import SystemClock
-        from nbsession.core.target import Target
-        from nbsession.scheduler.declaration import Place
-        from nbsession.scheduler.engine import Engine
-        from nbsession.scheduler.executors.inline import InlineExecutor
+        from nbsession.core.schedule.clock import SystemClock
+        from nbsession.core.tasks.spec import Target
+        from nbsession.scheduler.api.declare import Place
+        from nbsession.scheduler.engine.engine import Engine
         from nbsession.scheduler.stores.memory import MemoryStore
+        from nbsession.scheduler.workers.inline import InlineExecutor
 
         clock = SystemClock()
         self.now_us = clock.now_us
@@ -50,7 +50,7 @@ class Ours:
 
     def prepare(self, name: str, callback: Callable[[], None], start: float, period: float) -> Any:
         """Return the declaration of a task."""
-        from nbsession.scheduler.declaration import declare
+        from nbsession.scheduler.api.declare import declare
 
         return declare(
             name,

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING
 
 import table
 
-from nbsession.core.clock import SystemClock
-from nbsession.core.schedule import make_trigger
-from nbsession.core.target import Home, Target
-from nbsession.core.task_spec import TaskSpec
+from nbsession.core.schedule.clock import SystemClock
+from nbsession.core.schedule.parse import make_trigger
+from nbsession.core.tasks.spec import Home, Target, TaskSpec
 from nbsession.scheduler.abc import Claim
-from nbsession.scheduler.stores.sqlite import SqliteStore
+from nbsession.scheduler.stores.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from nbsession.scheduler.task_record import TaskRecord
+    from nbsession.scheduler.records import TaskRecord
 
 ROUNDS, TASKS, RUNS = 30, 1000, 200
 SINGLE, BATCHED = "nbsession, each for itself", "nbsession, 20 at once"

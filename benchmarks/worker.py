@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING
 import psutil
 import table
 
-from nbsession.core.clock import SystemClock
-from nbsession.core.instant import SECOND_US
-from nbsession.core.target import Home, Target
-from nbsession.core.task_spec import TaskSpec
-from nbsession.core.triggers import PeriodTrigger
-from nbsession.scheduler.engine import Engine
-from nbsession.scheduler.engine_board import EngineBoard
-from nbsession.scheduler.executors.worker import WorkerExecutor
-from nbsession.scheduler.stores.sqlite import SqliteStore
+from nbsession.core.schedule.clock import SystemClock
+from nbsession.core.schedule.instant import SECOND_US
+from nbsession.core.schedule.triggers import PeriodTrigger
+from nbsession.core.tasks.spec import Home, Target, TaskSpec
+from nbsession.scheduler.api.service import EngineBoard
+from nbsession.scheduler.engine.engine import Engine
+from nbsession.scheduler.stores.sqlite.store import SqliteStore
+from nbsession.scheduler.workers.executor import WorkerExecutor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -120,7 +120,7 @@ class FakePage:
         kind, content = message["msg_type"], message["content"]
         if kind == "comm_open":
             state = content["data"].get("state", {})
-            self.opened += state.get("_anywidget_id") == "nbsession.kernel.page.Page"
+            self.opened += state.get("_anywidget_id") == "nbsession.kernel.page.widget.Page"
         elif kind == "comm_close":
             self.closed = self.closed or content["comm_id"] == self.comm_id
         elif kind == "comm_msg" and content["comm_id"] == self.comm_id:

@@ -19,9 +19,9 @@ import psutil
 from jupyter_client import BlockingKernelClient
 
 from kernels import run_cell, wait_for_kernel
-from nbsession.command.running_server import RunningServer
+from nbsession.command.servers import RunningServer
 from nbsession.core.environment import take_link
-from nbsession.kernel.link import Link
+from nbsession.kernel.link.client import Link
 from ports import free_port
 from waiting import eventually
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from nbsession.kernel.page_record import BrowserInfo, PageRecord, read_location
+from nbsession.kernel.page.records import BrowserInfo, PageRecord, read_location
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from nbsession.server.voila import SessionMappingKernelManager
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nbsession.core.session_context import SessionContext
+    from nbsession.core.session import SessionContext
 
 PROBE = "TEST_PROBE"
 REPLACES = "TEST_REPLACES_CONNECTION"

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from fake_clock import FakeClock
 from nbsession.core.errors import StoreBusyError
 from nbsession.scheduler.abc import Claim, HistoryLimits
-from nbsession.scheduler.stores.sqlite import SqliteStore
+from nbsession.scheduler.stores.sqlite.store import SqliteStore
 from scheduling import NOW, SECOND, a_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nbsession.scheduler.task_record import TaskRecord
+    from nbsession.scheduler.records import TaskRecord
 
 TASKS = 5
 OCCURRENCES = 200

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from nbsession.core.clock import SystemClock
-from nbsession.core.policies import Policies
-from nbsession.core.schedule import make_trigger
-from nbsession.core.target import Home, Target
-from nbsession.core.task_spec import TaskSpec
-from nbsession.scheduler.engine import Engine
-from nbsession.scheduler.engine_board import EngineBoard
-from nbsession.scheduler.executors.worker import WorkerExecutor
+from nbsession.core.schedule.clock import SystemClock
+from nbsession.core.schedule.parse import make_trigger
+from nbsession.core.tasks.spec import Home, Policies, Target, TaskSpec
+from nbsession.scheduler.api.service import EngineBoard
+from nbsession.scheduler.engine.engine import Engine
 from nbsession.scheduler.stores.memory import MemoryStore
+from nbsession.scheduler.workers.executor import WorkerExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -9,9 +9,9 @@ import type {
   RunListing,
   SessionListing,
   TaskListing,
-} from '../shared/tasks';
+} from '../shared/rest';
 import { ApiError } from './model/apiError';
-import type { OrderAnswer, OrderOptions, SidebarApi } from './model/sources';
+import type { OrderAnswer, OrderOptions, SidebarApi } from './model/interfaces';
 
 /** Speaks with the server as Lab does: its token, its XSRF cookie, its base URL. */
 export class NBSessionApi implements SidebarApi {

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nbsession.command import doctor, running_server, tasks
+from nbsession.command import doctor, tasks
+from nbsession.command import servers as running_server
 from nbsession.command.app import main
-from nbsession.command.check import Check
-from nbsession.command.running_server import CommandError, choose_server, running_servers
+from nbsession.command.doctor import Check
+from nbsession.command.servers import CommandError, choose_server, running_servers
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -169,7 +169,7 @@ aside = state.schedule_task("aside", lambda: note("aside"), threaded=True)
 
 
 def test_time_zones(lite: LiteKernel) -> None:
-    lite.run("import js, nbsession.core.zone as zone")
+    lite.run("import js, nbsession.core.schedule.zone as zone")
     expression = "[zone.find_zone().name, js.Intl.DateTimeFormat.new().resolvedOptions().timeZone]"
     local, browser = lite.value(expression)
     assert local == browser

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from hosts import LEAN
-from nbsession.scheduler.executors.worker_messages import STOPPED
+from nbsession.scheduler.workers.messages import STOPPED
 from setup_scripts import SEES_SESSIONS, SetupScript, workers
 from visitors import write_notebook
 from waiting import eventually

@@ -74,11 +74,11 @@ def notebook(server: Host) -> Iterator[Notebook]:
 def test_the_working_directory(notebook: Notebook) -> None:
     code = """
 state.schedule_task('stdlib', textwrap.dedent, period='1h', args=['x'])
-state.schedule_task('installed', nbsession.core.instant.to_iso, period='1h', args=[0])
+state.schedule_task('installed', nbsession.core.schedule.instant.to_iso, period='1h', args=[0])
 print(json.dumps([start, await output(jobs.where, 'own'), home('own'), home('stdlib'),
     home('installed')]))
 """
-    run_cell(notebook.client, "import nbsession.core.instant")
+    run_cell(notebook.client, "import nbsession.core.schedule.instant")
     start, output, own, stdlib, installed = notebook.see(code)
     root = notebook.root
     assert start == str(root / "notebooks")

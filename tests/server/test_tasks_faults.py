@@ -15,7 +15,7 @@ import pytest
 
 from hosts import LEAN
 from linked_tasks import FINAL, any_link, declaration, ended, history, wait_for_runs, write_jobs
-from nbsession.core.instant import from_iso
+from nbsession.core.schedule.instant import from_iso
 from setup_scripts import workers
 from waiting import eventually
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hosts import Host
-    from nbsession.kernel.link import Link
+    from nbsession.kernel.link.client import Link
 
 pytestmark = pytest.mark.server
 

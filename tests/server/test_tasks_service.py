@@ -14,11 +14,9 @@ from described import described
 from hosts import LEAN
 from linked_tasks import any_link, declaration, history, wait_for_runs, write_jobs
 from nbsession.core.errors import StoreBusyError
-from nbsession.core.target import Home
-from nbsession.core.task_spec import TaskSpec
-from nbsession.scheduler.patience import patiently
-from nbsession.server.runnable import RunnableHomes
-from nbsession.server.task_database import configured_database
+from nbsession.core.tasks.spec import Home, TaskSpec
+from nbsession.scheduler.engine.store_writer import patiently
+from nbsession.server.tasks import RunnableHomes, configured_database
 from setup_scripts import workers
 from waiting import eventually
 
@@ -52,9 +50,9 @@ def test_none_without_tasks(start_host: Callable[..., Host]) -> None:
 def test_what_a_server_imports() -> None:
     code = (
         "import sys, nbsession.server.extension, nbsession.server.voila\n"
-        "late = ('nbsession.scheduler.engine', 'nbsession.scheduler.executors.worker',"
-        " 'nbsession.scheduler.stores.sqlite', 'nbsession.core.triggers', 'croniter',"
-        " 'ipywidgets', 'anywidget')\n"
+        "late = ('nbsession.scheduler.engine.engine', 'nbsession.scheduler.workers.executor',"
+        " 'nbsession.scheduler.stores.sqlite.store', 'nbsession.core.schedule.triggers',"
+        " 'croniter', 'ipywidgets', 'anywidget')\n"
         "print([name for name in late if name in sys.modules])"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)

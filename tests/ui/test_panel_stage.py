@@ -32,7 +32,7 @@ Show = Callable[..., "Page"]
 def stage_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the bundled page."""
     folder = tmp_path_factory.mktemp("stage")
-    sources = ["js_src/stage/index.tsx", "js_src/style/base.css"]
+    sources = ["js_src/playground/index.tsx", "js_src/style/base.css"]
     options = ["--bundle", "--format=iife", "--jsx=transform", "--log-level=warning"]
     esbuild = shutil.which("esbuild") or ROOT / "node_modules/.bin/esbuild"
     subprocess.run([esbuild, *sources, *options, f"--outdir={folder}"], cwd=ROOT, check=True)

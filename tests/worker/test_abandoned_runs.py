@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nbsession.core.session_context import SessionContext
-from nbsession.scheduler import attempts
-from nbsession.scheduler.executors import worker_retired
+from nbsession.core.session import SessionContext
+from nbsession.scheduler.engine import attempts
+from nbsession.scheduler.workers import supervisor as worker_retired
 from workers import Workers, is_alive, wait_for
 
 if TYPE_CHECKING:

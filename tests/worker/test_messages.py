@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nbsession.core.schedule import make_trigger
-from nbsession.core.session_context import SessionContext
-from nbsession.scheduler.executors.worker_checks import (
+from nbsession.core.schedule.parse import make_trigger
+from nbsession.core.session import SessionContext
+from nbsession.scheduler.workers.messages import Lines
+from nbsession.scheduler.workers.validation import (
     MAX_OUTPUT_CHARACTERS,
     InvalidMessageError,
     checked_message,
 )
-from nbsession.scheduler.executors.worker_messages import Lines
 from workers import Workers, is_alive, wait_for
 
 if TYPE_CHECKING:

@@ -7,15 +7,14 @@ import threading
 
 import pytest
 
-from nbsession.core.log_level import MAX_LINES_PER_SECOND
-from nbsession.scheduler.executors.worker_backoff import WorkerBackoff
-from nbsession.scheduler.executors.worker_messages import MAX_LINE_BYTES, Lines, to_line
-from nbsession.scheduler.executors.worker_sources import WorkerSources, stamp_of
-from nbsession.worker.channel import Channel
-from nbsession.worker.output import HEAD_CHARACTERS, TAIL_CHARACTERS, RunOutput
-from nbsession.worker.pool import ThreadPool
-from nbsession.worker.server_log import ServerLog
+from nbsession.core.text import MAX_LINES_PER_SECOND
+from nbsession.scheduler.workers.messages import MAX_LINE_BYTES, Lines, to_line
+from nbsession.scheduler.workers.sources import WorkerSources, stamp_of
+from nbsession.scheduler.workers.supervisor import WorkerBackoff
+from nbsession.worker.channel import Channel, ServerLog
+from nbsession.worker.output.capture import HEAD_CHARACTERS, TAIL_CHARACTERS, RunOutput
 from nbsession.worker.state import WorkerState
+from nbsession.worker.threads import ThreadPool
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nbsession.core.target import Home
-from nbsession.worker import pool as pool_module
-from nbsession.worker.pool import OWN_THREADS, ThreadPool
+from nbsession.core.tasks.spec import Home
+from nbsession.worker import threads as pool_module
+from nbsession.worker.threads import OWN_THREADS, ThreadPool
 from workers import Workers, wait_for
 
 if TYPE_CHECKING:

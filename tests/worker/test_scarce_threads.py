@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nbsession.worker.pool import ThreadPool
+from nbsession.worker.threads import ThreadPool
 from workers import wait_for
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nbsession.core.headers import Headers
 from nbsession.core.request import Request
-from nbsession.core.session_context import SessionContext
+from nbsession.core.session import SessionContext
 from workers import wait_for
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-import type { ErrorKind } from '../../shared/tasks';
+import type { ErrorKind } from '../../shared/rest';
 
 /** A request that was refused, or not answered at all. */
 export class ApiError extends Error {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nbsession.core.version import __version__
 
 from . import doctor, tasks
-from .running_server import CommandError
+from .servers import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,18 +5,36 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import unicodedata
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.printable import printable, printable_lines
-from nbsession.scheduler.declaration import is_name
-from nbsession.scheduler.schedule_text import schedule_text, state_text
+from nbsession.core.text import printable, printable_lines
+from nbsession.scheduler.api.declare import is_name
+from nbsession.scheduler.api.task import schedule_text, state_text
 
-from .running_server import CommandError, RunningServer, choose_server, task_path
-from .table import table
+from .servers import CommandError, RunningServer, choose_server, task_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return lines with aligned columns; what cannot be printed is escaped."""
+    cells = [[printable(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in cells
+    )
+
+
+def _width(text: str) -> int:
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(bool(unicodedata.combining(c)) for c in text)
+
 
 _HOLD_SECONDS = 25.0
 _WITH_VALUE = ("--server", "--runs")

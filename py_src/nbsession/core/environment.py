@@ -13,7 +13,7 @@ TOKEN = "NBSESSION_TOKEN"  # noqa: S105 - a variable's name
 KERNEL_ID = "NBSESSION_KERNEL_ID"
 
 MEND_FROZEN_WIDGETS = "NBSESSION_MEND_FROZEN_WIDGETS"
-"""``"0"`` leaves ipykernel's widgets as they are; see `nbsession.kernel.message_hooks`."""
+"""``"0"`` leaves ipykernel's widgets as they are; see `nbsession.kernel.runtime.hooks`."""
 
 SHOW_TRACEBACKS = "NBSESSION_SHOW_TRACEBACKS"
 """``"1"`` in a kernel of a Voilà that shows tracebacks to its visitors."""

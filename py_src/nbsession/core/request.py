@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from .cookies import Cookies
-from .headers import Headers
+from .headers import Cookies, Headers
 from .references import PartOfState
 
 if TYPE_CHECKING:
@@ -87,3 +86,26 @@ class Request(PartOfState):
             received_at=datetime.fromisoformat(received_at) if received_at else None,
             host_kind=data["host_kind"],
         )
+
+
+@dataclass(frozen=True)
+class User(PartOfState):
+    """The Jupyter identity of a visitor.
+
+    Attributes
+    ----------
+    username
+        Unique among the server's users.
+    name, display_name
+        For people to read.
+    initials, color
+        For a badge; either may be None.
+    """
+
+    _path: ClassVar[str] = "user"
+
+    username: str
+    name: str
+    display_name: str
+    initials: str | None = None
+    color: str | None = None

@@ -9,8 +9,9 @@ from anywidget import AnyWidget
 from ipywidgets import widget_serialization
 from traitlets import Instance, Int, TraitError, Unicode, validate
 
-from .activation import activate
-from .page import Page
+from nbsession.kernel.page.widget import Page
+
+from .extension import activate
 
 _STATIC = Path(__file__).parent.parent / "static"
 

@@ -3,27 +3,384 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-from nbsession.core.cookies import Cookies
+from traitlets import HasTraits
+
 from nbsession.core.errors import LinkError
-from nbsession.core.headers import Headers
-from nbsession.core.log_level import MAX_LOG_CHARACTERS, checked_level
+from nbsession.core.headers import Cookies, Headers
 from nbsession.core.query import parse_query
 from nbsession.core.references import PartOfState
+from nbsession.core.text import MAX_LOG_CHARACTERS, checked_level
+from nbsession.kernel.link.session_info import Session
+from nbsession.kernel.sidebar.control import ControlRequests
+from nbsession.scheduler.api.mixin import Scheduling
 
-from .callback_state import CallbackState
-from .page_state import PageState
-from .session import Session
-from .task_state import TaskState
+from .session import StateParts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
 
-    from nbsession.core.request import Request
-    from nbsession.core.user import User
+    from nbsession.core.request import Request, User
+    from nbsession.kernel.callbacks.execute import Executor
+    from nbsession.kernel.callbacks.periodic import PeriodicCallback
+    from nbsession.kernel.location.location import Location
+    from nbsession.kernel.page.defer import Deferred
+    from nbsession.kernel.page.document import Document
+    from nbsession.kernel.page.onload import Loading
+    from nbsession.kernel.page.pages import Pages
+    from nbsession.kernel.page.panel import CallbackRows, StatePanel, TaskRows
+    from nbsession.kernel.page.records import BrowserInfo
+    from nbsession.kernel.runtime.runner import Callback
+    from nbsession.kernel.tasks.hosted import KernelTasks
+    from nbsession.kernel.tasks.router import KernelTaskDesk
 
-    from .pages import Pages
+
+class CallbackState(StateParts):
+    """Callbacks by time, from threads, and at a session's start and end."""
+
+    @property
+    def _executor(self) -> Executor:
+        from nbsession.kernel.callbacks.execute import Executor
+
+        return self._part("executor", lambda: Executor(self._runtime))
+
+    def add_periodic_callback(
+        self,
+        callback: Callback,
+        period: int = 500,
+        count: int | None = None,
+        timeout: int | None = None,
+        start: bool = True,
+    ) -> PeriodicCallback:
+        """Call something again and again, as long as this session lives.
+
+        Parameters
+        ----------
+        callback
+            Takes nothing; sync or async.
+        period
+            In ms, a whole number of at least 1. The first call is one period after the start.
+        count
+            How many times at most; None for no end.
+        timeout
+            In ms, after which it stops; None for no end.
+        start
+            Whether to start now; otherwise with `PeriodicCallback.start`.
+
+        Raises
+        ------
+        TypeError
+            If the callback cannot be called.
+        TraitError
+            If a number is not what it has to be.
+        """
+        return self._periodic_callbacks.add(callback, period, count, timeout, start)
+
+    def execute(
+        self,
+        callback: Callback,
+        schedule: Literal["auto", "thread"] | bool = "auto",
+    ) -> Future[Any]:
+        """Run a callback on the kernel's main loop, from any thread.
+
+        Parameters
+        ----------
+        callback
+            Takes nothing; sync or async.
+        schedule
+            ``"auto"``: now if this is the main thread and the callback is sync, else at the loop's
+            next turn. True: always at the next turn. False: now. ``"thread"``: in a thread.
+
+        Returns
+        -------
+        concurrent.futures.Future
+            Of the result; it can also be awaited.
+
+        Raises
+        ------
+        TypeError
+            If the callback cannot be called.
+        ValueError
+            If `schedule` is none of these.
+        RuntimeError
+            If `schedule` is False and this is not the main thread.
+        """
+        return self._executor.execute(callback, schedule)
+
+    def on_session_created(self, callback: Callback) -> Callable[[], None]:
+        """Call now that this session is there; in a setup script: for every session of the server.
+
+        Parameters
+        ----------
+        callback
+            Takes the `SessionContext`, or nothing.
+
+        Returns
+        -------
+        callable
+            Unregisters it.
+        """
+        return self._session_hooks.on_created(callback)
+
+    def on_session_destroyed(self, callback: Callback) -> Callable[[], None]:
+        """Call when this session ends, 2 s at most for all; the last one registered first.
+
+        Not if the kernel is killed outright: the server's setup script has the hook that survives
+        that.
+
+        Parameters
+        ----------
+        callback
+            Takes the `SessionContext`, or nothing; sync or async.
+
+        Returns
+        -------
+        callable
+            Unregisters it.
+        """
+        return self._session_hooks.on_destroyed(callback)
+
+    def block_expiration(self) -> Callable[[], None]:
+        """Keep the server from ending this kernel for being idle, or for its page being gone.
+
+        Returns
+        -------
+        callable
+            Ends it; also a context manager.
+        """
+        return self._session_hooks.block_expiration()
+
+
+class PageState(StateParts):
+    """The URL, the document and what waits for the page."""
+
+    @property
+    def _callback_rows(self) -> CallbackRows:
+        from nbsession.kernel.page.panel import CallbackRows
+
+        return self._part(
+            "callback_rows",
+            lambda: CallbackRows(self._runtime, self._periodic_callbacks, self._pages),
+        )
+
+    @property
+    def _task_rows(self) -> TaskRows:
+        from nbsession.kernel.page.panel import TaskRows
+
+        return self._part("task_rows", lambda: TaskRows(self._parts, self._pages))
+
+    @property
+    def _panel(self) -> StatePanel:
+        from nbsession.kernel.page.panel import StatePanel
+
+        def make() -> StatePanel:
+            return StatePanel(self._runtime, self._parts)
+
+        with self._runtime.lock:
+            if self._part("panel", make).comm is None:  # the user's Widget.close_all()
+                del self._parts["panel"]
+            return self._part("panel", make)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any] | None:
+        runtime = self._runtime
+        if runtime.kernel is None or os.getpid() != runtime.pid:
+            return None
+        self._pages.open()
+        self._callback_rows.publish()
+        self._task_rows.publish()
+        return self._panel.bundle(repr(self), self._pages.widget)
+
+    @property
+    def _loading(self) -> Loading:
+        from nbsession.kernel.page.onload import Loading
+
+        return self._part("loading", lambda: Loading(self._runtime, self._session, self._pages))
+
+    @property
+    def location(self) -> Location:
+        """The page's URL, both ways."""
+        from nbsession.kernel.location.location import Location
+
+        if "location" not in self._parts:
+            self._session.info("page")  # may wait for a visitor: not while the lock is held
+        self._pages.refresh()
+
+        def make() -> Location:
+            return Location(self._runtime, self._session, self._pages, self._loading)
+
+        return self._part("location", make)
+
+    @property
+    def curdoc(self) -> Document:
+        """The page's document: its title, theme and visibility."""
+        from nbsession.kernel.page.document import Document
+
+        def make() -> Document:
+            hooks, callbacks = self._session_hooks, self._periodic_callbacks
+            return Document(self._runtime, hooks, self._pages, callbacks)
+
+        self._pages.refresh()
+        return self._part("curdoc", make)
+
+    @property
+    def browser_info(self) -> BrowserInfo | None:
+        """What the browser says of itself; None until a page has reported."""
+        return self._pages.browser_info
+
+    @property
+    def loaded(self) -> bool:
+        """Return whether a page has loaded."""
+        return self._loading.loaded
+
+    def onload(self, callback: Callback, threaded: bool = False) -> None:
+        """Call once a page has loaded; at once if it has, or if none can come.
+
+        Parameters
+        ----------
+        callback
+            Takes nothing; sync or async. What it raises is shown in the cell that registered it.
+        threaded
+            Whether to call it in a thread of its own.
+
+        Raises
+        ------
+        TypeError
+            If the callback cannot be called.
+        """
+        self._loading.onload(callback, threaded)
+
+    @overload
+    def defer(self, fn: Callback, placeholder: object = None) -> Deferred: ...
+
+    @overload
+    def defer(self, *, placeholder: object) -> Callable[[Callback], Deferred]: ...
+
+    def defer(
+        self, fn: Callback | None = None, placeholder: object = None
+    ) -> Deferred | Callable[[Callback], Deferred]:
+        """Return a widget that shows a placeholder until the page has loaded, then `fn()`'s result.
+
+        Parameters
+        ----------
+        fn
+            Takes nothing; sync or async. If it raises, its traceback is shown in place.
+        placeholder
+            Whatever `display` takes; a spinner by default.
+
+        Notes
+        -----
+        ``@state.defer`` on a function does the same: the function's name is the widget then, and
+        ``@state.defer(placeholder=…)`` gives the placeholder as well.
+
+        Raises
+        ------
+        TypeError
+            If `fn` cannot be called, or there is neither it nor a placeholder.
+        """
+        from nbsession.kernel.page.defer import Deferred
+
+        def make(fn: Callback) -> Deferred:
+            return Deferred(fn, placeholder, self._runtime, self._loading)
+
+        if fn is not None:
+            return make(fn)
+        if placeholder is None:
+            message = (
+                "defer takes a function: write state.defer(fn), or @state.defer or "
+                "@state.defer(placeholder=…) above one"
+            )
+            raise TypeError(message)
+        return make
+
+    def sync_busy(self, widget: Any, trait: str = "value") -> Callable[[], None]:
+        """Keep a widget's trait equal to `busy`.
+
+        Parameters
+        ----------
+        widget
+            Anything with traits.
+        trait
+            The name of a trait that takes a bool.
+
+        Returns
+        -------
+        callable
+            Ends it.
+
+        Raises
+        ------
+        ValueError
+            If the widget has no such trait.
+        """
+        if not (isinstance(widget, HasTraits) and widget.has_trait(trait)):
+            message = f"{type(widget).__name__} has no trait {trait!r} to keep equal to busy"
+            raise ValueError(message)
+
+        def follow(change: dict[str, bool]) -> None:
+            setattr(widget, trait, change["new"])
+
+        follows = True
+
+        def end() -> None:
+            nonlocal follows
+            if follows:
+                follows = False
+                self.unobserve(follow, "busy")
+                forget()
+
+        def rest() -> None:
+            if follows:
+                end()
+                setattr(widget, trait, False)  # or it would show busy for good
+
+        self.observe(follow, "busy")
+        try:
+            setattr(widget, trait, self.busy)  # a change meanwhile comes after it
+        except BaseException:
+            self.unobserve(follow, "busy")
+            raise
+        forget = self._runtime.on_remove(rest)
+        return end
+
+
+class TaskState(StateParts, Scheduling):
+    """Tasks: those of this kernel, and the server's."""
+
+    def __init__(self, session: Session, shell: Any | None) -> None:
+        super().__init__(session, shell)
+        ControlRequests(self._runtime, self._parts)
+
+    def _task_desk(self) -> KernelTaskDesk:
+        from nbsession.kernel.tasks.router import KernelTaskDesk
+
+        return self._part(
+            "task_desk",
+            lambda: KernelTaskDesk(self._session, self._find_tasks, lambda: self._kernel_tasks),
+        )
+
+    @property
+    def _kernel_tasks(self) -> KernelTasks:
+        return self._part("tasks", self._make_tasks)
+
+    def _find_tasks(self) -> KernelTasks | None:
+        return cast("KernelTasks | None", self._parts.get("tasks"))
+
+    def _make_tasks(self) -> KernelTasks:
+        from nbsession.kernel.tasks.hosted import KernelTasks
+
+        tasks = KernelTasks(self._runtime, self._session.kernel_id)
+        self._tell_server_of(tasks.observe)
+        tasks.observe(self._show_tasks)
+        return tasks
+
+    def _show_tasks(self) -> None:
+        rows: TaskRows | None = self._parts.get("task_rows")
+        if rows is not None:
+            rows.publish()
+
 
 _log = logging.getLogger("nbsession")
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from nbsession.core.tracebacks import error_text, traceback_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from types import TracebackType
 
-    from nbsession.core.run import Run
-    from nbsession.core.task_spec import TaskSpec
+    from nbsession.core.tasks.run import Run
+    from nbsession.core.tasks.spec import TaskSpec
 
-    from .task_record import OccurrenceRange, TaskRecord
+    from .records import OccurrenceRange, TaskRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,3 +286,33 @@ class Executor(Protocol):
 
     async def close(self) -> None:
         """End everything that runs."""
+
+
+def failed(
+    error: BaseException,
+    ended_us: int,
+    started_us: int | None = None,
+    reason: str | None = None,
+    frames: TracebackType | None = None,
+) -> Outcome:
+    """Return the outcome of a try that has raised.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    ended_us, started_us
+        Instants.
+    reason
+        Why, if the exception does not say it.
+    frames
+        Those of the traceback that are kept; None for all.
+    """
+    return Outcome(
+        state="failed",
+        started_us=started_us,
+        ended_us=ended_us,
+        reason=reason,
+        error=error_text(error),
+        traceback=traceback_text(error, error.__traceback__ if frames is None else frames),
+    )

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from jupyter_server.utils import url_path_join
 
-from .events.publication import register
-from .handlers import api, page, sessions, tasks
-from .host import Host
+from nbsession.server.api import base as api
+from nbsession.server.api import sessions, tasks
+from nbsession.server.api import sessions as page
+from nbsession.server.events.feed import register
+
+from .config import Host
 from .services import SessionServices
 
 if TYPE_CHECKING:

@@ -4,29 +4,211 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from nbsession.core.errors import StoreBusyError, StoreError
+from jupyter_core.paths import jupyter_data_dir
 
-from .late_board import LateBoard
-from .runnable import RunnableHomes
-from .setup_hooks import tell_sessions
-from .task_database import configured_database
+from nbsession.core.errors import NoSuchTaskError, StoreBusyError, StoreError
+from nbsession.scheduler.stores.sqlite.files import database_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
+    from nbsession.core.session import SessionContext
+    from nbsession.core.tasks.schema import RunsJSON, ScheduledJSON, TaskJSON
+    from nbsession.core.tasks.spec import Home, TaskSpec
     from nbsession.scheduler.abc import Store
-    from nbsession.scheduler.engine import Engine
-    from nbsession.scheduler.engine_board import EngineBoard
-    from nbsession.scheduler.executors.worker import WorkerExecutor
-    from nbsession.scheduler.news import Changes
-    from nbsession.scheduler.stores.sqlite import SqliteStore
+    from nbsession.scheduler.api.service import EngineBoard, TaskBoard
+    from nbsession.scheduler.engine.engine import Engine
+    from nbsession.scheduler.engine.events import Changes
+    from nbsession.scheduler.stores.sqlite.store import SqliteStore
+    from nbsession.scheduler.workers.executor import WorkerExecutor
+    from nbsession.server.sessions.lifecycle import Lifecycle
 
-    from .configuration import NBSession
-    from .host import Host
-    from .lifecycle import Lifecycle
+    from .config import Host, NBSession
+
+
+class LateBoard:
+    """A `TaskBoard`; on the server's event loop only.
+
+    Parameters
+    ----------
+    find
+        Returns the scheduler's board, None while no task is kept anywhere.
+    make
+        Returns it always.
+    """
+
+    def __init__(self, find: Callable[[], TaskBoard | None], make: Callable[[], TaskBoard]) -> None:
+        self._find = find
+        self._make = make
+
+    def list(self) -> list[TaskJSON]:
+        """Return every task that holds its name, in the order of names."""
+        board = self._find()
+        return board.list() if board is not None else []
+
+    def show(self, name: str, task_id: int | None = None) -> TaskJSON:
+        """Return one task."""
+        return self._named(name).show(name, task_id)
+
+    def history(self, name: str, limit: int, task_id: int | None = None) -> RunsJSON:
+        """Return runs as `Run.to_json` gives them, the newest first."""
+        return self._named(name).history(name, limit, task_id)
+
+    def run(self, run_id: int) -> dict[str, Any] | None:
+        """Return a run by its id."""
+        board = self._find()
+        return board.run(run_id) if board is not None else None
+
+    def schedule(self, spec: Mapping[str, Any], *, replace: bool) -> ScheduledJSON:
+        """Declare a task by its `TaskSpec.to_json`; idempotent by name."""
+        board = self._make()
+        # Timers keep the context in which they were set: not that of a visitor's request.
+        return contextvars.Context().run(board.schedule, spec, replace=replace)
+
+    def cancel(self, name: str, *, wait: bool) -> None:
+        """Take a task off; with `wait` after one more run."""
+        contextvars.Context().run(self._named(name).cancel, name, wait=wait)
+
+    def pause(self, name: str) -> TaskJSON:
+        """Let nothing be due until it is resumed."""
+        return contextvars.Context().run(self._named(name).pause, name)
+
+    def resume(self, name: str) -> TaskJSON:
+        """Go on: the next occurrence is the first one after now."""
+        return contextvars.Context().run(self._named(name).resume, name)
+
+    def run_now(self, name: str) -> dict[str, Any]:
+        """Run at once, by the task's overlap policy; return the run's row as it is now."""
+        return contextvars.Context().run(self._named(name).run_now, name)
+
+    def _named(self, name: str) -> TaskBoard:
+        board = self._find()
+        if board is None:
+            raise NoSuchTaskError(name)
+        return board
+
+
+_FRESH_SECONDS = 1.0
+
+
+class RunnableHomes:
+    """Tells whether tasks can run here; looks at the disk once a second and home at most.
+
+    Parameters
+    ----------
+    setups
+        Paths of the setup scripts that are this server's.
+    python
+        The interpreter of all workers; None for each home's own.
+    """
+
+    def __init__(self, setups: Collection[str], python: str | None) -> None:
+        self._setups = frozenset(setups)
+        self._python = python
+        self._seen: dict[Home, tuple[float, bool]] = {}
+
+    def can_run(self, spec: TaskSpec) -> bool:
+        """Return whether this server has a task's setup script, folder and interpreter."""
+        home = spec.home
+        if home is None:
+            return False
+        now = time.monotonic()
+        until, found = self._seen.get(home, (0.0, False))
+        if now >= until:
+            found = self._is_here(home)
+            self._seen[home] = now + _FRESH_SECONDS, found
+        return found
+
+    def _is_here(self, home: Home) -> bool:
+        if home.setup is not None and home.setup not in self._setups:
+            return False
+        # Path.is_dir raises for what cannot be reached, and one home must not hide all the others.
+        is_there = all(map(os.path.isdir, (home.folder, home.directory)))
+        return is_there and os.access(self._python or home.python, os.X_OK)
+
+
+PAGE_WAIT_SECONDS = 1.0
+"""How long a page may take to send its query before it counts as sent none; as in the kernel."""
+
+
+class HearsSessions(Protocol):
+    """Has the hooks of setup scripts called; the worker executor."""
+
+    def session_created(self, session: dict[str, Any]) -> None:
+        """Call the hooks for a session that has begun."""
+
+    def session_destroyed(self, session: dict[str, Any]) -> None:
+        """Call the hooks for a session that has ended."""
+
+
+class _SessionNotifier:
+    """Notifies a worker of sessions, of each that begins once its page's query is known.
+
+    What it sends holds the visitor's headers and cookies: it goes over the worker's own channel,
+    and nowhere else.
+    """
+
+    def __init__(self, lifecycle: Lifecycle, worker: HearsSessions) -> None:
+        self._lifecycle = lifecycle
+        self._worker = worker
+        self._waiting: dict[str, tuple[SessionContext, asyncio.Task[None]]] = {}
+
+    def created(self, session: SessionContext) -> None:
+        """Notify of a session that has begun."""
+        if not self._lifecycle.is_page_pending(session.id):
+            self._worker.session_created(session.to_json())
+            return
+        wait = asyncio.get_running_loop().create_task(
+            self._created_later(session), context=contextvars.Context()
+        )
+        self._waiting[session.id] = session, wait
+
+    async def _created_later(self, session: SessionContext) -> None:
+        await self._lifecycle.wait_for_page(session.id, PAGE_WAIT_SECONDS)
+        if self._waiting.pop(session.id, None):
+            self._worker.session_created(session.to_json())
+
+    def destroyed(self, session: SessionContext) -> None:
+        """Notify of a session that has ended, after its beginning."""
+        if session.id in self._waiting:
+            begun, wait = self._waiting.pop(session.id)
+            wait.cancel()
+            self._worker.session_created(begun.to_json())
+        self._worker.session_destroyed(session.to_json())
+
+
+def tell_sessions(lifecycle: Lifecycle, worker: HearsSessions) -> None:
+    """Notify of the sessions that live and of all that follow."""
+    notifier = _SessionNotifier(lifecycle, worker)
+    for session in lifecycle.sessions:
+        notifier.created(session)
+    lifecycle.subscribe(notifier.created, notifier.destroyed)
+
+
+MEMORY = ":memory:"
+
+
+def configured_database(configured: str, root: str) -> Path | None:
+    """Return the database's path, None if nothing is to be kept.
+
+    Parameters
+    ----------
+    configured
+        What the trait says: a path, ``":memory:"``, or ``""`` for the usual place.
+    root
+        The folder that the server serves: each has a database of its own.
+    """
+    if configured == MEMORY:
+        return None
+    if configured:
+        return Path(configured).expanduser().absolute()
+    return database_path(Path(jupyter_data_dir()), Path(root))
+
 
 SETUP_PATIENCE_SECONDS = 5.0
 """How long a kernel's start may wait for setup scripts that have not run yet."""
@@ -185,8 +367,8 @@ class TaskService:
 
     def _open(self) -> EngineBoard:
         # Late: a server that has no tasks pays for none of it.
-        from nbsession.scheduler.engine_board import EngineBoard
-        from nbsession.scheduler.executors.worker import WorkerExecutor
+        from nbsession.scheduler.api.service import EngineBoard
+        from nbsession.scheduler.workers.executor import WorkerExecutor
 
         loop = asyncio.get_running_loop()
         worker = WorkerExecutor(
@@ -207,9 +389,9 @@ class TaskService:
         return board
 
     def _open_engine(self, worker: WorkerExecutor) -> Engine:
-        from nbsession.core.clock import SystemClock
+        from nbsession.core.schedule.clock import SystemClock
         from nbsession.scheduler.abc import HistoryLimits
-        from nbsession.scheduler.engine import Engine
+        from nbsession.scheduler.engine.engine import Engine
         from nbsession.scheduler.stores.memory import MemoryStore
 
         clock = SystemClock()
@@ -223,7 +405,7 @@ class TaskService:
             return engine
 
         if self.database is not None:
-            from nbsession.scheduler.stores.sqlite import SqliteStore
+            from nbsession.scheduler.stores.sqlite.store import SqliteStore
 
             store = SqliteStore(self.database, clock, self._log, limits, is_patient=False)
             try:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server import CallContext
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
-from .host import Host
+from .config import Host
+from .event_loop import run_on_stopped
 from .services import SessionServices
-from .stopped_loop import run_on_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
 
-    from .server_life import ServerLife
+    from .services import ServerLife
 
 _HAND_OUT = "get_rendered_notebook"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from nbsession.core.protocol import PROTOCOL
+from nbsession.core.link_http import PROTOCOL
 from nbsession.core.version import __version__
 
 
@@ -20,8 +20,8 @@ def _main(argument: str) -> None:
     import faulthandler
 
     from .channel import Channel
-    from .parent import end_with_parent
-    from .process import WorkerProcess
+    from .guard import end_with_parent
+    from .main import WorkerProcess
 
     end_with_parent()
     faulthandler.enable()

@@ -11,13 +11,10 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core import errors
-from nbsession.core.current_run import current_run
-from nbsession.scheduler.executors.worker_messages import (
-    MAX_LINE_BYTES,
-    Lines,
-    Message,
-    to_line,
-)
+from nbsession.core.tasks.run import current_run
+from nbsession.core.text import MAX_LOG_CHARACTERS, LineLimit
+from nbsession.core.tracebacks import clean
+from nbsession.scheduler.workers.messages import MAX_LINE_BYTES, Lines, Message, to_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,3 +146,37 @@ class Channel:
         # A forked child must neither speak for its parent, nor keep the line open after it.
         self.is_open = False
         self._socket.close()
+
+
+class ServerLog:
+    """Writes to the server's log; from any thread.
+
+    Parameters
+    ----------
+    channel
+        To the server.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._lock = threading.Lock()
+        self._limit = LineLimit()
+
+    def write(self, level: str, text: str) -> None:
+        """Write a line; dropped and counted if there were too many in this second."""
+        if not self._channel.is_open:  # forked, perhaps while another thread had the lock
+            return
+        with self._lock:
+            if not self._limit.take():
+                return
+            left_out = self._limit.take_left_out()
+        if left_out:
+            self._send("warning", f"{left_out:,} lines left out")
+        self._send(level, clean(text, MAX_LOG_CHARACTERS))
+
+    def write_trace(self, what: str, trace: str) -> None:
+        """Write what has gone wrong, with its traceback."""
+        self._channel.send({"op": "log", "level": "error", "text": what, "trace": trace})
+
+    def _send(self, level: str, text: str) -> None:
+        self._channel.send({"op": "log", "level": level, "text": text})

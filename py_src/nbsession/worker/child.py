@@ -13,26 +13,23 @@ from inspect import isawaitable
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.callable_reference import load_callable
+from nbsession.core.callables import load_callable
 
-from . import active
-from .channel import Channel
-from .desk import WorkerDesk
-from .loading_board import LoadingBoard
-from .parent import end_with_parent
+from . import state as active
+from .callables import Targets
+from .channel import Channel, ServerLog
+from .guard import end_with_parent
 from .run import WorkerRun
-from .server_log import ServerLog
 from .session_hooks import SessionHooks
-from .setup_script import run_setup, setup_name
-from .sources import make_importable
 from .state import WorkerState
-from .targets import Targets
+from .tasks import LoadingBoard, WorkerDesk
+from .user_code import make_importable, run_setup, setup_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from queue import SimpleQueue
 
-    from nbsession.scheduler.executors.worker_messages import Message
+    from nbsession.scheduler.workers.messages import Message
 
 
 def main() -> None:

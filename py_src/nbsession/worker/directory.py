@@ -7,12 +7,12 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .output import current_output
+from nbsession.worker.output.capture import current_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .output import RunOutput
+    from nbsession.worker.output.capture import RunOutput
 
 _WARNING = (
     "nbsession: this run has changed the working directory of its worker, which other tasks share; "

@@ -16,19 +16,28 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.process import kill_group
-from nbsession.scheduler.executors.worker_checks import checked_message
-from nbsession.scheduler.executors.worker_messages import Lines, Message, to_line
-
-from .forks import no_forks
-from .output import READ_SECONDS
+from nbsession.scheduler.workers.messages import Lines, Message, to_line
+from nbsession.scheduler.workers.validation import checked_message
+from nbsession.worker.output.capture import READ_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .channel import Channel
     from .guard import Guard
-    from .pool import ThreadPool
     from .run import WorkerRun
+    from .threads import ThreadPool
+
+no_forks = threading.Lock()
+"""Held while a process is started.
+
+A fork in the middle of that would take the pipes and sockets along that are meant for the other
+process: nobody would hear that process start, or end, before the forked one has ended too.
+"""
+
+os.register_at_fork(
+    before=no_forks.acquire, after_in_parent=no_forks.release, after_in_child=no_forks.release
+)
 
 _CHUNK_BYTES = 65_536
 _END_SECONDS = 5.0

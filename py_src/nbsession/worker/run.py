@@ -6,12 +6,10 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.current_run import CurrentRun, current_run
-from nbsession.scheduler.failure import clean, error_text
-
-from .output import RunOutput, current_output, when_read
-from .progress import Progress
-from .traces import traceback_text
+from nbsession.core.tasks.run import CurrentRun, current_run
+from nbsession.core.tracebacks import clean, error_text
+from nbsession.core.tracebacks import user_traceback_text as traceback_text
+from nbsession.worker.output.capture import Progress, RunOutput, current_output, when_read
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Awaitable, Callable, Mapping
 
-    from nbsession.scheduler.executors.worker_flags import BegunFlags
+    from nbsession.scheduler.workers.flags import BegunFlags
 
+    from .callables import Call, Targets
     from .channel import Channel
     from .directory import WorkingDirectory
     from .guard import Guard
-    from .pool import ThreadPool
-    from .targets import Call, Targets
+    from .threads import ThreadPool
 
 
 class Tools(NamedTuple):

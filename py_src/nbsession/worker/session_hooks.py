@@ -8,19 +8,17 @@ from contextvars import Context
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.callable_reference import is_async
-from nbsession.core.session_callback import takes_context
-
-from .traces import traceback_text
+from nbsession.core.callables import is_async
+from nbsession.core.session import takes_context
+from nbsession.core.tracebacks import user_traceback_text as traceback_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from nbsession.core.session_context import SessionContext
+    from nbsession.core.session import SessionContext
 
-    from .channel import Channel
-    from .pool import ThreadPool
-    from .server_log import ServerLog
+    from .channel import Channel, ServerLog
+    from .threads import ThreadPool
 
 Hook = tuple["Callable[..., Any]", bool]
 
@@ -116,7 +114,7 @@ class SessionHooks:
         log: ServerLog,
         pool: ThreadPool,
     ) -> None:
-        from nbsession.core.session_context import SessionContext
+        from nbsession.core.session import SessionContext
 
         if before is not None:
             await asyncio.wait([before])

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from nbsession.core.log_level import checked_level
 from nbsession.core.references import PartOfState
-from nbsession.scheduler.scheduling import Scheduling
+from nbsession.core.text import checked_level
+from nbsession.scheduler.api.mixin import Scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from nbsession.core.headers import Headers
-    from nbsession.core.request import Request
-    from nbsession.core.user import User
+    from nbsession.core.request import Request, User
 
-    from .desk import WorkerDesk
-    from .server_log import ServerLog
+    from .channel import ServerLog
     from .session_hooks import SessionHooks
+    from .tasks import WorkerDesk
 
 
 class WorkerState(PartOfState, Scheduling):
@@ -84,7 +83,7 @@ class WorkerState(PartOfState, Scheduling):
     @property
     def cookies(self) -> Mapping[str, str]:
         """Empty."""
-        from nbsession.core.cookies import Cookies
+        from nbsession.core.headers import Cookies
 
         return Cookies()
 
@@ -155,3 +154,6 @@ class WorkerState(PartOfState, Scheduling):
             If `level` is none of these.
         """
         self._log.write(checked_level(level), str(message))
+
+
+state: WorkerState | None = None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbsession.core.clock import SystemClock
 from nbsession.core.errors import TaskExistsError
-from nbsession.core.run import OPEN_STATES, Run
+from nbsession.core.schedule.clock import SystemClock
+from nbsession.core.tasks.run import OPEN_STATES, Run
 from nbsession.scheduler.abc import ALREADY_QUEUED, STILL_GOING, Claimed, HistoryLimits
-from nbsession.scheduler.task_record import (
+from nbsession.scheduler.records import (
     OccurrenceRange,
     TaskRecord,
     free_ranges,
@@ -19,9 +19,9 @@ from nbsession.scheduler.task_record import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nbsession.core.clock import Clock
-    from nbsession.core.run import RunState
-    from nbsession.core.task_spec import TaskSpec
+    from nbsession.core.schedule.clock import Clock
+    from nbsession.core.tasks.run import RunState
+    from nbsession.core.tasks.spec import TaskSpec
     from nbsession.scheduler.abc import Claim
 
 

@@ -1,0 +1,171 @@
+"""The servers of this user that run nbsession now, and how to talk to them."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jupyter_core.paths import jupyter_runtime_dir
+
+from nbsession.core.link_http import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER, open_connection
+from nbsession.core.process import is_alive
+from nbsession.core.text import printable, printable_lines
+
+PATTERN = "nbsession-*.json"
+
+_PATIENCE_SECONDS = 10.0
+
+
+class CommandError(Exception):
+    """The command cannot be done; the text is for the person who gave it."""
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """One server, as it describes itself in its file in the runtime directory.
+
+    Attributes
+    ----------
+    pid
+        Its process.
+    app
+        ``"jupyter_server"`` or ``"voila"``.
+    root
+        The folder that it serves.
+    url
+        Where a browser finds it, without a token.
+    link
+        Where its link listens.
+    token
+        The owner's secret for it; only this user can read the file.
+    """
+
+    pid: int
+    app: str
+    root: str
+    url: str
+    link: str
+    token: str = field(repr=False)
+
+    def get(self, path: str, wait_seconds: float = 0) -> Any:
+        """Return the JSON that is answered to a GET; raise `CommandError` for anything else."""
+        return self._ask("GET", path, None, wait_seconds)
+
+    def post(self, path: str, data: dict[str, Any]) -> Any:
+        """Send JSON and return the answer's; raises as `get` does."""
+        return self._ask("POST", path, json.dumps(data).encode(), 0)
+
+    def _ask(self, method: str, path: str, body: bytes | None, wait_seconds: float) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}", PROTOCOL_HEADER: str(PROTOCOL)}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        connection = open_connection(self.link, _PATIENCE_SECONDS + wait_seconds)
+        try:
+            connection.request(method, f"/owner/{path}", body=body, headers=headers)
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            why = printable(str(error) or type(error).__name__)
+            message = f"the server with pid {self.pid} ({self.root}) does not answer: {why}"
+            raise CommandError(message) from error
+        finally:
+            connection.close()
+        if response.getheader(PROTOCOL_HEADER) != str(PROTOCOL):
+            version = response.getheader(VERSION_HEADER, "unknown")
+            message = (
+                f"the server with pid {self.pid} runs nbsession {version}, which this command does "
+                "not understand: run the `jupyter nbsession` of the server's own environment"
+            )
+            raise CommandError(message)
+        answer = json.loads(content) if content else None
+        if response.status >= http.client.BAD_REQUEST:
+            told = answer if isinstance(answer, dict) else {}
+            text = printable_lines(str(told.get("message", "")))
+            if told.get("kind") == "no_such_task":  # the rest is for people in a notebook
+                text = f"{text.rpartition(';')[0]}; `jupyter nbsession tasks` lists those it has"
+            raise CommandError(text or f"the server answered {response.status}")
+        return answer
+
+
+def running_servers() -> list[RunningServer]:
+    """Return the servers that answer to this user's runtime directory, the oldest first."""
+    found: list[tuple[float, RunningServer]] = []
+    for path in Path(jupyter_runtime_dir()).glob(PATTERN):
+        try:
+            server = _read(json.loads(path.read_text()))
+            began = path.stat().st_mtime
+        except (OSError, ValueError, LookupError, TypeError):  # foreign, or half of one
+            continue
+        if server is not None:
+            found.append((began, server))
+    return [server for _, server in sorted(found, key=lambda pair: pair[0])]
+
+
+def _read(data: Any) -> RunningServer | None:
+    # A home directory may be shared with other machines, whose processes are not seen here.
+    if data["host"] != socket.gethostname() or not is_alive(data["pid"]):
+        return None
+    texts = {name: data[name] for name in ("app", "root", "url", "link", "token")}
+    if not all(isinstance(text, str) for text in texts.values()):
+        message = "what a server tells of itself are texts"
+        raise TypeError(message)
+    return RunningServer(data["pid"], **texts)
+
+
+def choose_server(wanted: str | None) -> RunningServer:
+    """Return the one server that is meant.
+
+    Parameters
+    ----------
+    wanted
+        A pid, a part of its folder or of its URL; None if there is only one, or one of this folder.
+
+    Raises
+    ------
+    CommandError
+        If there is none, or more than one.
+    """
+    servers = running_servers()
+    if not servers:
+        message = (
+            "no server with nbsession is running; start `jupyter lab` or `voila`, or see what is "
+            "missing with `jupyter nbsession doctor`"
+        )
+        raise CommandError(message)
+    if wanted is not None:
+        fitting = [server for server in servers if _fits(server, wanted)]
+    else:
+        here = Path.cwd()
+        fitting = (
+            [s for s in servers if here.is_relative_to(s.root)] if len(servers) > 1 else servers
+        )
+    if len(fitting) == 1:
+        return fitting[0]
+    choice = "\n".join(
+        printable(f"  {s.pid}  {s.app}  {s.root}  {s.url}") for s in fitting or servers
+    )
+    problem = "several servers are running" if fitting or wanted is None else "no server fits"
+    message = f"{problem}; choose one with --server PID, a folder or a URL:\n{choice}"
+    raise CommandError(message)
+
+
+def task_path(name: str, *rest: str) -> str:
+    """Return the path of a task, below the owner's."""
+    return "/".join(["tasks", quote(name, safe=""), *rest])
+
+
+def _fits(server: RunningServer, wanted: str) -> bool:
+    if wanted.isdecimal():
+        return server.pid == int(wanted)
+    if "://" in wanted:  # also one with a token, as the server prints it
+        return _bare(wanted) in f"{_bare(server.url)}/"
+    return wanted in server.url or str(Path(wanted).expanduser().resolve()) == server.root
+
+
+def _bare(url: str) -> str:
+    return url.partition("?")[0].replace("://localhost", "://127.0.0.1").rstrip("/")

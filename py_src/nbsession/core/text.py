@@ -1,0 +1,89 @@
+"""Text of others, where it must steer nothing: in a log, in a terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+
+def printable(text: str) -> str:
+    """Escape what cannot be printed: line breaks, the escapes of terminals."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """Escape what cannot be printed but line breaks and tabs."""
+    lines = (map(printable, line.split("\t")) for line in text.splitlines())
+    return "\n".join(map("\t".join, lines))
+
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+MAX_LOG_CHARACTERS = 8192
+MAX_LINES_PER_SECOND = 100
+"""Of one kernel or worker."""
+
+
+class LineLimit:
+    """So many lines a second, that nobody's loop can flood the log. Takes no lock.
+
+    Attributes
+    ----------
+    left_out
+        How many lines were left out, and nobody has been told.
+    """
+
+    def __init__(self) -> None:
+        self._since = 0.0
+        self._lines = 0
+        self.left_out = 0
+
+    def take(self) -> bool:
+        """Return whether one more line may be written; one that may not is counted."""
+        now = time.monotonic()
+        if now - self._since >= 1:
+            self._since, self._lines = now, 0
+        self._lines += 1
+        if self._lines > MAX_LINES_PER_SECOND:
+            self.left_out += 1
+            return False
+        return True
+
+    def take_left_out(self) -> int:
+        """Return how many lines were left out since this was asked last."""
+        left_out, self.left_out = self.left_out, 0
+        return left_out
+
+
+def checked_level(level: str) -> str:
+    """Return the level.
+
+    Raises
+    ------
+    ValueError
+        If there is no such level.
+    """
+    if level not in LOG_LEVELS:
+        message = f"no log level {level!r}; use one of {', '.join(LOG_LEVELS)}"
+        raise ValueError(message)
+    return level
+
+
+def well_formed(value: Any) -> Any:
+    """Return JSON data in whose texts each half of a surrogate pair is a ``?``."""
+    match value:
+        case str():
+            return value if value.isascii() else value.encode("utf-8", "replace").decode()
+        case dict():
+            return {well_formed(key): well_formed(item) for key, item in value.items()}
+        case list():
+            return [well_formed(item) for item in value]
+    return value
+
+
+def storable(text: str | None) -> str | None:
+    """Return text as SQLite takes it: a lone surrogate, as odd bytes give, becomes ``?``."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode("utf-8")

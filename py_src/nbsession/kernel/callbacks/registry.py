@@ -1,0 +1,118 @@
+"""The periodic callbacks of a session."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+from nbsession.core.callables import is_generator
+from nbsession.kernel.runtime.runner import Callback, check_callable, show_error
+from nbsession.kernel.runtime.timers import TimerQueue
+
+from .periodic import PeriodicCallback, generator_message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from nbsession.kernel.runtime.runtime import Runtime
+
+__all__ = ["PeriodicCallback", "PeriodicCallbacks"]
+
+
+class PeriodicCallbacks:
+    """Those that run, and those stopped ones that somebody still holds, in the order of adding.
+
+    Parameters
+    ----------
+    runtime
+        Of the session, with which they stop.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runner = runtime.runner
+        self._queue = TimerQueue(runtime.main_loop, runtime.busy, self._tell)
+        self._callbacks: weakref.WeakValueDictionary[int, PeriodicCallback] = (
+            weakref.WeakValueDictionary()
+        )
+        self._keys = itertools.count(1)
+        self._observers: tuple[Callable[[], object], ...] = ()
+        self._lock = threading.Lock()
+        runtime.on_remove(self._close)
+
+    def add(
+        self,
+        callback: Callback,
+        period: int,
+        count: int | None,
+        timeout: int | None,
+        start: bool,
+    ) -> PeriodicCallback:
+        """Add a callback; see `CallbackState.add_periodic_callback`."""
+        check_callable(callback)
+        if is_generator(callback):
+            raise TypeError(generator_message(callback))
+        periodic = PeriodicCallback(
+            callback,
+            period,
+            count,
+            timeout,
+            queue=self._queue,
+            runner=self._runner,
+            on_change=self._changed,
+        )
+        with self._lock:
+            self._callbacks[next(self._keys)] = periodic
+        if start:
+            periodic.start()
+        else:
+            self._tell()
+        return periodic
+
+    def __iter__(self) -> Iterator[PeriodicCallback]:
+        return (periodic for _, periodic in self.items())
+
+    def items(self) -> list[tuple[int, PeriodicCallback]]:
+        """Return the callbacks with numbers that are theirs for good."""
+        with self._lock:  # panels ask from their own thread
+            return sorted(self._callbacks.items(), key=lambda item: item[0])
+
+    def observe(self, observer: Callable[[], object]) -> Callable[[], None]:
+        """Call after any change of any callback, but only once for all that tick at one time.
+
+        Parameters
+        ----------
+        observer
+            Called on the thread that made the change; for ticks that is the loop's.
+
+        Returns
+        -------
+        callable
+            Ends it.
+        """
+        with self._lock:
+            self._observers += (observer,)
+
+        def end() -> None:
+            with self._lock:
+                self._observers = tuple(each for each in self._observers if each is not observer)
+
+        return end
+
+    def _changed(self) -> None:
+        # What changes while timers fire is told when they have.
+        if not (self._queue.firing and self._queue.main_loop.is_here()):
+            self._tell()
+
+    def _tell(self) -> None:
+        for observer in self._observers:
+            try:
+                observer()
+            except Exception as error:  # noqa: BLE001 - the others must be told
+                show_error(error)
+
+    def _close(self) -> None:
+        self._queue.close()
+        for periodic in self:
+            periodic.stop()

@@ -1,0 +1,118 @@
+"""Bringing `state` into a kernel, and taking it out again."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from nbsession.core.environment import inherited_link
+from nbsession.kernel.link.client import Link
+from nbsession.kernel.link.session_info import Session
+from nbsession.kernel.runtime.process import running_kernel_id, running_shell
+
+from .state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_KEEPER = "_nbsession"
+"""The attribute of the shell that keeps the session: modules may be reloaded, the shell stays."""
+
+_lock = threading.RLock()
+
+
+class _Active:
+    """A session that is active in this process.
+
+    Attributes
+    ----------
+    parked
+        Whether ``%unload_ext`` has run in the cell that is running.
+    """
+
+    def __init__(self, shell: Any | None) -> None:
+        self.pid = os.getpid()
+        self.parked = False
+        self.state = State(_own_session(), shell)
+
+
+class _Alone:
+    """Keeps the session of a process that has no IPython shell."""
+
+
+_alone = _Alone()
+
+
+def activate() -> State:
+    """Return this process's `state`, made on the first call."""
+    with _lock:
+        shell = running_shell()
+        keeper = shell or _alone
+        active: _Active | None = getattr(keeper, _KEEPER, None)
+        if active is None or active.pid != os.getpid():  # a forked child needs one of its own
+            active = _Active(shell)
+            # Past traitlets: the shell's class knows no such trait.
+            object.__setattr__(keeper, _KEEPER, active)
+        active.parked = False
+        return active.state
+
+
+def _own_session() -> Session:
+    """Return the session of this kernel; one without a link if no server started this process."""
+    kernel_id = running_kernel_id()
+    address = inherited_link
+    # A kernel that was started from within a kernel has inherited that one's environment.
+    if address is None or kernel_id is None or address.kernel_id != kernel_id:
+        return Session(None, kernel_id)
+    return Session(Link(address), kernel_id)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext nbsession``: activate the session and put `state` into the notebook."""
+    shell.push({"state": activate()})
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """``%unload_ext nbsession``: take everything out at the end of this cell.
+
+    Until then the session is only parked: ``%reload_ext`` unloads and loads in one cell, and what
+    the notebook has registered lives on.
+    """
+    with _lock:
+        active: _Active | None = getattr(shell, _KEEPER, None)
+        if active is None or active.parked:
+            return
+        active.parked = True
+    shell.events.register("post_run_cell", _end_of(shell, active))
+
+
+def _end_of(shell: Any, active: _Active) -> Callable[..., None]:
+    def end(*_: object) -> None:
+        shell.events.unregister("post_run_cell", end)
+        with _lock:
+            if not active.parked or getattr(shell, _KEEPER, None) is not active:
+                return
+            object.__delattr__(shell, _KEEPER)
+            if shell.user_ns.get("state") is active.state:
+                del shell.user_ns["state"]
+        active.state._detach()  # noqa: SLF001 - no name for users, who see all public ones
+
+    return end
+
+
+def unload() -> None:
+    """Do what ``%unload_ext nbsession`` does, after a plain ``from nbsession import state``.
+
+    Without IPython, where there are no cells, it is done at once.
+    """
+    shell = running_shell()
+    if shell is not None:
+        unload_ipython_extension(shell)
+        # IPython would answer the next %load_ext with "already loaded".
+        shell.extension_manager.loaded.discard("nbsession")
+        return
+    with _lock:
+        active: _Active | None = vars(_alone).pop(_KEEPER, None)
+    if active is not None:
+        active.state._detach()  # noqa: SLF001 - as above

@@ -1,0 +1,153 @@
+"""The kernel's end of the link to the server that started it.
+
+Blocking and standard library only: `state.headers` is asked for in plain, synchronous cells, and
+loading nbsession may cost no more than a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from nbsession.core.errors import (
+    LinkAnswerError,
+    LinkError,
+    LinkProtocolError,
+    LinkRefusedError,
+    LinkSizeError,
+)
+from nbsession.core.link_http import (
+    MAX_LINK_BYTES,
+    PROTOCOL,
+    PROTOCOL_HEADER,
+    VERSION_HEADER,
+    open_connection,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nbsession.core.environment import LinkAddress
+
+_PATIENCE_SECONDS = 10.0
+"""How long a server may take to answer, beyond what it was asked to wait: it may be busy."""
+
+
+class Link:
+    """Asks the server that started this kernel.
+
+    Parameters
+    ----------
+    address
+        Where the server listens and what proves that this kernel is the one it started.
+
+    Notes
+    -----
+    Every call opens a connection of its own, so threads need no lock and nothing is left open. A
+    forked child holds the parent's link too, and may not use it: see `usable`.
+    """
+
+    def __init__(self, address: LinkAddress) -> None:
+        self._address = address
+        self._pid = os.getpid()
+
+    @property
+    def usable(self) -> bool:
+        """Return whether this process is the kernel, and not a child that was forked off it."""
+        return os.getpid() == self._pid
+
+    def get(self, path: str, wait_seconds: float = 0) -> Any:
+        """Return the JSON that the server answers to a GET.
+
+        Parameters
+        ----------
+        path
+            Below this kernel's own path, with its query.
+        wait_seconds
+            How long the server was asked to hold the answer back.
+
+        Raises
+        ------
+        LinkError
+            If the server cannot be reached, refuses, or speaks another version.
+        """
+        return self._request("GET", path, None, wait_seconds)
+
+    def post(self, path: str, data: Mapping[str, Any]) -> Any:
+        """Send JSON and return the JSON that the server answers.
+
+        Raises
+        ------
+        LinkSizeError
+            If it is more than the server takes.
+        LinkError
+            As `get` does.
+        """
+        # UTF-8, with lone surrogates as json.loads reads them: escapes would take up to six bytes.
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        body = text.encode("utf-8", "surrogatepass")
+        if len(body) > MAX_LINK_BYTES:
+            message = (
+                f"{len(body):,} bytes are more than the {MAX_LINK_BYTES:,} that the server takes "
+                "at once; put large data into a file"
+            )
+            raise LinkSizeError(message)
+        return self._request("POST", path, body, 0)
+
+    def _request(self, method: str, path: str, body: bytes | None, wait_seconds: float) -> Any:
+        if not self.usable:
+            message = "a process forked off a kernel cannot use the kernel's link"
+            raise LinkError(message)
+        headers = {
+            "Authorization": f"Bearer {self._address.token}",
+            PROTOCOL_HEADER: str(PROTOCOL),
+        }
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            connection = open_connection(self._address.url, _PATIENCE_SECONDS + wait_seconds)
+        except ValueError as error:
+            raise LinkProtocolError(str(error)) from error
+        try:
+            connection.request(
+                method, f"/kernels/{self._address.kernel_id}/{path}", body=body, headers=headers
+            )
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            message = (
+                f"the Jupyter server that started this kernel does not answer ({error!r}); "
+                "if it was restarted, restart the kernel too"
+            )
+            raise LinkError(message) from error
+        finally:
+            connection.close()
+        self._check(response, content)
+        return json.loads(content) if content else None
+
+    def _check(self, response: http.client.HTTPResponse, content: bytes) -> None:
+        spoken = response.getheader(PROTOCOL_HEADER)
+        if spoken != str(PROTOCOL):
+            message = (
+                f"the server runs nbsession {response.getheader(VERSION_HEADER, 'unknown')} (link "
+                f"protocol {spoken}), this kernel's environment ({sys.prefix}) has another version "
+                f"(link protocol {PROTOCOL}): install the same nbsession in both"
+            )
+            raise LinkProtocolError(message)
+        if response.status == http.client.FORBIDDEN:
+            message = "the server does not know this kernel (any more); restart the kernel"
+            raise LinkRefusedError(message)
+        if response.status >= http.client.BAD_REQUEST:
+            raise _answer_error(response.status, content)
+
+
+def _answer_error(status: int, content: bytes) -> LinkAnswerError:
+    try:
+        answer = json.loads(content)
+        return LinkAnswerError(str(answer["message"]), status, str(answer["kind"]))
+    except (ValueError, TypeError, KeyError):
+        detail = content[:200].decode("utf-8", "replace")
+        return LinkAnswerError(f"the server answered {status}: {detail}", status)

@@ -1,0 +1,404 @@
+"""Codecs of query parameters: a value of one type as text or JSON, and back.
+
+Text that is no such value raises ValueError, a value that no text stands for TypeError.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import json
+import math
+import numbers
+import operator
+import re
+from collections.abc import Mapping
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def text_of_value(value: object) -> str:
+    """Return a value as the text of a query parameter, before it is percent-encoded.
+
+    A bool is ``true`` or ``false``, a number as Python writes it, a date or time ISO 8601, a member
+    of an enum its name; a list, tuple, set or dict is JSON without spaces: ``[1,5]``.
+
+    Raises
+    ------
+    TypeError
+        If the value is of another type.
+    ValueError
+        If no URL can hold it: half a surrogate pair, or NaN in JSON.
+    """
+    text = _plain_text(value)
+    return checked_text(_json_text(value) if text is None else text)
+
+
+def checked_text(text: str) -> str:
+    """Return text that a URL can hold, or raise ValueError."""
+    if not _is_unicode(text):
+        message = f"{text!r} holds half of a surrogate pair, which no URL can hold"
+        raise ValueError(message)
+    return text
+
+
+def _plain_text(value: object) -> str | None:  # noqa: PLR0911 - one line a type
+    match value:
+        case enum.Enum():
+            return value.name
+        case str():
+            return str(value)
+        case bool():
+            return "true" if value else "false"
+        case numbers.Integral():
+            return str(int(value))
+        case numbers.Real():
+            return repr(float(value))
+        case dt.date() | dt.time():
+            return value.isoformat()
+        case _:
+            return None
+
+
+def _json_text(value: object) -> str:
+    if not isinstance(value, list | tuple | set | frozenset | Mapping):
+        message = (
+            f"{type(value).__name__} cannot be a query parameter: {value!r}; use text, a number, a "
+            "bool, a date or time, an enum, or a list, tuple or dict of these"
+        )
+        raise TypeError(message)
+    return json.dumps(
+        value, default=_json_value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return text_of_value(value)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def texts_of_value(value: object) -> list[str]:
+    """Return a value as those of a key: each of a list, none for None, else the one."""
+    if value is None:
+        return []
+    return [text_of_value(v) for v in value] if isinstance(value, list) else [text_of_value(value)]
+
+
+def text_of_key(key: object) -> str:
+    """Return a key of the query.
+
+    Raises
+    ------
+    TypeError
+        If it is no text.
+    ValueError
+        If no URL can hold it.
+    """
+    if not isinstance(key, str):
+        message = f"a key of the query is text, got {type(key).__name__}: {key!r}"
+        raise TypeError(message)
+    return text_of_value(key)
+
+
+def is_alike(one: Any, other: Any) -> bool:  # noqa: PLR0911 - one line a type
+    """Return whether two values are equal and of one type, in all that they hold."""
+    if _kind(one) is not _kind(other):
+        return False
+    match one:
+        case list() | tuple():
+            return len(one) == len(other) and all(map(is_alike, one, other))
+        case set() | frozenset():
+            return bool(one == other and set(map(_kind, one)) == set(map(_kind, other)))
+        case Mapping():
+            keys = {key: key for key in other}
+            return one.keys() == other.keys() and all(
+                is_alike(key, keys[key]) and is_alike(value, other[key])
+                for key, value in one.items()
+            )
+        case float() if math.isnan(one):
+            return math.isnan(other)
+        case dt.datetime():  # one in a repeated hour never equals the same with another tzinfo
+            return bool(one.isoformat() == other.isoformat())
+    return bool(one == other)
+
+
+_KINDS: tuple[type, ...] = (
+    *(enum.Enum, bool, numbers.Integral, numbers.Real, str),
+    *(dt.datetime, dt.date, dt.time, list, tuple, set, frozenset, Mapping),
+)
+
+_EXACT_KINDS: dict[type, type] = {
+    **{kind: kind for kind in (bool, str, list, tuple, type(None))},
+    int: numbers.Integral,
+    float: numbers.Real,
+    dict: Mapping,
+}
+"""Of the most frequent types, since abstract ones take long to ask for."""
+
+
+def _kind(value: object) -> type:
+    if kind := _EXACT_KINDS.get(type(value)):
+        return kind
+    if isinstance(value, enum.Enum):
+        return type(value)
+    return next((kind for kind in _KINDS if isinstance(value, kind)), type(value))
+
+
+def dump_json(value: object) -> str:
+    """Return a value as JSON without spaces."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def native_json(value: Any) -> Any:
+    """Return a value as JSON data that are read as the same value.
+
+    Raises
+    ------
+    TypeError
+        If JSON would make something else of it.
+    """
+    if not isinstance(value, enum.Enum):
+        match value:
+            case None | bool() | str():
+                return value
+            case numbers.Integral():
+                return int(value)
+            case float():
+                return float(value)
+            case list():
+                return [native_json(item) for item in value]
+            case dict() if all(isinstance(key, str) for key in value):
+                return {key: native_json(item) for key, item in value.items()}
+    text_of_value(value)  # its TypeError says more, where no text at all stands for it
+    message = f"{type(value).__name__} would be read back as another type: {value!r}"
+    raise TypeError(message)
+
+
+_INT = re.compile(r"[+-]?[0-9]+")
+_FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf|nan")
+_BOOLS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
+"""An HTML form sends ``on`` for a checkbox that is checked."""
+
+
+class Codec:
+    """A type of values; this one is text itself.
+
+    Attributes
+    ----------
+    is_faithful
+        Whether each value that is written is read back as the same value.
+    """
+
+    is_faithful = True
+
+    def write(self, value: Any) -> str:
+        """Return a value as text."""
+        if not isinstance(value, str):
+            message = f"{type(value).__name__} is no text: {value!r}"
+            raise TypeError(message)
+        return str.__str__(value)  # an enum's str() is its name
+
+    def read(self, text: str) -> Any:
+        """Return the value that a text stands for."""
+        return text
+
+    def read_all(self, texts: Sequence[str]) -> Any:
+        """Return the value that all values of a key stand for; the last one counts."""
+        return self.read(texts[-1])
+
+    def read_items(self, texts: Sequence[str]) -> Any:
+        """Return the value whose items are the values of a key that is repeated."""
+        message = f"no repeated key is taken: {len(texts)} values"
+        raise ValueError(message)
+
+    def to_json(self, value: Any) -> Any:
+        """Return a value as JSON data, as an item of a container."""
+        return self.write(value)
+
+    def from_json(self, data: Any) -> Any:
+        """Return the value that JSON data stand for."""
+        if not isinstance(data, str):
+            raise wrong_json(data, "text")
+        return self.read(data)
+
+
+class ReaderCodec(Codec):
+    """Values of a type as `text_of_value` writes them, read by a function."""
+
+    is_faithful = False
+
+    def __init__(self, read: Callable[[str], Any], kind: type) -> None:
+        self._read = read
+        self._type = kind
+
+    def write(self, value: Any) -> str:
+        """Return a value as text."""
+        if not isinstance(value, self._type):
+            message = f"{type(value).__name__} is no {self._type.__name__}: {value!r}"
+            raise TypeError(message)
+        return text_of_value(value)
+
+    def read(self, text: str) -> Any:
+        """Return the value that a text stands for."""
+        return self._read(text)
+
+
+class IntCodec(Codec):
+    """Whole numbers."""
+
+    def write(self, value: Any) -> str:
+        """Return a number as text."""
+        return str(self.to_json(value))
+
+    def read(self, text: str) -> int:
+        """Return the number that a text stands for."""
+        if not _INT.fullmatch(text):  # int() also takes 1_000, spaces and the digits of any script
+            message = f"{text!r} is no whole number"
+            raise ValueError(message)
+        return int(text)
+
+    def to_json(self, value: Any) -> int:
+        """Return a number as JSON data."""
+        if type(value) is not int and not isinstance(value, numbers.Integral):
+            message = f"{type(value).__name__} is no whole number: {value!r}"
+            raise TypeError(message)
+        return int(value)
+
+    def from_json(self, data: Any) -> int:
+        """Return the number that JSON data stand for."""
+        if not isinstance(data, int) or isinstance(data, bool):
+            raise wrong_json(data, "a whole number")
+        return data
+
+
+class FloatCodec(Codec):
+    """Numbers; with bounds, finite ones only."""
+
+    def __init__(self, *, is_bounded: bool = False) -> None:
+        self._read = read_finite if is_bounded else read_float
+
+    def write(self, value: Any) -> str:
+        """Return a number as text."""
+        return repr(self.to_json(value))
+
+    def read(self, text: str) -> float:
+        """Return the number that a text stands for."""
+        return self._read(text)
+
+    def to_json(self, value: Any) -> float:
+        """Return a number as JSON data."""
+        if type(value) is not float and not isinstance(value, numbers.Real):
+            message = f"{type(value).__name__} is no number: {value!r}"
+            raise TypeError(message)
+        return float(value)
+
+    def from_json(self, data: Any) -> float:
+        """Return the number that JSON data stand for."""
+        if not isinstance(data, int | float) or isinstance(data, bool):
+            raise wrong_json(data, "a number")
+        return float(data)
+
+
+class BoolCodec(Codec):
+    """True and false."""
+
+    def write(self, value: Any) -> str:
+        """Return ``true`` or ``false``."""
+        return "true" if self.to_json(value) else "false"
+
+    def read(self, text: str) -> bool:
+        """Return what a text stands for."""
+        if text.lower() not in _BOOLS:
+            message = f"{text!r} is neither true nor false"
+            raise ValueError(message)
+        return _BOOLS[text.lower()]
+
+    def to_json(self, value: Any) -> bool:
+        """Return a value as JSON data."""
+        if not isinstance(value, bool):
+            message = f"{type(value).__name__} is no bool: {value!r}"
+            raise TypeError(message)
+        return value
+
+    def from_json(self, data: Any) -> bool:
+        """Return what JSON data stand for."""
+        if not isinstance(data, bool):
+            raise wrong_json(data, "a bool")
+        return data
+
+
+class EnumCodec(Codec):
+    """The members of an enum by their names; of flags without a name, the number."""
+
+    def __init__(self, members: type[enum.Enum]) -> None:
+        self._members = members
+
+    def write(self, value: Any) -> str:
+        """Return the name of a member."""
+        if not isinstance(value, self._members):
+            message = f"{value!r} is no member of {self._members.__name__}"
+            raise TypeError(message)
+        return str(value.name or value.value)
+
+    def read(self, text: str) -> Any:
+        """Return the member with a name."""
+        if not issubclass(self._members, enum.Flag):
+            return self._member(text)
+        if _INT.fullmatch(text):
+            return self._members(int(text))
+        return reduce(operator.or_, map(self._member, text.split("|")))
+
+    def _member(self, name: str) -> Any:
+        if name in self._members.__members__:
+            return self._members[name]
+        message = f"{name!r} is none of {', '.join(self._members.__members__)}"
+        raise ValueError(message)
+
+
+def read_float(text: str) -> float:
+    """Return the number that a text stands for."""
+    if not _FLOAT.fullmatch(text):
+        message = f"{text!r} is no number"
+        raise ValueError(message)
+    number = float(text)
+    if math.isinf(number) and "inf" not in text:
+        message = f"{text!r} is too large"
+        raise ValueError(message)
+    return number
+
+
+def load_json(text: str) -> Any:
+    """Return what JSON stands for; NaN and infinite numbers are none."""
+    return json.loads(text, parse_constant=read_finite, parse_float=read_finite)
+
+
+def read_finite(text: str) -> float:
+    """Return the number that a text stands for; NaN and infinite ones are none."""
+    number = read_float(text)
+    if not math.isfinite(number):
+        message = f"{text!r} is not between any bounds"
+        raise ValueError(message)
+    return number
+
+
+def wrong_json(data: object, wanted: str) -> ValueError:
+    """Return the error for JSON data of another type."""
+    return ValueError(f"JSON holds {type(data).__name__} where {wanted} has to be")

@@ -1,0 +1,422 @@
+"""The two-way bindings of traits and query keys."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from traitlets import HasTraits
+
+from .binding import LocationBinding, Reporting, apply_at_once
+from .codec import text_of_key
+from .trait_codec import TraitText
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nbsession.kernel.runtime.runtime import Runtime
+
+    from .location import LiveUrl
+    from .navigation import History, QueryChanges
+
+
+def bindings_for(
+    obj: Any,
+    names: Iterable[str] | Mapping[str, str] | None,
+    history: History,
+    reporting: Reporting,
+    text_of: Callable[[HasTraits, str], TraitText] = TraitText,
+) -> list[LocationBinding]:
+    """Return a binding for each trait that `names` means.
+
+    Parameters
+    ----------
+    text_of
+        Returns what reads and writes a trait of an object.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `Location.sync` does.
+    """
+    if not isinstance(obj, HasTraits):
+        message = f"only an object with traits can be synced, got {type(obj).__name__}: {obj!r}"
+        raise TypeError(message)
+    if names is not None or is_widget(obj):
+        keys = _default_keys(obj) if names is None else checked_names(names)
+        texts = [(key, text_of(obj, name)) for name, key in _checked(obj, keys)]
+    else:
+        texts = _texts_of_all(obj, text_of)
+    return [LocationBinding(text, key, history, reporting) for key, text in texts]
+
+
+def _texts_of_all(
+    obj: HasTraits, text_of: Callable[[HasTraits, str], TraitText]
+) -> list[tuple[str, TraitText]]:
+    texts = []
+    refusal: TypeError | None = None
+    for name, trait in obj.traits().items():
+        if not name.startswith("_") and not trait.read_only:
+            try:
+                texts.append((name, text_of(obj, name)))
+            except TypeError as error:  # no text stands for it, and nobody asked for it by name
+                refusal = refusal or error
+    if refusal is not None and not texts:
+        raise refusal
+    if not texts:
+        message = f"{type(obj).__name__} has no public trait that could be synced"
+        raise ValueError(message)
+    return texts
+
+
+def is_widget(obj: HasTraits) -> bool:
+    """Return whether it is an ipywidget."""
+    module: Any = sys.modules.get("ipywidgets.widgets.widget")
+    return module is not None and isinstance(obj, module.Widget)
+
+
+def _default_keys(widget: HasTraits) -> dict[str, str]:
+    # ipyvuetify's widgets have their value in v_model, some beside HTML's attribute `value`
+    name = "v_model" if widget.has_trait("v_model") else "value"
+    return {name: getattr(widget, "description", "") or name}
+
+
+def checked_names(names: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
+    """Return the key of each trait.
+
+    Raises
+    ------
+    TypeError
+        If `names` is neither a list nor a mapping of text.
+    """
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        message = (
+            f"names must be a list of traits or {{trait: key}}, got {names!r}; write [{names!r}]"
+        )
+        raise TypeError(message)
+    keys = dict(names) if isinstance(names, Mapping) else {name: name for name in names}
+    if not all(isinstance(text, str) for item in keys.items() for text in item):
+        message = f"names of traits and keys are text, got {keys!r}"
+        raise TypeError(message)
+    return keys
+
+
+def _checked(obj: HasTraits, keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    used: set[str] = set()
+    for name, key in keys.items():
+        if not obj.has_trait(name):
+            message = f"{type(obj).__name__} has no trait {name!r}; give names=[…] of those it has"
+            raise ValueError(message)
+        if obj.traits()[name].read_only:
+            message = f"{type(obj).__name__}.{name} is read-only: the URL could not set it"
+            raise ValueError(message)
+        if key in used:
+            message = f"two traits under the key {key!r}; give each a key of its own"
+            raise ValueError(message)
+        used.add(key)
+        yield name, text_of_key(key)
+
+
+@dataclass
+class Reading:
+    """The application of a URL, in the thread that applies it.
+
+    Attributes
+    ----------
+    outer
+        The one within whose observer it is.
+    changed
+        The bindings whose traits have changed meanwhile, by the reading itself or by observers.
+    disturbed
+        Those of them that something has changed again, after they were set to what the URL says.
+    is_over
+        Whether what changes now is written, by replace: what follows from going back must not be a
+        way forward.
+    """
+
+    outer: Reading | None
+    changed: dict[LocationBinding, None] = field(default_factory=dict)
+    disturbed: set[LocationBinding] = field(default_factory=set)
+    is_over: bool = False
+
+    def apply(self, binding: LocationBinding) -> None:
+        """Apply the text of one binding."""
+        self.changed[binding] = None
+        self.disturbed.discard(binding)
+        if binding.is_bound and binding.apply():  # an observer may have ended it
+            self.disturbed.add(binding)
+
+    def note(self, binding: LocationBinding) -> None:
+        """Note that a trait has changed, in this thread."""
+        self.changed[binding] = None
+        if not binding.is_being_set:
+            self.disturbed.add(binding)
+
+    def has_failed(self, binding: LocationBinding) -> bool:
+        """Return whether it is the text of one that differs, set by no other thread."""
+        is_foreign = binding.is_taken and binding not in self.disturbed
+        return bool(binding.texts) and not binding.is_pending and not is_foreign
+
+
+class LocationSync:
+    """All bindings of one location.
+
+    Parameters
+    ----------
+    location
+        Whose query they read and write.
+    runtime
+        Of this process.
+    lock
+        The location's own; never held while user code runs.
+    """
+
+    def __init__(self, location: LiveUrl, runtime: Runtime, lock: threading.RLock) -> None:
+        self._location = location
+        self._runtime = runtime
+        self._lock = lock
+        self._bindings: list[LocationBinding] = []
+        self._thread = threading.local()  # its `reading`
+
+    def add(
+        self,
+        obj: HasTraits,
+        names: Iterable[str] | Mapping[str, str] | None,
+        on_error: Callable[[dict[str, str]], object] | None,
+        history: History,
+        text_of: Callable[[HasTraits, str], TraitText],
+    ) -> None:
+        """Bind; see `Location.sync`."""
+        if obj is self._location:  # each write would be the next one's cause
+            message = "the location is the URL itself; sync another object's traits with it"
+            raise ValueError(message)
+        reporting = Reporting(self._runtime, on_error)
+        new = bindings_for(obj, names, history, reporting, text_of)
+        keys = {binding.key for binding in new}
+        traits = {binding.trait for binding in new}
+        with self._lock:
+            replaced = [b for b in self._bindings if b.obj is obj and b.trait in traits]
+            taken_over = [b for b in self._bindings if b.key in keys and b not in replaced]
+            gone = [*replaced, *taken_over]
+            self._bindings = [b for b in self._bindings if b not in gone] + new
+        for binding in gone:
+            binding.end()
+        for binding in taken_over:
+            _warn_of_take_over(binding, obj, reporting)
+        for binding in new:
+            binding.begin(self._note_change, self._try_again)
+        self._start(new, [b.key for b in replaced if b.key not in keys])
+
+    def remove(self, obj: HasTraits, names: Iterable[str] | None) -> None:
+        """Unbind; see `Location.unsync`."""
+        wanted = None if names is None else list(checked_names(names))
+        with self._lock:
+            mine = [b for b in self._bindings if b.obj is obj]
+            synced = [b.trait for b in mine]
+            if not mine:
+                message = f"{type(obj).__name__} is not synced with the URL"
+                raise ValueError(message)
+            if missing := [name for name in wanted or () if name not in synced]:
+                message = (
+                    f"not synced with the URL: {', '.join(map(repr, missing))}; of this "
+                    f"{type(obj).__name__}, {', '.join(map(repr, synced))} are"
+                )
+                raise ValueError(message)
+            gone = [b for b in mine if wanted is None or b.trait in wanted]
+            self._bindings = [b for b in self._bindings if b not in gone]
+        for binding in gone:
+            binding.end()
+        self._location.write(query=lambda: {b.key: [] for b in gone}, history="replace")
+
+    def end(self) -> None:
+        """Unbind everything, and leave the URL as it is."""
+        with self._lock:
+            gone, self._bindings = self._bindings, []
+        for binding in gone:
+            binding.end()
+
+    def start_again(self) -> None:
+        """Let the URL of a page that was loaded win, and write what it does not say."""
+        with self._lock:
+            bindings = tuple(self._bindings)
+        self._start(bindings, [])
+
+    def adopt(self) -> None:
+        """Take the query as it is, without applying it."""
+        query = self._location.query
+        for binding in self._bindings:
+            binding.meet(query.get(binding.key, []))
+
+    def keys(self) -> list[str]:
+        """Return the keys that are bound."""
+        return [binding.key for binding in self._bindings]
+
+    @property
+    def is_reading(self) -> bool:
+        """Return whether this thread is applying the URL, and so is within an observer."""
+        return self._reading is not None
+
+    def follow(self) -> None:
+        """Apply what has changed in the query."""
+        with self._lock:
+            query = self._location.query if self._bindings else {}
+            changed = [b for b in self._bindings if query.get(b.key, []) != b.texts]
+            for binding in changed:
+                binding.meet(query.get(binding.key, []))
+        if changed:
+            self._apply(changed)
+
+    def _start(self, bindings: Iterable[LocationBinding], gone_keys: list[str]) -> None:
+        with self._lock:
+            query = self._location.query
+            for binding in bindings:
+                binding.meet(query.get(binding.key, []))
+        self._apply([binding for binding in bindings if binding.texts], is_start=True)
+        self._location.write(
+            query=lambda: {key: [] for key in gone_keys} | _starts_of(bindings), history="replace"
+        )
+
+    # -- a trait changes --------------------------------------------------------------------------
+
+    @property
+    def _reading(self) -> Reading | None:
+        return getattr(self._thread, "reading", None)
+
+    def _note_change(self, binding: LocationBinding) -> None:
+        """Write what a trait has become; on whatever thread changed it."""
+        reading = self._reading
+        if reading is not None and not reading.is_over:
+            reading.note(binding)
+        elif not (binding.is_pending and binding.is_moved_by_limits):
+            binding.end_pending()
+            history: History = "replace" if reading else binding.history
+            self._location.write(query=lambda: _change_of(binding), history=history)
+
+    def _try_again(self, binding: LocationBinding) -> None:
+        """Apply a text that may fit now, since a limit of the object has changed."""
+        reading = self._reading
+        if reading is None or reading.is_over:
+            self._apply([binding])
+        else:
+            reading.apply(binding)
+
+    # -- the URL is applied -----------------------------------------------------------------------
+
+    def _apply(self, bindings: list[LocationBinding], *, is_start: bool = False) -> None:
+        """Apply what the URL says, in three steps; then report and write what is left."""
+        with self._begun() as reading:
+            for binding in bindings:
+                if not binding.texts:
+                    reading.apply(binding)
+            late = [b for b in bindings if not b.texts and not b.is_applied]
+            for binding in bindings:
+                if binding.texts:
+                    reading.apply(binding)
+            _apply_together(reading, late)
+            met, unlike = self._compared(bindings, reading)
+            if again := _named(unlike, is_start=is_start):
+                _apply_together(reading, again)
+                met, unlike = self._compared(bindings, reading)
+            reading.is_over = True
+            _report([b for b in _named(unlike, is_start=is_start) if reading.has_failed(b)])
+        left = [b for b in met if b.is_converted or (b in unlike and not b.is_pending)]
+        if left:
+            self._location.write(
+                query=lambda: _left_over(left, is_start=is_start), history="replace"
+            )
+
+    @contextmanager
+    def _begun(self) -> Iterator[Reading]:
+        outer = self._reading
+        reading = self._thread.reading = Reading(outer)
+        try:
+            yield reading
+        finally:
+            self._thread.reading = outer
+            if outer is not None:
+                outer.changed |= reading.changed
+                outer.disturbed |= reading.disturbed
+
+    def _compared(
+        self, bindings: list[LocationBinding], reading: Reading
+    ) -> tuple[list[LocationBinding], list[LocationBinding]]:
+        """Return what a reading has to see to, and what of it is not as the URL says.
+
+        In the order of `sync`.
+        """
+        is_within = reading.outer is not None and not reading.outer.is_over
+        wanted = {*bindings, *(() if is_within else reading.changed)}
+        with self._lock:
+            met = [binding for binding in self._bindings if binding in wanted]
+        return met, [binding for binding in met if not binding.is_applied]
+
+
+def _apply_together(reading: Reading, bindings: list[LocationBinding]) -> None:
+    """Apply the texts of several bindings, also where an object takes them only all at once."""
+    for binding in bindings:
+        reading.apply(binding)
+    left = [b for b in bindings if b.is_bound and not b.is_applied]
+    for obj in {id(b.obj): b.obj for b in left}.values():
+        group = [b for b in bindings if b.obj is obj and b.is_bound]
+        if len(group) > 1:
+            apply_at_once(group)
+
+
+def _named(bindings: list[LocationBinding], *, is_start: bool) -> list[LocationBinding]:
+    """Return those whose keys the URL names; at the start not for what only `sync` has written."""
+    return [b for b in bindings if b.texts and not (is_start and b.is_start_value)]
+
+
+def _report(failed: list[LocationBinding]) -> None:
+    for reporting in {b.reporting: None for b in failed}:
+        reporting.tell_unapplied({b.trait: b.texts[-1] for b in failed if b.reporting is reporting})
+
+
+def _change_of(binding: LocationBinding) -> QueryChanges:
+    texts = binding.new_texts()
+    if texts is None:
+        return {}
+    binding.note_written(texts)
+    binding.is_start_value = False
+    return {binding.key: texts}
+
+
+def _starts_of(bindings: Iterable[LocationBinding]) -> QueryChanges:
+    """Return what is to be written of every trait that is not None and not as the URL says."""
+    changes = {}
+    for binding in bindings:
+        is_said = binding.texts and binding.is_applied and not binding.is_converted
+        if is_said or binding.is_pending:
+            continue
+        if texts := binding.texts_of_trait():
+            binding.is_start_value = not binding.texts
+            binding.note_written(texts)
+            changes[binding.key] = texts
+    return changes
+
+
+def _left_over(bindings: list[LocationBinding], *, is_start: bool) -> QueryChanges:
+    """Return what is to be written of traits that are not quite what the URL says."""
+    changes = {}
+    for binding in bindings:
+        texts = binding.texts_of_trait()
+        is_said = binding.is_applied and not binding.is_converted
+        if texts is None or is_said or not binding.is_bound or (is_start and not texts):
+            continue
+        binding.note_written(texts)
+        changes[binding.key] = texts
+    return changes
+
+
+def _warn_of_take_over(binding: LocationBinding, obj: HasTraits, reporting: Reporting) -> None:
+    """Warn, unless it looks like the same object made again by the same cell."""
+    is_same_kind = type(binding.obj).__qualname__ == type(obj).__qualname__
+    if not is_same_kind or (is_widget(obj) and binding.key in ("value", "v_model")):
+        reporting.warn(
+            f"the key {binding.key!r} was synced with another {type(binding.obj).__name__}, and is "
+            f"not any more; give one of them another key: names={{{binding.trait!r}: 'another'}}"
+        )

@@ -1,0 +1,444 @@
+"""A trait's value as the values of a query key, and back."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import inspect
+import math
+import numbers
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+from traitlets import TraitType
+
+from .codec import (
+    BoolCodec,
+    Codec,
+    EnumCodec,
+    FloatCodec,
+    IntCodec,
+    ReaderCodec,
+    checked_text,
+    dump_json,
+    is_alike,
+    native_json,
+    text_of_value,
+)
+from .json_codec import AnyCodec, DictCodec, ItemsCodec, JSONCodec, LabelsCodec, written
+
+if TYPE_CHECKING:
+    from traitlets import HasTraits
+
+Trait = TraitType[Any, Any]
+
+_TEXT = Codec()
+_JSON = JSONCodec()
+_DATETIME = ReaderCodec(dt.datetime.fromisoformat, dt.datetime)
+_DATE = ReaderCodec(dt.date.fromisoformat, dt.date)
+_TIME = ReaderCodec(dt.time.fromisoformat, dt.time)
+_SCALARS: dict[type, Codec] = {
+    bool: BoolCodec(),
+    numbers.Integral: IntCodec(),
+    numbers.Real: FloatCodec(),
+    str: _TEXT,
+    dt.datetime: _DATETIME,
+    dt.date: _DATE,
+    dt.time: _TIME,
+}
+"""By type; a bool is an int and a datetime a date, so the order counts."""
+
+_ITEMS: tuple[type, ...] = (list, tuple, set, frozenset)
+_WIDGET_TRAITS = {"Date": _DATE, "Datetime": _DATETIME, "Time": _TIME}
+
+
+class UnreadableTextError(ValueError):
+    """A text in the URL that is no value of the trait's type."""
+
+
+class TraitText:
+    """Reads and writes one trait of one object as the values of one query key.
+
+    Parameters
+    ----------
+    obj, name
+        The object and the name of its trait.
+    to_text, from_text
+        Functions in place of the trait's own text: value to text or None, text to value.
+
+    Attributes
+    ----------
+    obj, name
+        As above.
+    attribute
+        The trait that is read, set and observed: for the value of a selection widget its label.
+
+    Raises
+    ------
+    TypeError
+        If the trait holds what no text stands for.
+    """
+
+    def __init__(
+        self,
+        obj: HasTraits,
+        name: str,
+        to_text: Callable[[Any], str | None] | None = None,
+        from_text: Callable[[str], Any] | None = None,
+    ) -> None:
+        self.obj = obj
+        self.name = name
+        self._to_text = to_text
+        self._from_text = from_text
+        self.attribute = name
+        self._trait = obj.traits()[name]
+        if to_text is None or from_text is None:
+            labels = _labels_codec(obj, self._trait) if name == "value" else None
+            if labels is not None and to_text is from_text:
+                self.attribute = "label"
+            self._codec = self._own_codec(labels)
+
+    def _own_codec(self, labels: Codec | None) -> Codec:
+        codec = labels or codec_of_trait(self._trait, self.obj, getattr(self.obj, self.name))
+        start = f"{type(self.obj).__name__}.{self.name} cannot be synced with the URL"
+        hint = "give to_text= and from_text="
+        if codec is None:
+            message = f"{start}: no text stands for {self._trait.info()}; {hint}"
+            raise TypeError(message)
+        self._codec = codec
+        try:
+            self.texts()
+        except TypeError as error:
+            message = f"{start}: {error}; {hint}"
+            raise TypeError(message) from None
+        except (ValueError, RecursionError):
+            pass  # this one value cannot be written; others can
+        return codec
+
+    def texts(self) -> list[str]:
+        """Return the trait's present value as the values of its key; none if it is None.
+
+        Raises
+        ------
+        TypeError, ValueError, RecursionError
+            If no text stands for it, or `to_text` raises anything.
+        """
+        return self.texts_of(getattr(self.obj, self.attribute))
+
+    def texts_of(self, value: Any) -> list[str]:
+        """Return any value of the trait as the values of its key; as `texts` does."""
+        if self._to_text is not None:
+            try:
+                text = self._to_text(value)
+            except Exception as error:
+                message = f"to_text raised {type(error).__name__}: {error}"
+                raise ValueError(message) from error
+            return [] if text is None else [checked_text(_plain_text(text))]
+        return [] if value is None else [checked_text(written(self._codec, value))]
+
+    def value_of(self, texts: list[str]) -> Any:
+        """Return the value that a key's values stand for; the last one counts.
+
+        Raises
+        ------
+        UnreadableTextError
+            If it is none of the trait's type.
+        """
+        try:
+            if self._from_text is not None:
+                return self._from_text(texts[-1])
+            return self._codec.read_all(texts)
+        except Exception as error:
+            if self._from_text is None and texts == [""] and self._trait.allow_none:
+                return None  # an HTML form sends each of its fields, also those left empty
+            raise UnreadableTextError(str(error)) from error
+
+
+def _plain_text(text: object) -> str:
+    if not isinstance(text, str):
+        message = f"to_text must return text or None, got {type(text).__name__}: {text!r}"
+        raise TypeError(message)
+    return text
+
+
+# -- by trait --------------------------------------------------------------------------------------
+
+
+def _labels_codec(obj: HasTraits, trait: Trait) -> Codec | None:
+    """Return the codec for the labels of a selection widget; None if it is none."""
+    module: Any = sys.modules.get("ipywidgets.widgets.widget_selection")
+    if module is None:
+        return None
+    if isinstance(obj, module._Selection):  # noqa: SLF001 - the one base of all that choose one of their options
+        return _TEXT
+    if isinstance(obj, module._MultipleSelection):  # noqa: SLF001 - and of those that choose several
+        return LabelsCodec(2 if isinstance(trait, traitlets.Tuple) else None)
+    return None
+
+
+def codec_of_trait(trait: Trait, obj: HasTraits, value: object = None) -> Codec | None:
+    """Return the codec of a trait of an object; None if no text stands for what it holds.
+
+    Parameters
+    ----------
+    value
+        Its present one, which tells the type where the trait itself takes anything.
+    """
+    if _holds_objects(trait):
+        return None
+    if isinstance(trait, traitlets.Any):
+        like = codec_like(value)
+        is_known = like is not None or value is None
+        return AnyCodec([like] if like else [], is_open=True) if is_known else None
+    if _is_untyped(trait) and value:
+        return codec_like(value)
+    codec = _codec_by_type(trait, obj)
+    if codec is None and (like := codec_like(value)) is not None and not _is_container(trait):
+        return AnyCodec([like], is_open=True)
+    return codec
+
+
+def _holds_objects(trait: Trait) -> bool:
+    """Return whether a trait that takes any items is sent to the page by functions of its own.
+
+    Such are the children of ipyvuetify's widgets and uploaded files, also when there are none yet.
+    """
+    metadata = trait.metadata
+    return _takes_anything(trait) and ("to_json" in metadata or "from_json" in metadata)
+
+
+def _takes_anything(trait: Any) -> bool:
+    items = [getattr(trait, "_trait", None), *(getattr(trait, "_traits", None) or ())]
+    is_open = isinstance(trait, traitlets.Any) or _is_untyped(trait)
+    return is_open or any(_takes_anything(item) for item in items if item is not None)
+
+
+def _is_container(trait: Trait) -> bool:
+    return isinstance(trait, traitlets.Container | traitlets.Dict | traitlets.Union)
+
+
+def _is_untyped(trait: Trait) -> bool:
+    """Return whether it is a container that takes any items."""
+    # traitlets has no public way to ask for the traits of what a container holds
+    names = ("_trait", "_traits", "_key_trait", "_value_trait", "_per_key_traits")
+    is_container = isinstance(trait, traitlets.Container | traitlets.Dict)
+    return is_container and not any(getattr(trait, name, None) for name in names)
+
+
+def _codec_by_type(trait: Trait, obj: HasTraits) -> Codec | None:  # noqa: C901, PLR0911 - one case a type
+    match trait:
+        case traitlets.UseEnum():
+            return EnumCodec(trait.enum_class)
+        case traitlets.Enum():
+            return _ChoiceCodec(trait)
+        case traitlets.Bool():
+            return _SCALARS[bool]
+        case traitlets.Int():
+            return _SCALARS[numbers.Integral]
+        case traitlets.Float():
+            return FloatCodec(is_bounded=_is_bounded(trait, obj))
+        case traitlets.Unicode():
+            return _TEXT
+        case traitlets.Dict():
+            return _dict_codec(trait, obj)
+        case traitlets.Container():
+            return _items_codec(trait, obj)
+        case traitlets.Union():
+            codecs = [
+                _MemberCodec(codec, member, obj)
+                for member in trait.trait_types
+                if (codec := codec_of_trait(member, obj)) is not None
+            ]
+            return AnyCodec(codecs, is_open=False) if codecs else None
+        case traitlets.Instance():
+            return _codec_of_class(trait.klass) if isinstance(trait.klass, type) else None
+    is_of_widgets = type(trait).__module__.startswith("ipywidgets.")
+    return _WIDGET_TRAITS.get(type(trait).__name__) if is_of_widgets else None
+
+
+def _codec_of_class(kind: type) -> Codec | None:
+    if issubclass(kind, enum.Enum):
+        return EnumCodec(kind)
+    codecs = {
+        **{make: ItemsCodec(make, _JSON, text_item=_TEXT) for make in _ITEMS},
+        dict: JSONCodec(dict),
+        **_SCALARS,
+    }
+    return next(
+        (_made(codec, kind, of) for of, codec in codecs.items() if issubclass(kind, of)), None
+    )
+
+
+def _is_bounded(trait: traitlets.Float[Any, Any], obj: HasTraits) -> bool:
+    has_limits = trait.min > -math.inf or trait.max < math.inf
+    return has_limits or obj.has_trait("max")
+
+
+def _items_codec(trait: Any, obj: HasTraits) -> Codec | None:
+    make = trait.klass if isinstance(trait.klass, type) else list
+    if _is_untyped(trait):
+        return ItemsCodec(make, _JSON, text_item=_TEXT)
+    items = [_item_codec(item, obj) for item in getattr(trait, "_traits", None) or ()]
+    item = _item_codec(getattr(trait, "_trait", None), obj)
+    if item is None or None in items:
+        return None
+    return ItemsCodec(make, item, [codec for codec in items if codec])
+
+
+def _dict_codec(trait: Any, obj: HasTraits) -> Codec | None:
+    by_key = {k: _item_codec(t, obj) for k, t in (trait._per_key_traits or {}).items()}  # noqa: SLF001 - see _is_untyped
+    value = _item_codec(trait._value_trait, obj)  # noqa: SLF001 - see _is_untyped
+    key = codec_of_trait(trait._key_trait, obj) if trait._key_trait else _TEXT  # noqa: SLF001 - see _is_untyped
+    if key is None or value is None or None in by_key.values():
+        return None
+    return DictCodec(key, value, {k: codec for k, codec in by_key.items() if codec})
+
+
+def _item_codec(trait: Trait | None, obj: HasTraits) -> Codec | None:
+    if isinstance(trait, traitlets.Union) and any(
+        _item_codec(member, obj) is None for member in trait.trait_types
+    ):
+        return None  # the container may hold what no text stands for
+    is_any = trait is None or isinstance(trait, traitlets.Any)
+    return _JSON if is_any or trait is None else codec_of_trait(trait, obj)
+
+
+def codec_like(value: object) -> Codec | None:
+    """Return a codec for values like this one; None if there is none."""
+    if isinstance(value, enum.Enum):
+        return EnumCodec(type(value))
+    for make in _ITEMS:
+        if isinstance(value, list | tuple | set | frozenset) and isinstance(value, make):
+            item = _codec_like_items(list(value))
+            text_item = next((codec_like(v) for v in value if v is not None), None) or _TEXT
+            if item is None:
+                return None
+            return _made(ItemsCodec(make, item, text_item=text_item), type(value), make)
+    if isinstance(value, Mapping):
+        keys, values = _codec_like_keys(list(value)), _codec_like_items(list(value.values()))
+        return None if keys is None or values is None else DictCodec(keys, values, {})
+    return next((codec for kind, codec in _SCALARS.items() if isinstance(value, kind)), None)
+
+
+def _codec_like_items(values: list[object]) -> Codec | None:
+    for value in values:
+        try:
+            native_json(value)
+        except TypeError:
+            like = codec_like(value)
+            return None if like is None else AnyCodec([like], is_open=True)
+    return _JSON
+
+
+def _codec_like_keys(keys: list[object]) -> Codec | None:
+    return codec_like(keys[0]) if keys else _TEXT
+
+
+def _made(codec: Codec, kind: type, of: type) -> Codec:
+    """Return a codec of a type for a class that is derived from this type."""
+    return codec if kind is of or inspect.isabstract(kind) else _SubclassCodec(codec, kind)
+
+
+class _SubclassCodec(Codec):
+    """A codec of values of a type, for a class that is derived from it."""
+
+    is_faithful = False
+
+    def __init__(self, codec: Codec, kind: Any) -> None:
+        self._codec = codec
+        self._kind = kind
+        is_time = issubclass(kind, dt.date | dt.time)
+        self._make = kind.fromisoformat if is_time else getattr(kind, "_make", kind)
+        self.write = codec.write  # type: ignore[method-assign]  # as it is
+        self.to_json = codec.to_json  # type: ignore[method-assign]
+
+    def read(self, text: str) -> Any:
+        return self._instance(self._codec.read(text))
+
+    def read_all(self, texts: Sequence[str]) -> Any:
+        return self._instance(self._codec.read_all(texts))
+
+    def read_items(self, texts: Sequence[str]) -> Any:
+        return self._instance(self._codec.read_items(texts))
+
+    def from_json(self, data: Any) -> Any:
+        return self._instance(self._codec.from_json(data))
+
+    def _instance(self, value: Any) -> Any:
+        if isinstance(value, self._kind):
+            return value
+        try:
+            return self._make(value.isoformat() if isinstance(value, dt.date | dt.time) else value)
+        except Exception as error:
+            message = f"no {self._kind.__name__} can be made of {value!r}: {error}"
+            raise ValueError(message) from error
+
+
+class _MemberCodec(Codec):
+    """A codec of one of a union's traits, for what this trait takes."""
+
+    is_faithful = False
+
+    def __init__(self, codec: Codec, trait: Any, obj: HasTraits) -> None:
+        self._codec = codec
+        self._trait = trait
+        self._obj = obj
+        self.write = codec.write  # type: ignore[method-assign]  # as it is
+        self.to_json = codec.to_json  # type: ignore[method-assign]
+
+    def read(self, text: str) -> Any:
+        return self._checked(self._codec.read(text))
+
+    def read_all(self, texts: Sequence[str]) -> Any:
+        return self._checked(self._codec.read_all(texts))
+
+    def read_items(self, texts: Sequence[str]) -> Any:
+        return self._checked(self._codec.read_items(texts))
+
+    def from_json(self, data: Any) -> Any:
+        return self._checked(self._codec.from_json(data))
+
+    def _checked(self, value: Any) -> Any:
+        try:
+            return self._trait.validate(self._obj, value)
+        except traitlets.TraitError as error:
+            raise ValueError(str(error)) from error
+
+
+class _ChoiceCodec(Codec):
+    """The choices of an `Enum` trait; where two have one text, the second is JSON."""
+
+    is_faithful = False
+
+    def __init__(self, trait: traitlets.Enum[Any]) -> None:
+        self._trait = trait
+
+    def _by_text(self) -> dict[str, Any]:
+        choices: dict[str, Any] = {}
+        for choice in self._trait.values or ():
+            if choice is not None:
+                text = text_of_value(choice)
+                choices[dump_json(native_json(choice)) if text in choices else text] = choice
+        return choices
+
+    def write(self, value: Any) -> str:
+        texts = (text for text, choice in self._by_text().items() if is_alike(choice, value))
+        return next(texts, None) or text_of_value(value)
+
+    def read(self, text: str) -> Any:
+        # for those that take other spellings too; the trait refuses what is none of its own
+        return self._by_text().get(text, text)
+
+    def to_json(self, value: Any) -> Any:
+        try:
+            return native_json(value)
+        except TypeError:
+            return self.write(value)
+
+    def from_json(self, data: Any) -> Any:
+        choices = self._trait.values or ()
+        if any(is_alike(choice, data) for choice in choices):
+            return data
+        return self.read(data) if isinstance(data, str) else data

@@ -1,0 +1,240 @@
+"""The traits of a location."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from traitlets import HasTraits, TraitError, Unicode
+
+from nbsession.kernel.runtime.runner import show_error, show_unless_cancelled
+from nbsession.kernel.runtime.traits import ReadOnly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nbsession.kernel.runtime.loop import Context
+    from nbsession.kernel.runtime.runner import CallbackRunner
+
+    from .location import LiveUrl
+    from .url import PageUrl
+
+_NEVER = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+"""Controls, which browsers drop, and halves of surrogate pairs, which no URL can hold."""
+
+
+class _AnyPart(Unicode[str, Any]):
+    """A part of the URL, read from the one value that holds them all."""
+
+    def get(self, obj: LiveUrl, cls: type[Any] | None = None) -> str:  # type: ignore[override]  # of a LiveUrl
+        """Return it as it is now."""
+        del cls
+        return str(getattr(obj._url, str(self.name)))  # noqa: SLF001 - its own
+
+
+class ReadPart(ReadOnly, _AnyPart):
+    """A part of the URL that cannot be written."""
+
+    instead = "what can be set is pathname, search and hash_; no page can be sent to another origin"
+
+    def set(self, obj: LiveUrl, value: Any) -> None:  # type: ignore[override]  # of a LiveUrl
+        """Do nothing: it follows from the parts that are written."""
+
+
+class Part(_AnyPart):
+    """A part of the URL that can be written."""
+
+    def __init__(self, start: str, others: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._start = start
+        self._others = others
+
+    def validate(self, obj: HasTraits, value: Any) -> str:
+        """Return what is to be written; raise TraitError if it is no such part of a URL."""
+        text = super().validate(obj, value)
+        if text == "srcdoc" and self.name == "pathname":  # that of an iframe's page
+            return text
+        if text and not text.startswith(self._start):
+            problem = f"has to start with {self._start!r}, or be ''"
+        elif found := _NEVER.search(text):
+            problem = f"cannot hold {found[0]!r}; write it percent-encoded, or leave it out"
+        elif self.name == "pathname" and (text.startswith("//") or "\\" in text):
+            problem = "has to be a path on this server: no // at its start, no backslash"
+        elif found := re.search(f"[{self._others}]", text) if self._others else None:
+            problem = f"ends where {found[0]!r} begins; write %{ord(found[0]):02X} if it is meant"
+        else:
+            return "" if text == self._start != "/" else text  # as browsers see a lone ? or #
+        shown = text if len(text) < 100 else f"{text[:100]}…"  # noqa: PLR2004 - a line of a message
+        message = f"{self.name} {problem}, got {shown!r}"
+        raise TraitError(message)
+
+    def set(self, obj: LiveUrl, value: Any) -> None:  # type: ignore[override]  # of a LiveUrl
+        """Write it."""
+        obj.write({str(self.name): str(self._validate(obj, value))})
+
+
+MOST_ROUNDS = 100
+"""So many changes may follow from one, each made by an observer of the one before."""
+
+_MOST_WAITING = 1_000
+
+
+class LocationObserver:
+    """Calls a handler of the user; its output, and its errors, go to the cell that registered it.
+
+    It equals its handler, so that traitlets finds it when it is to be taken out.
+    """
+
+    def __init__(
+        self, runner: CallbackRunner, handler: Callable[[Any], object], context: Context
+    ) -> None:
+        self.handler = handler
+        self._runner = runner
+        self._context = context
+
+    def __call__(self, change: Any) -> None:
+        """Call the handler."""
+        self._runner.call_within(self._call, change, context=self._context)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, LocationObserver):
+            other = other.handler
+        return bool(self.handler == other)
+
+    def __hash__(self) -> int:
+        return hash(self.handler)
+
+    def _call(self, change: Any) -> None:
+        try:
+            self.handler(change)
+        except Exception as error:  # noqa: BLE001 - the user's; the others are told all the same
+            show_error(error)
+
+
+@dataclass(frozen=True)
+class UrlChange:
+    """A change of the URL that observers are to be notified of.
+
+    Attributes
+    ----------
+    before, after
+        The URL.
+    is_start
+        Whether it is that of a page that was loaded.
+    context
+        Of the report of a page that led to it: it is handled on the main loop. None for what only
+        Python has written.
+    rounds
+        How many changes led to it, each made by an observer of the one before.
+    """
+
+    before: PageUrl
+    after: PageUrl
+    is_start: bool = False
+    context: Context | None = None
+    rounds: int = 0
+
+
+class ChangeQueue:
+    """Changes of the URL, handled in the order in which they were made, one at a time.
+
+    A change that is made while another is handled waits its turn, whichever thread makes it: so the
+    last that observers hear of is the URL as it is.
+
+    Parameters
+    ----------
+    runner
+        Runs what pages cause, on the main loop.
+    lock
+        Held by whoever calls `add`, so that the order is that of the changes; never while one is
+        handled.
+    handle
+        Applies a change, and notifies the observers.
+    """
+
+    def __init__(
+        self, runner: CallbackRunner, lock: threading.RLock, handle: Callable[[UrlChange], None]
+    ) -> None:
+        self._runner = runner
+        self._lock = lock
+        self._handle = handle
+        self._waiting: deque[UrlChange] = deque()
+        self._current: UrlChange | None = None
+        self._thread: int | None = None  # that handles the changes
+
+    def add(self, change: UrlChange) -> None:
+        """Add a change; `deliver` it once the lock is free."""
+        last = self._waiting[-1] if self._waiting else None
+        if (within := self._change_around()) is not None:
+            context = change.context or within.context
+            change = replace(change, context=context, rounds=within.rounds + 1)
+        elif last is not None and last.context is change.context is None and last.rounds == 0:
+            # A thread that writes faster than observers follow: only the latest counts.
+            self._waiting.pop()
+            change = replace(change, before=last.before)
+        self._waiting.append(change)
+
+    @property
+    def follows_page(self) -> bool:
+        """Return whether this thread is in an observer of a change that a page has made."""
+        within = self._change_around()
+        return within is not None and within.context is not None
+
+    def _change_around(self) -> UrlChange | None:
+        """Return the change that this thread is handling."""
+        return self._current if self._thread == threading.get_ident() else None
+
+    def deliver(self) -> None:
+        """Handle what is waiting, unless a thread does so already, which goes on with it.
+
+        Raises
+        ------
+        RuntimeError
+            If observers change the URL again and again. What is waiting is dropped.
+        """
+        with self._lock:
+            if self._thread is not None or not self._is_next_here():
+                return
+            self._thread = threading.get_ident()
+            context = self._waiting[0].context
+        if context is None:
+            self._deliver_all()
+        else:
+            self._runner.run(self._deliver_all, context=context, done=show_unless_cancelled)
+
+    def _is_next_here(self) -> bool:
+        """Return whether there is a change for this thread; else hand it to the main loop."""
+        if not self._waiting:
+            return False
+        context = self._waiting[0].context
+        if context is None or self._runner.main_loop.is_here():
+            return True
+        self._runner.main_loop.call_soon(self.deliver, context=context)
+        return False
+
+    def _deliver_all(self) -> None:
+        try:
+            while (change := self._next()) is not None:
+                self._handle(change)
+        except BaseException:
+            with self._lock:
+                self._thread = self._current = None
+            raise
+
+    def _next(self) -> UrlChange | None:
+        with self._lock:
+            if not self._is_next_here():
+                self._thread = self._current = None
+                return None
+            change = self._current = self._waiting.popleft()
+            if change.rounds < MOST_ROUNDS and len(self._waiting) < _MOST_WAITING:
+                return change
+            self._waiting.clear()
+        message = (
+            f"observers have changed the URL {MOST_ROUNDS} times in turn, each for the change "
+            "before; the last are not notified. An observer must write only what differs"
+        )
+        raise RuntimeError(message)

@@ -1,0 +1,161 @@
+"""Waiting for the first word of a page."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from nbsession.kernel.runtime.hooks import hears_beside_cells, in_cell
+from nbsession.kernel.runtime.process import under_voila
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nbsession.kernel.runtime.runtime import Runtime
+
+PATIENCE_SECONDS = 3.0
+"""After this long a page has made the subshell over which it talks beside cells, if it does so."""
+
+_NONE_CAN = "no page has reported yet, and none can while this cell waits for it"
+_ONLOAD = "give what needs the page to state.onload(…)"
+
+
+class FirstReport:
+    """Comes when a page has reported.
+
+    Parameters
+    ----------
+    runtime
+        Of this process.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._future: Future[None] = Future()
+        self._lock = threading.Lock()
+
+    def come(self) -> None:
+        """End the waiting. From any thread."""
+        with self._lock:
+            if not self._future.done():
+                self._future.set_result(None)
+
+    async def wait(self, patience_seconds: float | None = None) -> None:
+        """Wait for it.
+
+        Parameters
+        ----------
+        patience_seconds
+            After which it is not waited for any more; None for no end.
+
+        Raises
+        ------
+        RuntimeError
+            In a cell, if the page's word is handed on only when the cell has ended, and there is no
+            other end to the waiting.
+        """
+        # Who gives up must not end the waiting of others, as awaiting the future itself would.
+        report = asyncio.shield(asyncio.wrap_future(self._future))
+        if patience_seconds is not None:
+            await asyncio.wait({report}, timeout=patience_seconds)
+        elif in_cell():
+            await self._wait_in_cell(report)
+        else:
+            await report
+
+    async def _wait_in_cell(self, report: asyncio.Future[None]) -> None:
+        kernel = self._runtime.kernel
+        if under_voila():
+            message = f"{_NONE_CAN}: Voilà runs all cells before the page; {_ONLOAD}"
+            raise RuntimeError(message)
+        if not hears_beside_cells(kernel):
+            patience = PATIENCE_SECONDS if _knows_subshells(kernel) else 0
+            while not (await asyncio.wait({report}, timeout=patience))[0]:
+                if not _has_subshell(kernel):
+                    raise RuntimeError(_why_endless())
+        await report
+
+
+def _knows_subshells(kernel: Any) -> bool:
+    return bool(getattr(kernel, "_supports_kernel_subshells", False))
+
+
+def _has_subshell(kernel: Any) -> bool:
+    if not _knows_subshells(kernel):
+        return False
+    return bool(kernel.shell_channel_thread.manager.list_subshell())
+
+
+def _why_endless() -> str:
+    from importlib.metadata import version
+
+    return (
+        f"{_NONE_CAN}: ipykernel {version('ipykernel')} hands on what a page says when the cell "
+        f"has ended; {_ONLOAD}, await location.ready() in a cell that you run later, or install "
+        "ipykernel 7.4 or newer"
+    )
+
+
+ANSWER_SECONDS = 3.0
+"""How long a page may take to answer."""
+
+_LATE_SECONDS = 1.0
+"""A loop that is later than this was held up by a cell, and the answers with it."""
+
+
+class RollCall:
+    """Pings the pages and waits for their answers, one call at a time.
+
+    Parameters
+    ----------
+    runtime
+        Of this process.
+    ping
+        Asks all pages to say hello again.
+    prune
+        Called on the main loop with the time of the ping (of `time.monotonic`): a page that has
+        said nothing since is not there.
+    """
+
+    def __init__(
+        self, runtime: Runtime, ping: Callable[[], None], prune: Callable[[float], None]
+    ) -> None:
+        self._runtime = runtime
+        self._ping = ping
+        self._prune = prune
+        self._pinged_at: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Ask, unless answers are being waited for. From any thread."""
+        with self._lock:
+            if self._pinged_at is not None:
+                return
+            self._pinged_at = time.monotonic()
+        self._ping()
+        self._runtime.main_loop.call_soon(self._wait, context=contextvars.Context())
+
+    def end(self) -> None:
+        """Wait no more."""
+        if self._timer is not None:
+            self._runtime.main_loop.call_soon(self._timer.cancel, context=contextvars.Context())
+
+    def _wait(self) -> None:
+        loop = self._runtime.main_loop
+        when = loop.time() + ANSWER_SECONDS
+        self._timer = loop.call_at(when, self._finish, when, context=contextvars.Context())
+
+    def _finish(self, when: float) -> None:
+        is_late = self._runtime.main_loop.time() - when > _LATE_SECONDS
+        if is_late or not self._runtime.hears_pages:
+            self._wait()
+            return
+        with self._lock:
+            pinged_at, self._pinged_at = self._pinged_at, None
+        if pinged_at is not None:
+            self._prune(pinged_at)

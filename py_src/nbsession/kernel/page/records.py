@@ -1,0 +1,381 @@
+"""The record of every page, kept up to date by what the pages say."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+from nbsession.core.references import PartOfState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nbsession.core.page_messages import Command
+
+ANSWER_SECONDS = 3.0
+"""After this long a page's word counts, whether or not it has answered a command."""
+
+
+class Outbox:
+    """Commands, numbered. Not locked: whoever has it locks.
+
+    Parameters
+    ----------
+    now
+        The time in seconds, monotonic.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._serials = itertools.count(1)
+        self._waiting: dict[str, dict[str, Any]] = {}
+        self._unanswered: dict[tuple[str, str], tuple[int, float]] = {}
+
+    def keep(self, command: Command) -> None:
+        """Keep a command for the next page; the last of a kind replaces, its parts are merged."""
+        kept = cast("dict[str, Any]", command) | {}
+        before = self._waiting.get(command["kind"])
+        if before is not None and command["kind"] == "navigate":
+            kept["parts"] = {**before["parts"], **command["parts"]}
+            kept["reload"] = before["reload"] or command["reload"]
+        self._waiting[command["kind"]] = kept
+
+    def take(self) -> list[Command]:
+        """Return the commands that waited for a page; they wait no more."""
+        taken = list(self._waiting.values())
+        self._waiting.clear()
+        return cast("list[Command]", taken)
+
+    def address(self, command: Command, page_id: str) -> dict[str, Any]:
+        """Return the message that carries a command to a page, and expect its answer."""
+        serial = next(self._serials)
+        self._unanswered[page_id, command["kind"]] = (serial, self._now())
+        return {**command, "page": page_id, "serial": serial}
+
+    def awaits(self, page_id: str) -> frozenset[str]:
+        """Return the kinds of commands that a page has not answered."""
+        return frozenset(
+            kind
+            for (page, kind), (_, sent_at) in self._unanswered.items()
+            if page == page_id and self._now() - sent_at < ANSWER_SECONDS
+        )
+
+    def answer(self, page_id: str, kind: str, applied: object) -> bool:
+        """Note a page's word; return whether it is up to date with the commands of a kind.
+
+        Parameters
+        ----------
+        applied
+            The number of the last command that the page knew of when it spoke.
+        """
+        serial, sent_at = self._unanswered.get((page_id, kind), (0, 0.0))
+        knows = isinstance(applied, int) and applied >= serial
+        if not knows and self._now() - sent_at < ANSWER_SECONDS:
+            return False
+        self._unanswered.pop((page_id, kind), None)
+        return True
+
+    def forget(self, page_id: str) -> None:
+        """Expect nothing more of a page."""
+        for key in [key for key in self._unanswered if key[0] == page_id]:
+            del self._unanswered[key]
+
+
+LOCATION_PARTS = (
+    "href",
+    "origin",
+    "protocol",
+    "hostname",
+    "port",
+    "pathname",
+    "search",
+    "hash",
+)
+
+Theme = Literal["light", "dark"]
+
+
+@dataclass(frozen=True)
+class BrowserInfo(PartOfState):
+    """What a browser says of itself.
+
+    Attributes
+    ----------
+    language
+        BCP 47, ``"de-DE"``.
+    timezone
+        IANA name, ``"Europe/Berlin"``.
+    timezone_offset
+        Minutes from local time to UTC, with JavaScript's sign: Berlin in winter is -60.
+    dark_mode
+        Whether the browser asks for dark pages; not Jupyter's theme.
+    device_pixel_ratio
+        Screen pixels per CSS pixel.
+    """
+
+    _path: ClassVar[str] = "browser_info"
+
+    language: str
+    timezone: str
+    timezone_offset: int
+    dark_mode: bool
+    device_pixel_ratio: float
+
+    @classmethod
+    def from_json(cls, content: object) -> BrowserInfo:
+        """Read what a page sent; what is missing or of another kind counts as not said."""
+        said = content if isinstance(content, Mapping) else {}
+        return cls(
+            language=_text(said.get("language")),
+            timezone=_text(said.get("timezone")),
+            timezone_offset=int(_number(said.get("timezone_offset"), 0)),
+            dark_mode=said.get("dark_mode") is True,
+            device_pixel_ratio=_number(said.get("device_pixel_ratio"), 1),
+        )
+
+
+@dataclass(frozen=True)
+class PageRecord:
+    """A page that shows the kernel's notebook, as it last described itself.
+
+    Attributes
+    ----------
+    id
+        Of the browser's document: a reload is another page.
+    location
+        Read-only; its keys are `LOCATION_PARTS`, all text, without the ``token`` parameter.
+    knows_query
+        Whether the page knows query and hash; in JupyterLab it may show the notebook before.
+    theme
+        Jupyter's, or the browser's where Jupyter has none.
+    visible
+        Whether its tab is in front.
+    awaits
+        The kinds of commands, ``"navigate"`` and ``"title"``, that are on their way to it: until it
+        has answered, what it says of its location and title is older than what was written.
+    """
+
+    id: str
+    info: BrowserInfo
+    location: Mapping[str, str] = field(default_factory=lambda: read_location(None))
+    knows_query: bool = True
+    title: str = ""
+    theme: Theme | None = None
+    visible: bool = True
+    awaits: frozenset[str] = frozenset()
+
+
+def read_location(content: object) -> Mapping[str, str]:
+    """Read a location that a page sent."""
+    said = content if isinstance(content, Mapping) else {}
+    return MappingProxyType({part: _text(said.get(part)) for part in LOCATION_PARTS})
+
+
+def read_document(content: object) -> dict[str, Any]:
+    """Read title, theme and visibility that a page sent."""
+    said = content if isinstance(content, Mapping) else {}
+    theme = said.get("theme")
+    return {
+        "title": _text(said.get("title")),
+        "theme": theme if theme in ("light", "dark") else None,
+        "visible": said.get("visible", True) is True,
+    }
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: object, default: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return default
+    try:
+        number = float(value)
+    except OverflowError:  # JSON has whole numbers of any size
+        return default
+    return number if math.isfinite(number) else default
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a message has told.
+
+    Attributes
+    ----------
+    kinds
+        Of the news in it; a stale or unintelligible one has none.
+    record
+        Of the page; of one that has said goodbye, its last.
+    is_new
+        Whether the page was not known before.
+    is_doubtful
+        Whether the pages had better be asked which of them are there.
+    """
+
+    page_id: str = ""
+    kinds: tuple[str, ...] = ()
+    record: PageRecord | None = None
+    is_new: bool = False
+    is_doubtful: bool = False
+
+
+class PageBook:
+    """Records of pages, the one last used being the last. Not locked: whoever has it locks.
+
+    Parameters
+    ----------
+    outbox
+        Knows which commands a page has not answered.
+    now
+        The time in seconds, monotonic.
+
+    Attributes
+    ----------
+    info
+        What the browser of the page last used says of itself; kept when that page goes.
+    """
+
+    def __init__(self, outbox: Outbox, now: Callable[[], float]) -> None:
+        self.info: BrowserInfo | None = None
+        self._outbox = outbox
+        self._now = now
+        self._records: dict[str, PageRecord] = {}
+        self._heard_at: dict[str, float] = {}
+
+    @property
+    def current(self) -> PageRecord | None:
+        """The page last used."""
+        return next(reversed(self._records.values()), None)
+
+    def get(self, page_id: str) -> PageRecord | None:
+        """Return a page's record; None if it is not there."""
+        return self._records.get(page_id)
+
+    def silence(self, page_id: str) -> float:
+        """Return for how many seconds a page has said nothing."""
+        return self._now() - self._heard_at.get(page_id, 0.0)
+
+    def refresh_awaits(self, page_id: str) -> None:
+        """Note in the record which commands are on their way."""
+        if page_id in self._records:
+            awaits = self._outbox.awaits(page_id)
+            self._records[page_id] = replace(self._records[page_id], awaits=awaits)
+
+    def hear(self, content: Mapping[str, Any]) -> Heard:
+        """Take in a message of a page."""
+        page_id, kind = content.get("page"), content.get("kind")
+        if not isinstance(page_id, str) or not page_id:
+            return Heard()
+        if kind == "hello":
+            return self._hear_hello(page_id, content)
+        if kind == "goodbye":
+            return Heard(page_id, ("goodbye",), self._forget(page_id))
+        if page_id not in self._records:  # called gone, wrongly
+            return Heard(page_id, is_doubtful=True)
+        self._heard_at[page_id] = self._now()
+        hear = {
+            "location": self._hear_location,
+            "document": self._hear_document,
+            "focus": self._hear_focus,
+        }.get(str(kind))
+        return hear(page_id, content) if hear else Heard()
+
+    def prune(self, since: float) -> list[PageRecord]:
+        """Forget the pages that have said nothing since a time, and return their last records."""
+        silent = [page_id for page_id in self._records if self._heard_at[page_id] < since]
+        return [record for page_id in silent if (record := self._forget(page_id))]
+
+    def _hear_hello(self, page_id: str, content: Mapping[str, Any]) -> Heard:
+        known = self._records.get(page_id)
+        is_answer = content.get("answer") is True
+        knows_query = content.get("known") is not False
+        if not is_answer and not knows_query:
+            self._outbox.forget(page_id)  # a notebook opened again: nobody was there to answer
+        said = PageRecord(
+            page_id,
+            BrowserInfo.from_json(content.get("info")),
+            read_location(content.get("location")),
+            knows_query,
+            **read_document(content.get("document")),
+        )
+        awaits = self._outbox.awaits(page_id)
+        if known is not None:
+            said = replace(
+                said,
+                awaits=awaits,
+                location=known.location if "navigate" in awaits else said.location,
+                knows_query=known.knows_query if "navigate" in awaits else said.knows_query,
+                title=known.title if "title" in awaits else said.title,
+            )
+        self._heard_at[page_id] = self._now()
+        has_others = bool(self._records.keys() - {page_id})
+        self._records[page_id] = said
+        if known is None and content.get("focused") is False:
+            self._records = {page_id: said, **self._records}  # it is there, but was not used
+        elif known is None or not is_answer:
+            self._use(page_id)
+        self._note_info()
+        kinds = ("hello",) if known is None or not is_answer else _changes(known, said)
+        return Heard(page_id, kinds, said, known is None, has_others and not is_answer)
+
+    def _hear_location(self, page_id: str, content: Mapping[str, Any]) -> Heard:
+        is_answer = "navigate" in self._records[page_id].awaits
+        if not self._outbox.answer(page_id, "navigate", content.get("applied", 0)):
+            return Heard()
+        before, location = self._records[page_id].location, read_location(content.get("location"))
+        self._records[page_id] = replace(
+            self._records[page_id],
+            location=location,
+            knows_query=content.get("known") is not False,
+        )
+        self.refresh_awaits(page_id)
+        if not is_answer and not _is_renamed(before, location):
+            self._use(page_id)
+        return Heard(page_id, ("location",), self._records[page_id])
+
+    def _hear_document(self, page_id: str, content: Mapping[str, Any]) -> Heard:
+        known = self._records[page_id]
+        said = read_document(content.get("document"))
+        if not self._outbox.answer(page_id, "title", content.get("applied", 0)):
+            said["title"] = known.title
+        info = BrowserInfo.from_json(content["info"]) if "info" in content else known.info
+        self._records[page_id] = replace(known, info=info, **said)
+        self.refresh_awaits(page_id)
+        if said["visible"] and not known.visible:
+            self._use(page_id)
+        self._note_info()
+        return Heard(page_id, ("document",), self._records[page_id])
+
+    def _hear_focus(self, page_id: str, _content: Mapping[str, Any]) -> Heard:
+        self._use(page_id)
+        self.refresh_awaits(page_id)
+        return Heard(page_id, ("focus",), self._records[page_id])
+
+    def _use(self, page_id: str) -> None:
+        self._records[page_id] = self._records.pop(page_id)
+        self._note_info()
+
+    def _note_info(self) -> None:
+        if self.current is not None:
+            self.info = self.current.info
+
+    def _forget(self, page_id: str) -> PageRecord | None:
+        self._outbox.forget(page_id)
+        self._heard_at.pop(page_id, None)
+        return self._records.pop(page_id, None)
+
+
+def _is_renamed(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Return whether only the path differs: a notebook that is renamed is so in all windows."""
+    is_same = all(before[part] == now[part] for part in ("search", "hash"))
+    return is_same and before["pathname"] != now["pathname"]
+
+
+def _changes(before: PageRecord, now: PageRecord) -> tuple[str, ...]:
+    document = (before.title, before.theme, before.visible) != (now.title, now.theme, now.visible)
+    location = before.location != now.location
+    return ("location",) * location + ("document",) * document

@@ -1,0 +1,234 @@
+"""Output and errors of callbacks on a Voilà page, whose cells are sent once and hear no more."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from nbsession.core.environment import SHOW_TRACEBACKS
+from nbsession.core.errors import LinkError
+from nbsession.core.text import MAX_LOG_CHARACTERS
+from nbsession.core.tracebacks import traceback_from_user_code
+from nbsession.kernel.runtime.process import kernel_log
+from nbsession.kernel.runtime.runner import watchers
+
+if TYPE_CHECKING:
+    from nbsession.kernel.link.session_info import Session
+    from nbsession.kernel.runtime.runtime import Runtime
+
+_FLUSH_SECONDS = 0.05
+_MAX_CHARACTERS = 32_768
+_MAX_OUTPUTS = 100
+_MAX_ERRORS_PER_SECOND = 10
+
+Output = dict[str, Any]
+
+
+class _Area:
+    """The place for late output in a cell that has registered callbacks: an empty Output widget."""
+
+    def __init__(self) -> None:
+        from ipywidgets import Output as OutputWidget
+
+        self.is_sent = False  # the cell's own output: what comes later is added here
+        self.widget = OutputWidget(layout={"display": "none"})
+        self._outputs: list[Output] = []
+        self._clear_first = False
+
+    def add(self, output: Output | None, *, waits: bool = False) -> None:
+        """Add an output; None clears all, at once or before the next."""
+        if output is None:
+            self._clear_first = waits
+            if not waits:
+                self._outputs.clear()
+            return
+        if self._clear_first:
+            self._outputs.clear()
+            self._clear_first = False
+        last = self._outputs[-1] if self._outputs else {}
+        if output["output_type"] == "stream" and last.get("name") == output["name"]:
+            text = (last["text"] + output["text"])[-_MAX_CHARACTERS:]
+            self._outputs[-1] = {**last, "text": text}
+        else:
+            self._outputs.append(output)
+            del self._outputs[:-_MAX_OUTPUTS]
+
+    def show(self) -> None:
+        """Show it on the page."""
+        self.widget.layout.display = None
+        self.widget.outputs = tuple(self._outputs)
+
+
+class VoilaOutput:
+    """Shows what callbacks print after their page was sent, and logs what they raise.
+
+    As in Voilà's cells, visitors see tracebacks and stderr only with ``show_tracebacks``; else
+    these are in the server's log alone.
+
+    Parameters
+    ----------
+    runtime, session
+        Of this process.
+    """
+
+    def __init__(self, runtime: Runtime, session: Session) -> None:
+        self._runtime = runtime
+        self._session = session
+        self._kernel: Any = runtime.kernel
+        self._shows_errors = os.environ.get(SHOW_TRACEBACKS) == "1"
+        self._areas: dict[str, _Area] = {}
+        self._pending: list[tuple[_Area | None, Output | None, bool]] = []
+        self._lock = threading.Lock()
+        self._errors_since = 0.0
+        self._errors = 0
+        watchers.append(self)
+        runtime.on_remove(lambda: watchers.remove(self))
+
+    # -- callbacks ------------------------------------------------------------------------------
+
+    def registered(self) -> None:
+        """Make a place for the output in the cell that registers a callback."""
+        is_main = threading.current_thread() is threading.main_thread()
+        if not (is_main and self._runtime.in_cell):
+            return
+        cell_id = _cell_id()
+        if not cell_id or cell_id in self._areas:
+            return
+        from IPython.display import display
+
+        if not self._areas:
+            self._hook_into_session()
+        area = self._areas[cell_id] = _Area()
+        display(area.widget)  # type: ignore[no-untyped-call]  # IPython's
+
+    def raised(self, error: BaseException) -> None:
+        """Log an error with its traceback, and show it where its cell is on the page."""
+        trace = traceback_from_user_code(error)
+        self._log_error("".join(traceback.format_exception(type(error), error, trace)))
+        area = self._areas.get(_cell_id())
+        if area is None or not area.is_sent:
+            return
+        sys.stdout.flush()  # what was printed before comes first
+        name, text = type(error).__name__, str(error)
+        if self._shows_errors:
+            shell = self._runtime.shell
+            lines = shell.InteractiveTB.structured_traceback(type(error), error, trace)  # type: ignore[union-attr]  # a kernel has one
+        else:
+            text = "an error in a callback of this page; its traceback is in the server's log"
+            lines = [f"{name}: {text}"]
+        output = {"output_type": "error", "ename": name, "evalue": text, "traceback": lines}
+        self._add(area, output)
+
+    # -- messages -------------------------------------------------------------------------------
+
+    def _hook_into_session(self) -> None:
+        session = self._kernel.session
+        original = session.send
+
+        def send(stream: Any, message: Any, *args: Any, **options: Any) -> Any:
+            self._watch(message, *args, **options)
+            return original(stream, message, *args, **options)
+
+        def unhook() -> None:
+            if vars(session).get("send") is send:  # else it stays, and finds no cell
+                del vars(session)["send"]
+            self._areas.clear()
+
+        vars(session)["send"] = send  # past traitlets
+        self._runtime.on_remove(unhook)
+
+    def _watch(
+        self, message: Any, content: Any = None, parent: Any = None, *_: Any, **__: Any
+    ) -> None:
+        """Look at a message that is about to be published; on any thread."""
+        if isinstance(message, dict):
+            kind, content = message["header"]["msg_type"], message["content"]
+            header = message["parent_header"]
+        else:
+            kind, header = message, (parent or {}).get("header", parent)
+        area = self._areas.get((header or {}).get("msg_id", ""))
+        if area is None:
+            return
+        if kind == "status":
+            area.is_sent = area.is_sent or content["execution_state"] == "idle"
+        elif area.is_sent:
+            self._take(area, kind, content)
+
+    def _take(self, area: _Area, kind: str, content: Any) -> None:
+        match kind:
+            case "stream" if content["name"] == "stderr" and not self._shows_errors:
+                self._add(None, {"text": content["text"]})
+            case "stream":
+                output = {"output_type": "stream", "name": content["name"], "text": content["text"]}
+                self._add(area, output)
+            case "display_data":
+                data = {"data": content["data"], "metadata": content["metadata"]}
+                self._add(area, {"output_type": "display_data", **data})
+            case "clear_output":
+                self._add(area, None, waits=content["wait"])
+
+    def _add(self, area: _Area | None, output: Output | None, *, waits: bool = False) -> None:
+        """Have an output added on the main loop; without an area it goes to the log."""
+        with self._lock:
+            is_first = not self._pending
+            self._pending.append((area, output, waits))
+        if is_first:
+            import contextvars
+
+            self._runtime.main_loop.call_soon(self._flush_soon, context=contextvars.Context())
+
+    def _flush_soon(self) -> None:
+        self._runtime.main_loop.loop.call_later(_FLUSH_SECONDS, self._flush)
+
+    def _flush(self) -> None:
+        with self._lock:
+            pending, self._pending = self._pending, []
+        areas: dict[_Area, None] = {}
+        unseen: list[str] = []
+        for area, output, waits in pending:
+            if area is not None:
+                area.add(output, waits=waits)
+                areas[area] = None
+            elif output is not None:
+                unseen.append(output["text"])
+        for area in areas:
+            area.show()
+        if unseen:
+            self._write_to_log("info", "a callback printed to stderr", "".join(unseen))
+
+    # -- the log --------------------------------------------------------------------------------
+
+    def _log_error(self, text: str) -> None:
+        now = time.monotonic()
+        with self._lock:
+            if now - self._errors_since >= 1:
+                self._errors_since, self._errors = now, 0
+            self._errors += 1
+            if self._errors > _MAX_ERRORS_PER_SECOND:
+                return
+        self._write_to_log("error", "a callback raised an error", text)
+
+    def _write_to_log(self, level: str, message: str, text: str) -> None:
+        from nbsession.core.tracebacks import clean
+
+        text = clean(text, MAX_LOG_CHARACTERS)
+        line = {"level": level, "message": message, "trace": text}
+        link = self._session.link
+        try:
+            if link is not None and link.usable:
+                link.post("log", line)
+                return
+        except LinkError:
+            pass
+        kernel_log().error("nbsession: %s\n%s", message, text)
+
+
+def _cell_id() -> str:
+    """Return the id of the message whose output the calling code's prints are."""
+    header = getattr(sys.stdout, "parent_header", None) or {}
+    is_cell = header.get("msg_type") == "execute_request"
+    return str(header.get("msg_id", "")) if is_cell else ""

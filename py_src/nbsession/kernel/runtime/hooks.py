@@ -1,0 +1,369 @@
+"""Hooks around the kernel's messages, to know what is busy."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import threading
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Self
+
+from nbsession.core.environment import MEND_FROZEN_WIDGETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+
+    from .busy import Activity, Busy
+
+
+def hears_beside_cells(kernel: Any) -> bool:
+    """Return whether a kernel handles what pages say while a cell awaits, as ipykernel 7.4 does.
+
+    Where that cannot be told, it counts as one that does.
+    """
+    dispatch = getattr(type(kernel), "dispatch_shell", None)  # our own hook is on the object
+    if dispatch is None:
+        return True
+    parameters = inspect.signature(dispatch).parameters
+    return "concurrent" in parameters or any(
+        parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()
+    )
+
+
+class _Concurrent:
+    """A message that ipykernel handles beside a running cell."""
+
+    published = False  # whether ipykernel itself has said that it is busy with it
+
+
+_concurrent: ContextVar[_Concurrent | None] = ContextVar("nbsession_concurrent", default=None)
+
+
+class CellStatus:
+    """Says busy and idle where ipykernel does not, and that a running cell goes on.
+
+    Parameters
+    ----------
+    kernel
+        ipykernel's.
+
+    Attributes
+    ----------
+    mends
+        Whether it does; `NBSESSION_MEND_FROZEN_WIDGETS` switches it off.
+
+    Notes
+    -----
+    ipykernel 7.4 handles a widget's message at once while a cell awaits, and publishes neither busy
+    nor idle for it. The page waits for that idle before it sends the widget's next change: moved
+    once during such a cell, a widget is dead for good. So we publish both, and then the cell's own
+    busy again, or the server takes the kernel for idle and may cull it. Where ipykernel publishes
+    them itself, we do not. A message handled on a subshell ends with an idle too, in the middle of
+    the main shell's cell: the same mend.
+    """
+
+    def __init__(self, kernel: Any) -> None:
+        self.mends = os.environ.get(MEND_FROZEN_WIDGETS) != "0"
+        self._kernel = kernel
+        self._cells: list[Any] = []
+        self._lock = threading.Lock()  # a cell's last busy must not come after its idle
+
+    @property
+    def in_cell(self) -> bool:
+        """Return whether a cell runs, or waits for something."""
+        return bool(self._cells)
+
+    def begin_cell(self, message: Any) -> None:
+        """Note that a cell begins."""
+        with self._lock:
+            self._cells.append(message)
+
+    def end_cell(self, message: Any) -> None:
+        """Note that a cell has ended."""
+        with self._lock:
+            self._cells.remove(message)
+
+    def is_silent(self) -> bool:
+        """Return whether ipykernel publishes no status for the message that is being handled."""
+        concurrent = _concurrent.get()
+        return concurrent is not None and self.mends and not concurrent.published
+
+    def begin_silent(self, message: Any) -> None:
+        """Say busy for a message on which ipykernel says nothing."""
+        self._publish("busy", message)
+
+    def end_silent(self, message: Any) -> None:
+        """Say idle for it."""
+        sys.stdout.flush()  # the page drops what comes after the idle
+        sys.stderr.flush()
+        self._publish("idle", message)
+        self._say_busy_again()
+
+    def note_published(self) -> None:
+        """Note that ipykernel says something of the message that is being handled."""
+        concurrent = _concurrent.get()
+        if concurrent is not None:
+            concurrent.published = True
+
+    def wrap_dispatch(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what takes the place of the kernel's `dispatch_shell`."""
+
+        async def dispatch_shell(message: Any, /, *args: Any, **options: Any) -> Any:
+            concurrent = options.get("concurrent", False)
+            token = _concurrent.set(_Concurrent() if concurrent else None)
+            try:
+                return await original(message, *args, **options)
+            finally:
+                _concurrent.reset(token)
+                if self._cells and not concurrent:
+                    self._say_busy_again()
+
+        return dispatch_shell
+
+    def _say_busy_again(self) -> None:
+        with self._lock:
+            if self._cells and self.mends:
+                self._publish("busy", self._cells[-1])
+
+    def _publish(self, status: str, parent: Any) -> None:
+        token = _concurrent.set(None)  # our own words are not ipykernel's
+        try:
+            self._kernel._publish_status(status, "shell", parent=parent)  # noqa: SLF001 - MessageHooks has checked it
+        finally:
+            _concurrent.reset(token)
+
+
+MESSAGE_TYPES = ("execute_request", "comm_open", "comm_msg", "comm_close")
+"""The messages that run user code."""
+
+_STATES_TARGET = "jupyter.widget.control"
+_STATE_REQUESTS = ("request_state", "request_states")
+
+
+def in_cell() -> bool:
+    """Return whether this code was called from a cell; only the stack shows it."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - documented, and the only way
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "run_cell_async" and "IPython" in code.co_filename:
+            return True
+        frame = frame.f_back
+    return False
+
+
+class _Handling:
+    """What goes around the handling of one message. Every message pays for it: so no generators."""
+
+    __slots__ = ("_busy", "_goes_on", "_is_cell", "_is_silent", "_message", "_status")
+
+    def __init__(
+        self, status: CellStatus, busy: Busy | None, message: Any, *, is_cell: bool
+    ) -> None:
+        self._status = status
+        self._busy = busy
+        self._message = message
+        self._is_cell = is_cell
+        self._is_silent = status.is_silent()
+        self._goes_on = False
+
+    def __enter__(self) -> Self:
+        if self._is_cell:
+            self._status.begin_cell(self._message)
+        try:
+            if self._is_silent:
+                self._status.begin_silent(self._message)
+            if self._busy is not None:
+                self._busy.enter()
+        except BaseException:  # an interrupt
+            self._end_status()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._goes_on:
+            self._end()
+
+    def go_on(self, result: Any) -> Any:
+        """Return what awaits a result: the message is handled when that is done."""
+        self._goes_on = True
+        return self._awaited(result)
+
+    async def _awaited(self, result: Any) -> Any:
+        try:
+            return await result
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        try:
+            if self._busy is not None:
+                self._busy.leave()
+        finally:
+            self._end_status()
+
+    def _end_status(self) -> None:
+        if self._is_cell:
+            self._status.end_cell(self._message)
+        if self._is_silent:
+            self._status.end_silent(self._message)
+
+
+class MessageHooks:
+    """Wraps the kernel's message handlers.
+
+    Parameters
+    ----------
+    kernel
+        ipykernel's, whose `shell_handlers` is a plain dict, looked up for every message; or another
+        one with a `comm_manager`.
+    shell
+        The kernel's.
+    busy
+        Held while a message is handled. IPython's own events are not balanced.
+    activity
+        Is notified of messages to our own widgets.
+
+    Attributes
+    ----------
+    status
+        Of the cell that runs.
+    """
+
+    def __init__(self, kernel: Any, shell: Any, busy: Busy, activity: Activity) -> None:
+        self._activity = activity
+        self.own_comms: set[str] = set()  # whose messages run no code of the user by themselves
+        self.status = CellStatus(kernel)
+        self._kernel = kernel
+        self._shell = shell
+        self._busy = busy
+        self._loading_cell: Any | None = None
+        self._loading_lock = threading.Lock()
+        self._wrapped: list[tuple[Any, str, Any, Any]] = []
+        self._active = True
+
+    def install(self) -> None:
+        """Put the hooks in."""
+        handlers = getattr(self._kernel, "shell_handlers", None)
+        if not isinstance(handlers, dict):
+            self._install_into_shell()
+            return
+        for message_type in MESSAGE_TYPES:
+            if message_type in handlers:
+                handler = self._wrap(message_type, handlers[message_type])
+                self._wrapped.append((handlers, message_type, handlers[message_type], handler))
+                handlers[message_type] = handler
+        dispatch = getattr(self._kernel, "dispatch_shell", None)
+        publish = getattr(self._kernel, "_publish_status", None)
+        if dispatch is None or publish is None:
+            return
+        if "subshell_id" in inspect.signature(dispatch).parameters:
+            self._set_attribute(self._kernel, "dispatch_shell", self.status.wrap_dispatch(dispatch))
+        self._set_attribute(self._kernel, "_publish_status", self._wrap_publish(publish))
+        if in_cell():  # the cell that loads us counts, though its message came before our hooks
+            self._loading_cell = self._kernel.get_parent("shell")
+            self.status.begin_cell(self._loading_cell)
+            self._busy.enter()
+
+    def _install_into_shell(self) -> None:
+        """Put the hooks where other kernels run cells and hand on what pages say."""
+        shell = self._shell
+        for name in ("run_cell", "run_cell_async"):
+            self._set_attribute(shell, name, self._wrap_run_cell(getattr(shell, name)))
+        comms = self._kernel.comm_manager
+        for message_type in MESSAGE_TYPES:
+            if message_type.startswith("comm_"):
+                handler = self._wrap(message_type, getattr(comms, message_type))
+                self._set_attribute(comms, message_type, handler)
+        if in_cell():
+            self._loading_cell = object()
+            self.status.begin_cell(self._loading_cell)
+            self._busy.enter()
+            shell.events.register("post_run_cell", self._loading_cell_ended)
+
+    def _loading_cell_ended(self, *_: object) -> None:
+        self._shell.events.unregister("post_run_cell", self._loading_cell_ended)
+        self._end_loading_cell()
+
+    def remove(self) -> None:
+        """Take the hooks out. One that another extension has wrapped stays, and does nothing."""
+        self._end_loading_cell()
+        self._active = self.status.mends = False
+        for place, name, original, hook in reversed(self._wrapped):
+            if isinstance(place, dict):
+                if place.get(name) is hook:
+                    place[name] = original
+            elif vars(place).get(name) is hook:  # the class has the original
+                object.__delattr__(place, name)
+        self._wrapped.clear()
+
+    def _set_attribute(self, place: Any, name: str, hook: Any) -> None:
+        object.__setattr__(place, name, hook)  # past traitlets
+        self._wrapped.append((place, name, None, hook))
+
+    def _wrap(self, message_type: str, original: Any) -> Any:
+        is_cell = message_type == "execute_request"
+
+        def handler(stream: Any, ident: Any, message: Any) -> Any:
+            if not self._active:
+                return original(stream, ident, message)
+            busy: Busy | None = self._busy
+            if self._runs_no_user_code(message_type, message):
+                busy = None
+                self._activity.note_own_message()
+            with _Handling(self.status, busy, message, is_cell=is_cell) as handling:
+                result = original(stream, ident, message)
+                if result is not None and inspect.isawaitable(result):
+                    return handling.go_on(result)
+                return result
+
+        return handler
+
+    def _wrap_run_cell(self, original: Any) -> Any:
+        def run_cell(*args: Any, **options: Any) -> Any:
+            if not self._active:
+                return original(*args, **options)
+            with _Handling(self.status, self._busy, object(), is_cell=True) as handling:
+                result = original(*args, **options)
+                return handling.go_on(result) if inspect.iscoroutine(result) else result
+
+        return run_cell
+
+    def _runs_no_user_code(self, message_type: str, message: Any) -> bool:
+        content = message["content"]
+        if message_type == "comm_open":
+            return bool(content.get("target_name") == _STATES_TARGET)
+        # A page that asks for the widgets' states must not be shown what its asking changes: the
+        # change that follows comes before it has made its models, and is lost.
+        data = content.get("data")  # of a comm that is no widget's: any JSON
+        return message_type == "comm_msg" and (
+            content.get("comm_id") in self.own_comms
+            or (isinstance(data, dict) and data.get("method") in _STATE_REQUESTS)
+        )
+
+    def _end_loading_cell(self) -> None:
+        with self._loading_lock:  # a subshell's idle may come at the same time
+            cell, self._loading_cell = self._loading_cell, None
+        if cell is not None:
+            self.status.end_cell(cell)
+            self._busy.leave()
+
+    def _wrap_publish(self, original: Any) -> Any:
+        def publish_status(
+            status: str, channel: str, parent: Any = None, *args: Any, **options: Any
+        ) -> Any:
+            self.status.note_published()
+            cell = self._loading_cell
+            if cell is not None and status == "idle" and channel == "shell":
+                ended = parent or self._kernel.get_parent("shell")
+                if ended.get("header") == cell.get("header"):
+                    self._end_loading_cell()
+            return original(status, channel, parent, *args, **options)
+
+        return publish_status

@@ -1,0 +1,142 @@
+"""Traits that cannot be set, and say what to do instead."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from traitlets import All, Bool, Enum, HasTraits, TraitError, TraitType
+
+from .runner import show_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class ReadOnly:
+    """Makes a trait type read-only; to be named before it among the bases.
+
+    Parameters
+    ----------
+    instead
+        What to do instead of setting it; by default what its class says.
+
+    Attributes
+    ----------
+    instead
+        As above.
+    """
+
+    name: str | None
+    instead = "it only tells"
+
+    def __init__(self, *arguments: Any, instead: str | None = None, **options: Any) -> None:
+        super().__init__(*arguments, read_only=True, **options)  # type: ignore[call-arg]  # of a trait
+        if instead is not None:
+            self.instead = instead
+
+    def __set__(self, obj: HasTraits, value: Any) -> NoReturn:
+        message = f"{type(obj).__name__}.{self.name} is read-only: {self.instead}"
+        raise TraitError(message)
+
+
+class ReadOnlyBool(ReadOnly, Bool[bool, bool]):
+    """A read-only `Bool`."""
+
+
+class ReadOnlyEnum(ReadOnly, Enum[Any]):
+    """A read-only `Enum`."""
+
+
+class _Isolated:
+    """An observer whose error is shown; equal to any other of the same handler."""
+
+    def __init__(self, handler: Callable[[Any], object]) -> None:
+        self.handler = handler
+
+    def __call__(self, change: Any) -> None:
+        try:
+            self.handler(change)
+        except Exception as error:  # noqa: BLE001 - the user's; the others are told all the same
+            show_error(error)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Isolated) and other.handler == self.handler
+
+    def __hash__(self) -> int:
+        return hash(self.handler)
+
+
+class IsolatedObservers(HasTraits):
+    """Tells every observer, also after one that raised.
+
+    Attributes
+    ----------
+    _is_observed
+        Whether anything of it was ever observed.
+    """
+
+    _is_observed = False
+
+    def observe(self, handler: Callable[..., Any], names: Any = All, type: Any = "change") -> None:  # noqa: A002 - traitlets' own word
+        """Call a handler when a trait changes, as any `HasTraits` does."""
+        self._is_observed = True
+        super().observe(_Isolated(handler), names, type)
+
+    def unobserve(
+        self,
+        handler: Callable[..., Any],
+        names: Any = All,
+        type: Any = "change",  # noqa: A002 - traitlets' own word
+    ) -> None:
+        """Do not call a handler any more."""
+        super().unobserve(_Isolated(handler), names, type)
+
+
+def check_whole(value: object, name: str, unit: str, least: int) -> int:
+    """Return a whole number as an int; 200.0 is one, too.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or less than `least`.
+    """
+    number: int | None = None
+    if isinstance(value, float) and value.is_integer():
+        number = int(value)
+    elif not isinstance(value, bool):
+        try:
+            number = operator.index(value)  # type: ignore[arg-type]  # what has none raises
+        except TypeError:
+            number = None
+    if number is None or number < least:
+        of = f" of {unit}" if unit else ""
+        hint = "; 1 s is 1000" if unit == "milliseconds" else ""
+        message = (
+            f"{name} must be a whole number{of}, at least {least}{hint}: "
+            f"got {value!r} ({type(value).__name__})"
+        )
+        raise ValueError(message)
+    return number
+
+
+class Whole(TraitType[Any, Any]):
+    """A trait for a whole number of at least 1.
+
+    Parameters
+    ----------
+    unit
+        Of the number, in the plural; '' for none.
+    """
+
+    def __init__(self, default_value: int | None, unit: str = "", **options: Any) -> None:
+        self._unit = unit
+        super().__init__(default_value=default_value, **options)
+
+    def validate(self, obj: HasTraits, value: object) -> int:  # noqa: ARG002 - of TraitType
+        """Return the number as an int, or raise TraitError."""
+        try:
+            return check_whole(value, self.name or "value", self._unit, 1)
+        except ValueError as error:
+            none = ", or None for no end" if self.allow_none else ""
+            raise TraitError(f"{error}{none}") from None

@@ -1,0 +1,203 @@
+"""What can be asked and ordered of tasks, in JSON: one interface for every way to get there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from nbsession.core.schedule.instant import iso_or_none
+from nbsession.core.tasks.spec import TaskSpec
+from nbsession.scheduler.engine.store_writer import patiently
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from nbsession.core.tasks.schema import RunsJSON, ScheduledJSON, TaskJSON
+    from nbsession.scheduler.engine.engine import Engine
+    from nbsession.scheduler.records import TaskRecord
+
+
+class TaskBoard(Protocol):
+    """Tasks by name. Blocking and callable from any thread, unless an implementation says else.
+
+    Raises
+    ------
+    NoSuchTaskError
+        If no task has the name.
+    TaskExistsError
+        If a name is taken by a task that may not be replaced from here.
+    StoreError
+        If the tasks cannot be kept.
+    """
+
+    def list(self) -> list[TaskJSON]:
+        """Return every task that holds its name, in the order of names."""
+
+    def show(self, name: str, task_id: int | None = None) -> TaskJSON:
+        """Return the task that holds the name.
+
+        With an id that very task, also if it runs once more without its name, or has gone not long
+        ago: then its state is ``"cancelled"``.
+        """
+
+    def history(self, name: str, limit: int, task_id: int | None = None) -> RunsJSON:
+        """Return runs of such a task as `Run.to_json` gives them, the newest first."""
+
+    def run(self, run_id: int) -> dict[str, Any] | None:
+        """Return a run by its id."""
+
+    def schedule(self, spec: Mapping[str, Any], *, replace: bool) -> ScheduledJSON:
+        """Declare a task by its `TaskSpec.to_json`; idempotent by name."""
+
+    def cancel(self, name: str, *, wait: bool) -> None:
+        """Take a task off; with `wait` after one more run."""
+
+    def pause(self, name: str) -> TaskJSON:
+        """Let nothing be due until it is resumed."""
+
+    def resume(self, name: str) -> TaskJSON:
+        """Go on: the next occurrence is the first one after now."""
+
+    def run_now(self, name: str) -> dict[str, Any]:
+        """Run at once, by the task's overlap policy; return the run's row as it is now."""
+
+    def wait_for_run(self, run_id: int, seconds: float) -> dict[str, Any] | None:
+        """Return a run once it is final, or as it is after so long; None if it is unknown."""
+
+
+_Rows = list[dict[str, Any]]  # in the class `list` is a method
+
+T = TypeVar("T")
+
+
+class EngineBoard:
+    """The `TaskBoard` of an engine, and how its tasks look in JSON.
+
+    On the loop's own thread every method answers straight; on any other one it waits for the loop.
+
+    Parameters
+    ----------
+    engine
+        Open.
+    loop
+        The engine's.
+    kernel_id
+        Of the kernel that hosts it; None in a server.
+    """
+
+    def __init__(
+        self, engine: Engine, loop: asyncio.AbstractEventLoop, kernel_id: str | None = None
+    ) -> None:
+        self._engine = engine
+        self._loop = loop
+        self._kernel_id = kernel_id
+
+    def list(self) -> list[TaskJSON]:
+        """Return every task that holds its name, in the order of names."""
+        return self._call(lambda: [self.to_json(task) for task in self._engine.tasks()])
+
+    def show(self, name: str, task_id: int | None = None) -> TaskJSON:
+        """Return one task."""
+        return self._call(lambda: self.to_json(self._engine.get(name, task_id)))
+
+    def history(self, name: str, limit: int, task_id: int | None = None) -> _Rows:
+        """Return runs as `Run.to_json` gives them, the newest first."""
+        runs = self._call(lambda: self._engine.history(name, limit, task_id))
+        return [run.to_json() for run in runs]
+
+    def run(self, run_id: int) -> dict[str, Any] | None:
+        """Return a run by its id."""
+        run = self._call(lambda: self._engine.run(run_id))
+        return None if run is None else run.to_json()
+
+    def schedule(self, spec: Mapping[str, Any], *, replace: bool) -> ScheduledJSON:
+        """Declare a task by its `TaskSpec.to_json`; idempotent by name."""
+        declared = TaskSpec.from_json(spec)
+
+        def schedule() -> ScheduledJSON:
+            task, outcome = self._engine.schedule(declared, replace)
+            return {"outcome": outcome, "task": self.to_json(task)}
+
+        return self._call(schedule)
+
+    def cancel(self, name: str, *, wait: bool) -> None:
+        """Take a task off; with `wait` after one more run."""
+        self._call(lambda: self._engine.cancel(name, wait))
+
+    def pause(self, name: str) -> TaskJSON:
+        """Let nothing be due until it is resumed."""
+        return self._call(lambda: self.to_json(self._engine.pause(name)))
+
+    def resume(self, name: str) -> TaskJSON:
+        """Go on: the next occurrence is the first one after now."""
+        return self._call(lambda: self.to_json(self._engine.resume(name)))
+
+    def run_now(self, name: str) -> dict[str, Any]:
+        """Run at once, by the task's overlap policy; return the run's row as it is now."""
+        return self._call(lambda: self._engine.start(name)).to_json()
+
+    def retain(self, owner: str, names: Collection[str]) -> None:
+        """Take those tasks off that a setup script does not declare any more."""
+        self._call(lambda: self._engine.retain(owner, names))
+
+    async def until_final(self, run_id: int, seconds: float | None) -> dict[str, Any] | None:
+        """Return a run once it is final, or as it is after so long; None if it is unknown.
+
+        On the loop only, which it leaves free; `seconds` None for no end.
+        """
+        finished = await patiently(lambda: self._engine.finished(run_id))
+        try:
+            await asyncio.wait([finished], timeout=seconds)
+        finally:
+            self._engine.wait_no_more(run_id, finished)
+        run = await patiently(lambda: self._engine.run(run_id))
+        return None if run is None else run.to_json()
+
+    def wait_for_run(self, run_id: int, seconds: float) -> dict[str, Any] | None:
+        """Return a run once it is final, or as it is after so long; None if it is unknown.
+
+        Raises
+        ------
+        RuntimeError
+            On the loop's own thread, where the run could not go on meanwhile.
+        """
+        if self._is_here():
+            raise RuntimeError("waiting here would keep the run from ending: await it instead")
+        waiting = self.until_final(run_id, seconds)
+        return asyncio.run_coroutine_threadsafe(waiting, self._loop).result()
+
+    def to_json(self, task: TaskRecord) -> TaskJSON:
+        """Return a task; on the loop only."""
+        spec = task.spec
+        run, gap = self._engine.open_run(task), self._engine.gap(task)
+        data: TaskJSON = {
+            "id": task.id,
+            "name": spec.name,
+            "kernel_id": self._kernel_id,
+            "state": task.state,
+            "schedule": dict(spec.schedule),
+            "callback": spec.target.label,
+            "home": None if spec.home is None else spec.home.to_json(),
+            "owner": spec.owner,
+            "policies": spec.policies.to_json(),
+            "next_run": iso_or_none(task.due_us),
+            "last_run": iso_or_none(task.last_run_us),
+            "last_state": task.last_state,
+            "last_error": task.ended_by or task.last_error,
+            "ended_by": task.ended_by,
+            "run_count": task.run_count,
+            "error_count": task.error_count,
+            "editable": self._engine.can_run(spec),
+            "run": None if run is None else run.to_json(with_text=False),
+        }
+        if gap is not None:
+            data["gap"] = gap.to_json(with_text=False)
+        return data
+
+    def _is_here(self) -> bool:
+        return asyncio._get_running_loop() is self._loop  # noqa: SLF001 - the public one raises
+
+    def _call(self, ask: Callable[[], T]) -> T:
+        if self._is_here():
+            return ask()
+        return asyncio.run_coroutine_threadsafe(patiently(ask), self._loop).result()

@@ -1,0 +1,238 @@
+"""The runs that an engine has open: tries, retries, time limits, their ends."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextvars import Context
+from typing import TYPE_CHECKING
+
+from nbsession.core.tasks.run import current_run
+from nbsession.scheduler.abc import failed
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from nbsession.core.schedule.clock import Clock
+    from nbsession.core.tasks.run import Run
+    from nbsession.scheduler.abc import Executor, Outcome
+    from nbsession.scheduler.records import TaskRecord
+
+MAX_RETRY_SECONDS = 60
+
+ABANDON_SECONDS = 5.0
+"""How long a callback may take to end once it was cancelled."""
+
+
+class Attempt:
+    """An open run of this engine.
+
+    Attributes
+    ----------
+    run, task
+        Its row and whose it is.
+    is_begun
+        Whether the executor has it. If not, it waits for its turn, or for its next try.
+    end
+        ``"cancelled"`` or ``"timeout"``, if it was told to end.
+    late
+        Why it runs so late; None if it does not.
+    """
+
+    __slots__ = ("abandon", "deadline", "end", "is_begun", "late", "retry", "run", "task")
+
+    def __init__(self, run: Run, task: TaskRecord) -> None:
+        self.run = run
+        self.task = task
+        self.is_begun = False
+        self.end: str | None = None
+        self.late = run.reason
+        self.abandon: asyncio.TimerHandle | None = None
+        self.deadline: asyncio.TimerHandle | None = None
+        self.retry: asyncio.TimerHandle | None = None
+
+
+class Attempts:
+    """Gives claimed runs to an executor, and sees them through to their ends: a `RunListener`.
+
+    Parameters
+    ----------
+    executor
+        Which calls the callables.
+    clock
+        For the instants of ends that no executor tells.
+    loop
+        On which everything happens.
+    finished
+        Told of each run that has ended; to be written.
+    changed
+        Told of each run whose progress or number of tries has changed.
+
+    Attributes
+    ----------
+    waiting
+        Those that have not begun, in their order.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        finished: Callable[[TaskRecord, Run], None],
+        changed: Callable[[Run], None],
+    ) -> None:
+        self._executor = executor
+        self._clock = clock
+        self._loop = loop
+        self._finished = finished
+        self._changed = changed
+        self._open: dict[int, Attempt] = {}
+        self._of: dict[int, dict[int, Attempt]] = {}  # the same by task
+        self._closed = False
+        self.waiting: deque[Attempt] = deque()
+
+    def of(self, task: TaskRecord) -> list[Run]:
+        """Return a task's runs that are open here."""
+        return [attempt.run for attempt in self._of.get(task.id, {}).values()]
+
+    def begun(self) -> list[int]:
+        """Return the ids of the runs whose callables are being called."""
+        return [run_id for run_id, attempt in self._open.items() if attempt.is_begun]
+
+    def live(self, run_id: int) -> Run | None:
+        """Return a run that is open here, with progress that its row may not have yet."""
+        attempt = self._open.get(run_id)
+        return None if attempt is None else attempt.run
+
+    def add(self, run: Run, task: TaskRecord) -> None:
+        """Take up a run that its store says is running; it begins with `begin_until`."""
+        attempt = self._open[run.id] = Attempt(run, task)
+        self._of.setdefault(task.id, {})[run.id] = attempt
+        timeout_us = task.spec.policies.timeout_us
+        if timeout_us is not None:
+            attempt.deadline = self._loop.call_later(
+                timeout_us / 1_000_000, self._end, attempt, "timeout"
+            )
+        self.waiting.append(attempt)
+
+    def begin_until(self, deadline: float) -> bool:
+        """Begin what waits for its turn, at least one; return whether the time is over.
+
+        Parameters
+        ----------
+        deadline
+            A time of the loop, in seconds, after which no other one begins.
+        """
+        while self.waiting:
+            attempt = self.waiting.popleft()
+            if attempt.run.id in self._open:
+                self._try(attempt)
+                if self._loop.time() > deadline:
+                    return True
+        return False
+
+    def cancel(self, task: TaskRecord) -> None:
+        """End a task's runs, but not the one whose code is asking for it."""
+        asking = current_run.get()
+        for attempt in list(self._of.get(task.id, {}).values()):
+            if asking is None or asking.id != attempt.run.id:
+                self._end(attempt, "cancelled")
+
+    def close(self) -> None:
+        """Begin nothing any more; what the executor has may still come to its end."""
+        self._closed = True
+        self.waiting.clear()
+        for attempt in self._open.values():
+            _cancel_timers(attempt)
+
+    def abandon(self) -> None:
+        """Begin nothing any more, and hear of no end: the loop has gone."""
+        self.close()
+        self._open.clear()
+        self._of.clear()
+
+    def progressed(self, run_id: int, fraction: float, text: str) -> None:
+        """Note how far a task says it has come."""
+        if attempt := self._open.get(run_id):
+            attempt.run.progress, attempt.run.progress_text = fraction, text
+            self._changed(attempt.run)
+
+    def ended(self, run_id: int, outcome: Outcome) -> None:
+        """Note that a try has ended; begin the next one later, or finish the run."""
+        attempt = self._open.get(run_id)
+        if attempt is None:
+            return
+        run = attempt.run
+        attempt.is_begun = False
+        run.reason = outcome.reason or attempt.late
+        run.error, run.traceback = outcome.error, outcome.traceback
+        run.output = outcome.output
+        if run.tries == 1 and outcome.started_us is not None:
+            run.started_us = outcome.started_us
+        if outcome.state == "failed":
+            if (
+                not (attempt.end or self._closed)
+                and run.tries <= attempt.task.spec.policies.retries
+            ):
+                self._try_later(attempt)
+                return
+            if attempt.end and not (outcome.reason or "").startswith(attempt.end):
+                run.reason = attempt.end
+        elif attempt.end == "timeout" and outcome.state == "succeeded":
+            run.state, run.reason = "failed", "timeout"
+            self._finish(attempt, outcome.ended_us)
+            return
+        run.state = outcome.state
+        self._finish(attempt, outcome.ended_us)
+
+    def _try(self, attempt: Attempt) -> None:
+        attempt.is_begun, attempt.retry = True, None
+        run = attempt.run
+        try:
+            self._executor.start(run, attempt.task, run.tries, self)
+        except Exception as error:  # noqa: BLE001 - an executor that fails is a run that fails
+            self.ended(run.id, failed(error, self._clock.now_us()))
+
+    def _try_later(self, attempt: Attempt) -> None:
+        delay = min(2.0 ** min(attempt.run.tries - 1, 10), MAX_RETRY_SECONDS)
+        attempt.retry = self._loop.call_later(delay, self._try_again, attempt)
+        self._changed(attempt.run)
+
+    def _try_again(self, attempt: Attempt) -> None:
+        attempt.run.tries += 1
+        self._changed(attempt.run)
+        self._try(attempt)
+
+    def _end(self, attempt: Attempt, reason: str) -> None:
+        if attempt.end is not None:
+            return
+        attempt.end = reason
+        if attempt.is_begun:
+            attempt.abandon = self._loop.call_later(
+                ABANDON_SECONDS, self._executor.abandon, attempt.run.id, reason, context=Context()
+            )
+            self._executor.cancel(attempt.run.id, reason)
+        else:
+            attempt.run.state, attempt.run.reason = "failed", reason
+            self._finish(attempt, None)
+
+    def _finish(self, attempt: Attempt, ended_us: int | None) -> None:
+        run = attempt.run
+        run.ended_us = self._clock.now_us() if ended_us is None else ended_us
+        del self._open[run.id]
+        siblings = self._of[attempt.task.id]
+        del siblings[run.id]
+        if not siblings:
+            del self._of[attempt.task.id]
+        _cancel_timers(attempt)
+        self._finished(attempt.task, run)
+
+
+def _cancel_timers(attempt: Attempt) -> None:
+    if attempt.deadline is not None:
+        attempt.deadline.cancel()
+    if attempt.retry is not None:
+        attempt.retry.cancel()
+    if attempt.abandon is not None:
+        attempt.abandon.cancel()

@@ -1,0 +1,361 @@
+"""The engine: runs tasks when they are due."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace as copy_with
+from typing import TYPE_CHECKING
+
+from nbsession.core.errors import NoSuchTaskError, NotRunnableError, StoreBusyError, TaskExistsError
+from nbsession.core.schedule.triggers import OnceTrigger
+
+from .dispatch import EngineRoom
+from .occurrences import due_after, first_due
+
+if TYPE_CHECKING:
+    import asyncio
+    import logging
+    from collections.abc import Callable, Collection
+
+    from nbsession.core.schedule.clock import Clock
+    from nbsession.core.tasks.run import Run
+    from nbsession.core.tasks.schema import Declared
+    from nbsession.core.tasks.spec import TaskSpec
+    from nbsession.scheduler.abc import Executor, Store
+    from nbsession.scheduler.records import TaskRecord
+
+    from .events import Changes
+
+
+class Intake:
+    """Makes a task of a declaration, or finds that it is there already.
+
+    Parameters
+    ----------
+    store, clock
+        The engine's.
+    room
+        Which takes the tasks up.
+    """
+
+    def __init__(self, store: Store, clock: Clock, room: EngineRoom) -> None:
+        self._store = store
+        self._clock = clock
+        self._room = room
+
+    def take(self, spec: TaskSpec, replace: bool) -> tuple[TaskRecord, Declared]:
+        """Declare a task; see `Engine.schedule`."""
+        self._room.upkeep.hear_others()
+        known = self._room.book.find(spec.name)
+        if known is None:
+            return self._add(spec, replace)
+        is_own = spec.owner is not None and spec.owner == known.spec.owner
+        is_finished = known.state == "finished"
+        if known.spec.is_same(spec) and (not is_finished or (is_own and _is_past(spec))):
+            return known, "same"
+        if not (replace or is_own or is_finished):
+            return known, "exists"
+        goes_on = is_own and known.spec.schedule == spec.schedule
+        if self._declare_anew(known, spec, goes_on=goes_on):
+            return known, "replaced"
+        self._room.gone(known)  # another engine has removed it just now
+        return self._add(spec, replace)
+
+    def remove_unread(self, name: str) -> None:
+        """Remove a task that the store keeps, but cannot read here.
+
+        Raises
+        ------
+        NoSuchTaskError
+            If there is none.
+        """
+        if not self._store.remove_named(name):
+            raise NoSuchTaskError(name)
+
+    def _add(self, spec: TaskSpec, replace: bool) -> tuple[TaskRecord, Declared]:
+        due_us, asks = first_due(spec, self._clock.now_us())
+        outcome: Declared = "made"
+        try:
+            task = self._store.add(spec, due_us, asks=asks)
+        except TaskExistsError:
+            self._room.upkeep.hear_others()
+            if self._room.book.find(spec.name) is not None:  # another engine was quicker
+                return self.take(spec, replace)
+            if not replace:
+                raise TaskExistsError(
+                    f"a task named {spec.name!r} is there, but cannot be read here (see the "
+                    "server's log); replace=True replaces it"
+                ) from None
+            self._store.remove_named(spec.name)
+            task, outcome = self._store.add(spec, due_us, asks=asks), "replaced"
+        self._room.take_up(task)
+        return task, outcome
+
+    def _declare_anew(self, task: TaskRecord, spec: TaskSpec, *, goes_on: bool) -> bool:
+        due_us, asks = first_due(spec, self._clock.now_us())
+        if goes_on and task.state != "finished":  # on the grid of the first declaration
+            spec = copy_with(spec, trigger=task.spec.trigger)
+            due_us, asks = task.due_us, task.asks
+        if task.paused:
+            due_us, asks = None, False
+        if not self._store.replace(task, spec, due_us, asks=asks):
+            return False
+        self._room.parked.pop(task.id, None)
+        self._room.dispatch.alarm.unset()
+        self._room.dispatch.plan(task)
+        self._room.news.task(spec.name)
+        return True
+
+
+def _is_past(spec: TaskSpec) -> bool:
+    """Return whether a task of this kind that has finished has nothing to do any more."""
+    return isinstance(spec.trigger, OnceTrigger) and not spec.trigger.is_now
+
+
+class Engine:
+    """Runs tasks when they are due, by the rules that they were declared with.
+
+    Every method is called on one event loop. Records are the engine's own, and change.
+
+    Parameters
+    ----------
+    store
+        Keeps tasks and runs; other engines may work on it too.
+    executor
+        Calls the tasks' callables.
+    clock
+        Tells the time.
+    log
+        Told what goes wrong outside of the tasks' own code.
+    can_run
+        Whether this engine may run a task, or ask its code.
+
+    Raises
+    ------
+    StoreError
+        From every method, if the tasks cannot be kept; nothing has changed then.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        executor: Executor,
+        clock: Clock,
+        log: logging.Logger,
+        *,
+        can_run: Callable[[TaskSpec], bool] = lambda _spec: True,
+    ) -> None:
+        self._store = store
+        self._executor = executor
+        self._clock = clock
+        self._log = log
+        self.can_run = can_run
+
+    def open(self) -> None:
+        """Begin, on the running loop."""
+        self._store.open()
+        try:
+            room = self._room = EngineRoom(
+                self._store, self._executor, self._clock, self._log, self.can_run
+            )
+            self._intake = Intake(self._store, self._clock, room)
+            for task in self._store.load():
+                room.take_up(task)
+        except BaseException:
+            self._store.close()
+            raise
+        room.upkeep.mend_grids(self._clock.now_us())
+        room.dispatch.alarm.ring()
+
+    async def close(self) -> None:
+        """End everything that runs here; what was declared stays where it is kept."""
+        try:
+            await self._room.close()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """End without the loop, which is closed: what ran is lost, and its ends are not heard."""
+        self._room.dispatch.attempts.abandon()
+        self._store.close()
+
+    # -- what can be asked -------------------------------------------------------------------------
+
+    def tasks(self) -> list[TaskRecord]:
+        """Return every task that holds its name, in the order of names."""
+        return self._room.book.named()
+
+    def find(self, name: str) -> TaskRecord | None:
+        """Return the task that holds a name."""
+        self._hear_others()
+        return self._room.book.find(name)
+
+    def get(self, name: str, task_id: int | None = None) -> TaskRecord:
+        """Return the task that holds a name; by an id also one without it, or gone not long ago.
+
+        Raises
+        ------
+        NoSuchTaskError
+            If there is none.
+        """
+        self._hear_others()
+        book = self._room.book
+        task = book.find(name) if task_id is None else book.recall(task_id)
+        if task is None:
+            raise NoSuchTaskError(name)
+        return task
+
+    def open_run(self, task: TaskRecord) -> Run | None:
+        """Return the newest run of a task that is open here."""
+        if not task.open_runs:
+            return None
+        return max(self._room.dispatch.attempts.of(task), key=lambda run: run.id, default=None)
+
+    def begun(self) -> list[int]:
+        """Return the ids of the runs that go on here."""
+        return self._room.dispatch.attempts.begun()
+
+    def gap(self, task: TaskRecord) -> Run | None:
+        """Return the row of what was missed or skipped of a task since a run began or ended."""
+        return None if task.gap_id is None else self._store.run(task.gap_id)
+
+    def history(self, name: str, limit: int, task_id: int | None = None) -> list[Run]:
+        """Return copies of a task's newest runs, the newest first; see `get`."""
+        attempts = self._room.dispatch.attempts
+        self._room.dispatch.flush()
+        rows = self._store.history(self.get(name, task_id), limit)
+        return [copy_with(attempts.live(run.id) or run) for run in rows]
+
+    def run(self, run_id: int) -> Run | None:
+        """Return a copy of a run."""
+        self._room.dispatch.flush()
+        run = self._room.dispatch.attempts.live(run_id) or self._store.run(run_id)
+        return None if run is None else copy_with(run)
+
+    def finished(self, run_id: int) -> asyncio.Future[Run | None]:
+        """Return what becomes a copy of a run once it is final; None if it is unknown."""
+        return self._room.waiters.wait(run_id)
+
+    def wait_no_more(self, run_id: int, finished: asyncio.Future[Run | None]) -> None:
+        """Forget a future of `finished` for which nobody waits any more."""
+        self._room.waiters.forget(run_id, finished)
+
+    def subscribe(self, on_changes: Callable[[Changes], object]) -> Callable[[], None]:
+        """Call with what has changed, once per turn of the loop.
+
+        Parameters
+        ----------
+        on_changes
+            Is not to keep the records that it is given.
+
+        Returns
+        -------
+        callable
+            Ends it.
+        """
+        return self._room.news.subscribe(on_changes)
+
+    def _hear_others(self) -> None:
+        # While another process holds the database, what is known is what can be told.
+        with contextlib.suppress(StoreBusyError):
+            self._room.upkeep.hear_others()
+
+    # -- what can be ordered -----------------------------------------------------------------------
+
+    def schedule(self, spec: TaskSpec, replace: bool = False) -> tuple[TaskRecord, Declared]:
+        """Declare a task; idempotent by name.
+
+        Parameters
+        ----------
+        spec
+            A setup script replaces what it has declared itself; a finished task can be replaced by
+            any.
+        replace
+            Whether any other task of the name is replaced.
+
+        Returns
+        -------
+        TaskRecord
+            Of the task that has the name now.
+        str
+            ``"made"``, ``"replaced"``, or with nothing changed ``"same"`` or ``"exists"``.
+        """
+        return self._intake.take(spec, replace)
+
+    def cancel(self, name: str, wait: bool = False) -> None:
+        """Take a task off; its name is free at once.
+
+        Parameters
+        ----------
+        name
+            Of the task.
+        wait
+            Whether it runs once more, when it is due next; if not, its runs are cancelled. A task
+            that cannot be read here goes at once.
+        """
+        task = self.find(name)
+        if task is None:
+            self._intake.remove_unread(name)
+        elif wait:
+            self._store.end(task)
+            self._room.book.free_name(task)
+            self._room.news.task(name)
+            self._room.end_if_over(task)
+        else:
+            self._store.remove(task)
+            self._room.gone(task)
+
+    def pause(self, name: str) -> TaskRecord:
+        """Let nothing be due until it is resumed; a run that is going goes on."""
+        task = self.get(name)
+        if not task.paused:
+            parked_us = task.due_us
+            self._store.pause(task, paused=True, due_us=None, asks=False)
+            if parked_us is not None:
+                self._room.dispatch.alarm.unset()
+                self._room.parked[task.id] = parked_us
+            self._room.dispatch.plan(task)
+            self._room.news.task(name)
+        return task
+
+    def resume(self, name: str) -> TaskRecord:
+        """Go on: the next occurrence is the first one after now."""
+        task = self.get(name)
+        if task.paused:
+            now_us = self._clock.now_us()
+            due_us, asks = due_after(task.spec, now_us)
+            if asks and self._room.parked.get(task.id, 0) > now_us:
+                due_us, asks = self._room.parked[task.id], False
+            self._store.pause(task, paused=False, due_us=due_us, asks=asks)
+            self._room.parked.pop(task.id, None)
+            self._room.dispatch.plan(task)
+            self._room.news.task(name)
+        return task
+
+    def start(self, name: str) -> Run:
+        """Run a task at once, by its overlap policy; return a copy of its row as it is now.
+
+        Raises
+        ------
+        NoSuchTaskError
+            If there is no such task.
+        NotRunnableError
+            If it is a task of another server on the same database.
+        """
+        task = self.get(name)
+        if not self.can_run(task.spec):
+            raise NotRunnableError(name)
+        self._room.dispatch.flush()
+        run = self._store.start_by_hand(task, self._clock.now_us())
+        self._room.dispatch.begin(task, run)
+        return copy_with(run)
+
+    def run_now(self, name: str) -> asyncio.Future[Run | None]:
+        """Run a task as `start` does; return what becomes the run when it is final."""
+        return self.finished(self.start(name).id)
+
+    def retain(self, owner: str, names: Collection[str]) -> None:
+        """Take those tasks off that a setup script does not declare any more."""
+        for task in self._room.book.named():
+            if task.spec.owner == owner and task.spec.name not in names:
+                self.cancel(task.spec.name)

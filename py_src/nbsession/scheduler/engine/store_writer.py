@@ -1,0 +1,202 @@
+"""Writing to a store that may fail for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from nbsession.core.errors import StoreBusyError, StoreError
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+FIRST_WAIT_SECONDS = 0.02
+FAILED_WAIT_SECONDS = 1.0
+CLOSE_SECONDS = 0.1
+"""How long the end waits for others, with the loop."""
+
+
+class Ledger:
+    """Writes what must not be lost again and again until it is written, in the order given.
+
+    Parameters
+    ----------
+    loop
+        On which it is tried again.
+    log
+        Told once that the store has failed, and once that it has recovered.
+    recovered
+        Called on the loop when everything is written after all.
+
+    Attributes
+    ----------
+    is_clear
+        Whether everything is written, and the store has not failed just now.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        log: logging.Logger,
+        recovered: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._log = log
+        self._recovered = recovered
+        self._orders: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._wait_seconds = 0.0
+        self._handle: asyncio.TimerHandle | None = None
+        self.is_clear = True
+        self._has_failed = False
+        self._was_busy = False
+
+    def write(self, order: Callable[..., object], *args: Any) -> None:
+        """Call a function that writes, now or when the store can be written again."""
+        self._orders.append((order, args))
+        if self.is_clear:
+            self._write_all()
+
+    def failed(self, error: StoreError) -> None:
+        """Note that the store has failed at something that the caller will do again."""
+        if self.is_clear:
+            self._plan(error)
+
+    def went_well(self) -> None:
+        """Note that the store could be used."""
+        if self._wait_seconds:
+            self._wait_seconds = 0.0
+            if self._has_failed:
+                self._has_failed = False
+                self._log.warning("The tasks are kept again")
+
+    def close(self) -> None:
+        """Try a last time what is not written yet, for a moment if others are in the way."""
+        deadline = time.monotonic() + CLOSE_SECONDS
+        while True:
+            if self._handle is not None:
+                self._handle.cancel()
+            self.is_clear = True
+            self._write_all()
+            if self._handle is not None:
+                self._handle.cancel()
+            if self.is_clear or not self._was_busy or time.monotonic() > deadline:
+                return
+            time.sleep(CLOSE_SECONDS / 10)
+
+    def _write_all(self) -> None:
+        while self._orders and self.is_clear:  # an order may write others, which may fail
+            order, args = self._orders.popleft()
+            try:
+                order(*args)
+            except StoreError as error:
+                self._orders.appendleft((order, args))
+                self._plan(error)
+                return
+            except Exception:  # noqa: BLE001 - a fault here; what was ordered after it is to be written
+                self._log.exception("Something about the tasks could not be kept, and is given up")
+            if self._wait_seconds and self.is_clear:
+                self.went_well()
+
+    def _plan(self, error: StoreError) -> None:
+        self._was_busy = isinstance(error, StoreBusyError)
+        if self._was_busy:
+            doubled = max(FIRST_WAIT_SECONDS, 2 * self._wait_seconds)
+            self._wait_seconds = min(doubled, FAILED_WAIT_SECONDS)
+        else:
+            self._wait_seconds = FAILED_WAIT_SECONDS
+            if not self._has_failed:
+                self._has_failed = True
+                self._log.error("The tasks cannot be kept, trying each second: %s", error)
+        self.is_clear = False
+        self._handle = self._loop.call_later(self._wait_seconds, self._again)
+
+    def _again(self) -> None:
+        self.is_clear, self._handle = True, None
+        self._write_all()
+        if self.is_clear:
+            self._recovered()
+
+
+BUSY_SECONDS = 5.0
+_PAUSE_SECONDS = 0.05
+
+T = TypeVar("T")
+
+
+async def patiently(ask: Callable[[], T]) -> T:
+    """Return what is answered at last, leaving the loop free meanwhile.
+
+    Raises
+    ------
+    StoreBusyError
+        If the database is still held after `BUSY_SECONDS`; and whatever else `ask` raises.
+    """
+    try:
+        return ask()
+    except StoreBusyError:
+        pass
+    loop = asyncio.get_running_loop()
+    if loop not in _QUEUES:
+        _QUEUES[loop] = _RequestQueue(loop)
+    answer: T = await _QUEUES[loop].wait(ask)
+    return answer
+
+
+@dataclass(slots=True)
+class _Request:
+    ask: Callable[[], Any]
+    deadline: float
+    answer: asyncio.Future[Any]
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)
+
+
+class _RequestQueue:
+    """The requests of one loop that wait, the first of which is tried again and again."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._requests: deque[_Request] = deque()
+
+    def wait(self, ask: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Return what becomes the answer."""
+        answer: asyncio.Future[Any] = self._loop.create_future()
+        if not self._requests:
+            self._try_later()
+        deadline = self._loop.time() + BUSY_SECONDS
+        self._requests.append(_Request(ask, deadline, answer))
+        return answer
+
+    def _try_later(self) -> None:
+        self._loop.call_later(_PAUSE_SECONDS, self._try, context=contextvars.Context())
+
+    def _try(self) -> None:
+        request = self._requests[0]
+        if not request.answer.done():  # nobody has hung up
+            try:
+                request.answer.set_result(request.context.run(request.ask))
+            except StoreBusyError as error:
+                self._give_up_late(error)
+                if self._requests:
+                    self._try_later()
+                return
+            except Exception as error:  # noqa: BLE001 - for whoever waits
+                request.answer.set_exception(error)
+        self._requests.popleft()
+        if self._requests:
+            self._loop.call_soon(self._try, context=contextvars.Context())
+
+    def _give_up_late(self, error: StoreBusyError) -> None:
+        now = self._loop.time()
+        while self._requests and self._requests[0].deadline <= now:
+            answer = self._requests.popleft().answer
+            if not answer.done():
+                answer.set_exception(StoreBusyError(*error.args))
+
+
+_QUEUES: WeakKeyDictionary[asyncio.AbstractEventLoop, _RequestQueue] = WeakKeyDictionary()

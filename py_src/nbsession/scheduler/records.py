@@ -1,0 +1,152 @@
+"""A task as an engine holds it: what was declared, and what changes while it lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from dataclasses import replace as copy_with
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nbsession.core.tasks.run import Run, RunState
+    from nbsession.core.tasks.spec import TaskSpec
+
+TaskState = Literal["scheduled", "running", "paused", "finished", "cancelled"]
+
+
+@dataclass(slots=True, eq=False)
+class TaskRecord:
+    """One task of an engine; confined to the engine's loop.
+
+    Attributes
+    ----------
+    id
+        Unique in its store; another task under the same name has another one.
+    spec
+        What was declared.
+    due_us
+        The next occurrence, an instant in µs since the epoch, UTC; None while paused, while its
+        code is being asked for it, and when there is none any more.
+    paused
+        Whether no occurrence is due until it is resumed.
+    asks
+        Whether `due_us` is None because the trigger is code that has still to answer.
+    ending
+        Cancelled with one more run to go: it has given up its name.
+    open_runs
+        How many of its runs are queued or running, those of other engines included.
+    run_count, error_count
+        Finished runs, and how many of them have failed or were lost.
+    last_run_us
+        When the last run started, an instant.
+    last_state
+        What became of the last run that has ended; if none has ever begun, of the last occurrence.
+    gap_id
+        Of the row of what was missed or skipped last; None if a run has begun or ended since.
+    last_error
+        Of the last run that has failed or was lost, as text.
+    ended_by
+        Why the trigger's code ended the task, as text.
+    revision
+        Grows with every change that another engine on the same store must hear of.
+    """
+
+    id: int
+    spec: TaskSpec
+    due_us: int | None
+    paused: bool = False
+    asks: bool = False
+    ending: bool = False
+    open_runs: int = 0
+    run_count: int = 0
+    error_count: int = 0
+    last_run_us: int | None = None
+    last_state: RunState | None = None
+    gap_id: int | None = None
+    last_error: str | None = None
+    ended_by: str | None = None
+    revision: int = 0
+
+    def __lt__(self, other: TaskRecord) -> bool:
+        """Order records of one id and one next occurrence, which a replaced database can bring."""
+        return id(self) < id(other)
+
+    @property
+    def state(self) -> TaskState:
+        """What it does, as people see it."""
+        if self.paused:
+            return "paused"
+        if self.open_runs:
+            return "running"
+        return "scheduled" if self.due_us is not None or self.asks else "finished"
+
+
+class OccurrenceRange(NamedTuple):
+    """Occurrences of a task in a row.
+
+    Attributes
+    ----------
+    first_us, last_us
+        The instants of the first and of the last one.
+    number
+        How many they are; None if too many to be counted.
+    """
+
+    first_us: int
+    last_us: int
+    number: int | None = 1
+
+
+class GoneTask(TaskRecord):
+    """What is remembered of a task that has gone: how it was, but no code and no arguments."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, task: TaskRecord) -> GoneTask:
+        """Return what is remembered of a task."""
+        values = {field.name: getattr(task, field.name) for field in fields(TaskRecord)}
+        target = copy_with(task.spec.target, callable=None)
+        spec = copy_with(task.spec, target=target, args=(), kwargs={}, at_target=None)
+        return cls(**values | {"spec": spec, "due_us": None})
+
+    @property
+    def state(self) -> TaskState:
+        """It does nothing any more."""
+        return "cancelled"
+
+
+def last_state_after(last_state: RunState | None, run: Run) -> RunState:
+    """Return a task's `last_state` once an occurrence has ended: runs count for more than gaps."""
+    if run.started_us is not None or last_state in (None, "skipped", "missed"):
+        return run.state
+    return last_state
+
+
+def free_ranges(
+    ranges: Sequence[OccurrenceRange], is_free: Callable[[OccurrenceRange], bool]
+) -> Sequence[OccurrenceRange]:
+    """Return those that have no row yet, as one if that holds for all.
+
+    Parameters
+    ----------
+    ranges
+        In order.
+    is_free
+        Tells whether no row has an instant of a range.
+    """
+    if len(ranges) > 1:
+        numbers = [each.number for each in ranges if each.number is not None]
+        number = sum(numbers) if len(numbers) == len(ranges) else None
+        whole = OccurrenceRange(ranges[0].first_us, ranges[-1].last_us, number)
+        if is_free(whole):
+            return [whole]
+    return [each for each in ranges if is_free(each)]
+
+
+def grow(row: Run, more: OccurrenceRange, now_us: int) -> None:
+    """Let a row stand for occurrences after its own, too."""
+    row.until_us, row.ended_us = more.last_us, now_us
+    if row.count is not None:
+        row.count = None if more.number is None else row.count + more.number

@@ -1,0 +1,484 @@
+"""One worker as its server sees it: a process, a channel to it, and what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from contextlib import ExitStack, suppress
+from contextvars import Context
+from typing import TYPE_CHECKING, Protocol
+
+from nbsession.core.link_http import PROTOCOL
+from nbsession.core.process import kill_group
+from nbsession.core.tracebacks import clean
+from nbsession.core.version import __version__
+from nbsession.scheduler.abc import abandoned
+
+from .flags import BegunFlags
+from .jobs import RunJob
+from .messages import STOPPED, Lines, Message, to_line
+from .output import WorkerOutput
+from .sources import WorkerSources
+from .validation import InvalidMessageError, checked_message
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    import psutil
+
+    from nbsession.core.tasks.spec import Home
+
+    from .jobs import Job
+
+
+async def launch_worker(
+    python: str, home: Home, descriptors: list[int], output: int
+) -> asyncio.subprocess.Process:
+    """Start a worker.
+
+    Parameters
+    ----------
+    python
+        The interpreter.
+    home
+        Where it is.
+    descriptors
+        Its end of the socket pair, and others that it is to have.
+    output
+        Descriptor of what it writes past Python to.
+
+    Raises
+    ------
+    OSError
+        If it cannot be started.
+    """
+    return await asyncio.create_subprocess_exec(
+        python,
+        "-P",
+        "-m",
+        "nbsession.worker",
+        str(descriptors[0]),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=descriptors,
+        cwd=home.directory,
+        start_new_session=True,  # Ctrl-C at the server is not for it
+    )
+
+
+def start_problem(python: str, home: Home, error: Exception) -> str:
+    """Say why a worker could not be started."""
+    for folder in (home.folder, home.directory):
+        if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises for what cannot be reached
+            return f"the folder {folder} is not there (any more)"
+    return (
+        f"no worker can be started with {python}: {error}; it is the interpreter of the "
+        "kernel that has scheduled the task, unless NBSession.worker_python sets another one"
+    )
+
+
+def end_problem(python: str, code: int, output: str, *, was_ready: bool) -> str:
+    """Say how a worker has ended.
+
+    Parameters
+    ----------
+    python
+        Its interpreter.
+    code
+        Of its exit, the negative number of a signal.
+    output
+        What it has written last.
+    was_ready
+        Whether it had started well.
+    """
+    if not was_ready and "No module named" in output and "nbsession" in output:
+        return (
+            f"{python} has no nbsession that could run tasks; install this server's version there: "
+            f"{python} -m pip install nbsession=={__version__}"
+        )
+    how = f"the worker ended with exit code {code}"
+    if code < 0:
+        with suppress(ValueError):
+            how = f"the worker was ended by {signal.Signals(-code).name}"
+    return how if was_ready else f"{how} at its start: {output}"
+
+
+_STOP_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 1.0
+_SHOWN_CHARACTERS = 500
+_OF_JOBS = ("ended", "answered", "child")
+ABANDON_SECONDS = 1.0
+"""How long a worker may take to answer that it gives a run up."""
+
+
+class WorkerOwner(Protocol):
+    """What a worker tells, on the loop."""
+
+    def worker_ready(self, worker: WorkerProcess, tasks: list[str]) -> None:
+        """Take note that it can be given work; its setup script has declared these tasks."""
+
+    def worker_broken(self, worker: WorkerProcess, error: str, trace: str) -> None:
+        """Take note that its setup script has raised."""
+
+    def worker_ended(self, worker: WorkerProcess, problem: str) -> None:
+        """Take note that it is no more; `jobs` are those that it has not done."""
+
+    def worker_abandoned(self, worker: WorkerProcess) -> None:
+        """Take note that code goes on there whose run has ended."""
+
+    def worker_run_ended(self, job: RunJob, *, crashed: bool) -> None:
+        """Take note that a run has ended there, which may have crashed a process of its own."""
+
+    def worker_asked(self, worker: WorkerProcess, message: Message) -> None:
+        """Do what it wants of the server's tasks or log."""
+
+
+class WorkerProcess(asyncio.Protocol):
+    """Starts a worker and talks to it.
+
+    Parameters
+    ----------
+    home
+        Where it is.
+    python
+        The interpreter.
+    base_url, root_dir
+        Of the server, None if that is not known.
+    owner
+        Who is told.
+    log
+        The server's.
+
+    Attributes
+    ----------
+    jobs
+        What it was given and has not done.
+    sources
+        The source files that it has read.
+    is_ready
+        Whether it has said so.
+    made
+        Names and ids of tasks that its setup script has added.
+    declared
+        The ids of all that it has declared so far.
+    is_abandoned
+        Whether code goes on there whose run has ended: it is killed, not asked to stop.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - it stands between all of these
+        self,
+        home: Home,
+        python: str,
+        base_url: str | None,
+        root_dir: str | None,
+        owner: WorkerOwner,
+        log: Logger,
+    ) -> None:
+        self.home = home
+        self.jobs: dict[int, Job] = {}
+        self.sources = WorkerSources()
+        self.is_ready = False
+        self.made: dict[str, int] = {}
+        self.declared: set[int] = set()
+        self._python = python
+        self._base_url = base_url
+        self._root_dir = root_dir
+        self._flags: BegunFlags | None = None
+        self._flag_of: dict[int, int | None] = {}
+        self._pinged_at: float | None = None
+        self.is_abandoned = False
+        self._owner = owner
+        self._log = log
+        self._lines = Lines()
+        self._transport: asyncio.WriteTransport | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._problem: str | None = None
+        self._is_stopping = False
+        loop = asyncio.get_running_loop()
+        self._silent: asyncio.Future[None] = loop.create_future()
+        self._watch = loop.create_task(self._live())
+
+    @property
+    def name(self) -> str:
+        """For the log."""
+        return f"worker of {self.home.setup or self.home.folder}"
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process; None before it is there."""
+        return None if self._process is None else self._process.pid
+
+    def send(self, message: Message) -> None:
+        """Send a message, if it still listens."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(to_line(message))
+
+    def give(self, job: Job) -> None:
+        """Have a job done. It has to be ready."""
+        self.jobs[job.number] = job
+        if isinstance(job, RunJob) and self._flags is not None:
+            flag = self._flag_of[job.number] = self._flags.take()
+            self.send({**job.message, "flag": flag})
+        else:
+            self.send(job.message)
+
+    def take_back(self, number: int) -> Job | None:
+        """Return a job that it has done, or is to do no longer."""
+        job = self.jobs.pop(number, None)
+        if number in self._flag_of and self._flags is not None:
+            flag = self._flag_of.pop(number)
+            if isinstance(job, RunJob):
+                job.is_begun = self._flags.is_set(flag)
+            self._flags.give_back(flag)
+        return job
+
+    def take_back_all(self) -> list[Job]:
+        """Return all that it has not done: it is no more."""
+        return [job for number in tuple(self.jobs) if (job := self.take_back(number))]
+
+    def cancel(self, job: RunJob, reason: str) -> None:
+        """Have a run end, if it is one that can be ended."""
+        job.cancel(reason)
+        self.send({"op": "cancel", "job": job.number, "reason": reason})
+
+    def abandon(self, job: RunJob, reason: str) -> None:
+        """Have a run given up that has not ended; without its answer if that does not come."""
+        job.cancel(reason)
+        message = {"op": "abandon", "job": job.number, "reason": reason}
+        self.send({**message, "begun": abandoned(reason)})
+        loop = asyncio.get_running_loop()
+        loop.call_later(ABANDON_SECONDS, self._give_up, job, context=Context())
+
+    def _give_up(self, job: RunJob) -> None:
+        if job.number not in self.jobs or job.goes_on:
+            return
+        self.take_back(job.number)
+        _kill_child(job)
+        self._owner.worker_abandoned(self)
+        job.abandon()
+
+    def ping(self) -> float:
+        """Ask its loop for an answer; return for how many seconds it has not given one."""
+        now = asyncio.get_running_loop().time()
+        if self._pinged_at is None:
+            self._pinged_at = now
+            self.send({"op": "ping"})
+        return now - self._pinged_at
+
+    def kill(self, problem: str | None = None) -> None:
+        """End it at once, with all that it has started; for a problem if one is given."""
+        self._problem = self._problem or problem
+        if self._process is not None and self._process.returncode is None:
+            kill_group(self._process.pid)
+        for job in self.jobs.values():
+            if isinstance(job, RunJob):
+                _kill_child(job)
+
+    async def stop(self, seconds: float = _STOP_SECONDS) -> None:
+        """End it: async callables are cancelled; what has not ended after so long is killed."""
+        self._is_stopping = True
+        self.send({"op": "stop"})
+        done, _ = await asyncio.wait([self._watch], timeout=seconds if self.is_ready else 0)
+        if not done:
+            self.kill()
+            if self._process is None:
+                self._watch.cancel()
+            await asyncio.wait([self._watch])
+
+    async def _live(self) -> None:
+        """Start it, see it to its end, and tell that, whatever happens: jobs wait for the news."""
+        try:
+            problem = await self._see_to_its_end()
+        except Exception as error:  # noqa: BLE001 - no thread or descriptor left, no such program
+            self.kill()
+            problem = start_problem(self._python, self.home, error)
+        try:
+            self._owner.worker_ended(self, problem)
+        finally:
+            if self._flags is not None:
+                self._flags.close()
+                self._flags = None
+
+    async def _see_to_its_end(self) -> str:
+        """Start it; return why it has ended."""
+        with ExitStack() as stack:
+            output = WorkerOutput(self._log, self.name)
+            stack.callback(output.close)
+            ours, theirs = socket.socketpair()
+            stack.callback(self._hang_up, ours)
+            flags = self._flags = BegunFlags()
+            with theirs:
+                descriptors = [theirs.fileno(), flags.descriptor]
+                self._process = await launch_worker(
+                    self._python, self.home, descriptors, output.writes
+                )
+            flags.close_file()
+            output.started()
+            await asyncio.get_running_loop().create_connection(lambda: self, sock=ours)
+            code = await self._process.wait()
+            kill_group(self._process.pid)  # what it has left behind
+            self.kill()
+            await asyncio.wait([self._silent], timeout=_LAST_WORDS_SECONDS)
+            output.close()
+            problem = self._problem or (
+                STOPPED
+                if self._is_stopping
+                else end_problem(self._python, code, output.tail, was_ready=self.is_ready)
+            )
+            if self.is_ready and output.tail and not self._is_stopping:
+                self._log.error("nbsession: %s: %s\n%s", self.name, problem, output.tail)
+            return problem
+
+    def _hang_up(self, ours: socket.socket) -> None:
+        if self._transport is None:
+            ours.close()
+        else:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the channel."""
+        if isinstance(transport, asyncio.WriteTransport):
+            self._transport = transport
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Take note that it says no more; without a channel it is of no use."""
+        if not self._silent.done():
+            self._silent.set_result(None)
+        self.kill()
+
+    def data_received(self, data: bytes) -> None:
+        """Take messages."""
+        try:
+            for message in self._lines.feed(data):
+                self._check_and_take(message)
+        except ValueError as error:  # and so nothing that it sends can be believed
+            self._problem = clean(f"it sent an invalid message: {error}", _SHOWN_CHARACTERS)
+            self._log.error("nbsession: %s: %s; it is killed", self.name, self._problem)
+            self.kill()
+            if self._transport is not None:
+                self._transport.abort()  # what is still to be read is not believed either
+
+    def _check_and_take(self, data: object) -> None:
+        """Take a message; what is wrong with one of a job ends that job.
+
+        Raises
+        ------
+        InvalidMessageError
+            If it is invalid, and not about a job.
+        """
+        try:
+            message = checked_message(data)
+            self._check_job(message)
+        except InvalidMessageError as error:
+            job = None if error.job is None else self.take_back(error.job)
+            if job is None:
+                raise
+            why = clean(f"the worker sent an invalid message: {error}", _SHOWN_CHARACTERS)
+            self._log.error("nbsession: %s: job %d ends: %s", self.name, job.number, why)
+            if isinstance(job, RunJob):
+                self.cancel(job, "cancelled")
+            job.invalid(why)
+            return
+        try:
+            self._take(message)
+        except Exception:  # noqa: BLE001 - not its fault: the other messages still count
+            self._log.exception("nbsession: a message of %s could not be taken", self.name)
+
+    def _check_job(self, message: Message) -> None:
+        job = self.jobs.get(message["job"]) if message["op"] in _OF_JOBS else None
+        if job is None:
+            return
+        if message["op"] in ("ended", "answered") and message["op"] != job.answer:
+            raise InvalidMessageError(f"{message['op']} for what wants {job.answer}", job.number)
+        if message["op"] == "child" and isinstance(job, RunJob):
+            job.child = self._child(message["pid"], job)
+
+    def _child(self, pid: int, job: RunJob) -> psutil.Process | None:
+        """Return the process that a worker has started for a run; None if it has ended."""
+        import psutil
+
+        try:
+            if psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE:
+                return None  # its processes have another parent by now, or none
+            process = psutil.Process(pid)
+            is_its_own = process.ppid() == self.pid and os.getpgid(pid) == pid
+        except (psutil.Error, OSError):
+            return None
+        if not is_its_own or not job.has_process:
+            error = f"child with pid={pid}: no process that it has started for the run"
+            raise InvalidMessageError(error, job.number)
+        return process
+
+    def _take(self, message: Message) -> None:
+        match message["op"]:
+            case "ended":
+                self._end_run(message)
+            case "answered":
+                if job := self.take_back(message["job"]):
+                    job.answered(message)
+            case "progress":
+                job = self.jobs.get(message["job"])
+                if isinstance(job, RunJob):
+                    job.progressed(message)
+            case "source":
+                self.sources.add(message["path"], message["stamp"])
+            case _:
+                self._take_rare(message)
+
+    def _end_run(self, message: Message) -> None:
+        job = self.take_back(message["job"])
+        if not isinstance(job, RunJob):
+            return
+        if job.is_abandoned(message):
+            _kill_child(job)
+            self._owner.worker_abandoned(self)
+        self._owner.worker_run_ended(job, crashed=job.has_crashed(message))
+        job.answered(message)
+
+    def _take_rare(self, message: Message) -> None:
+        match message["op"]:
+            case "pong":
+                self._pinged_at = None
+            case "goes_on":
+                job = self.jobs.get(message["job"])
+                if isinstance(job, RunJob):
+                    job.goes_on = True
+            case "hello":
+                self._greet(message)
+            case "ready":
+                self.is_ready = True
+                self._owner.worker_ready(self, message["tasks"])
+            case "broken":
+                self._owner.worker_broken(self, message["error"], message["trace"])
+            case "ask" | "log":
+                self._owner.worker_asked(self, message)
+
+    def _greet(self, message: Message) -> None:
+        if message["protocol"] == PROTOCOL:
+            flags = None if self._flags is None else self._flags.number
+            self.send(
+                {
+                    "op": "home",
+                    **self.home.to_json(),
+                    "base_url": self._base_url,
+                    "root_dir": self._root_dir,
+                    "flags": flags,
+                }
+            )
+            return
+        self._problem = (
+            f"the nbsession of {self._python} is version {message['version']}, this server's is "
+            f"{__version__}, and they do not understand each other: install one version in both"
+        )
+        self.kill()
+
+
+def _kill_child(job: RunJob) -> None:
+    """Kill a run's own process, unless its number is another's by now."""
+    import psutil
+
+    if job.child is not None and (job.child.is_running() or not psutil.pid_exists(job.child.pid)):
+        kill_group(job.child.pid)

@@ -1,0 +1,249 @@
+"""Copying from the request that starts a kernel what the kernel's visitor brought."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from tornado.httputil import parse_cookie
+
+from nbsession.core.headers import Cookies, Headers
+from nbsession.core.query import bytes_of, normalize, text_of
+from nbsession.core.request import HostKind, Request, User
+
+from .proxies import ClientView, TrustedProxies
+
+if TYPE_CHECKING:
+    from jupyter_server.base.handlers import JupyterHandler
+
+    from .credentials import CredentialFilter
+
+MAX_REQUEST_BYTES = 1 << 20
+"""A request that is larger than this is not kept."""
+
+UNIX_PEER = "0.0.0.0"  # noqa: S104 - nothing is bound to it
+"""Whoever comes over a Unix socket, as tornado has it."""
+
+# What each handler that may start a kernel serves. A subclass is another handler: that of a kernel
+# gateway, say, whose request is the gateway client's and not a visitor's.
+_HANDLERS: dict[tuple[str, str], Literal["session", "kernel", "voila"]] = {
+    ("jupyter_server.services.sessions.handlers", "SessionRootHandler"): "session",
+    ("jupyter_server.services.sessions.handlers", "SessionHandler"): "session",
+    ("jupyter_server.services.kernels.handlers", "MainKernelHandler"): "kernel",
+    ("voila.tornado.handler", "TornadoVoilaHandler"): "voila",
+}
+
+_PAGES: tuple[tuple[str, HostKind], ...] = (
+    ("lab", "lab"),
+    ("doc", "lab"),
+    ("nbclassic", "notebook"),
+    ("notebooks", "notebook"),
+    ("consoles", "notebook"),
+    ("tree", "notebook"),
+)
+
+
+class NoVisitorError(Exception):
+    """The handler in context does not speak for a visitor; the text says why."""
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What was copied from a handler.
+
+    Attributes
+    ----------
+    request, user
+        The visitor's.
+    app_url
+        The page's path, None if no page asked.
+    page_pending
+        Whether the page has yet to send its query, and its path if it is not known.
+    owner
+        The username that may send it.
+    """
+
+    request: Request
+    user: User | None
+    app_url: str | None
+    page_pending: bool
+    owner: str | None
+
+
+def handler_kind(handler: object) -> Literal["session", "kernel", "voila"] | None:
+    """Return what a handler serves, None if it is not known to start kernels for visitors."""
+    return _HANDLERS.get((type(handler).__module__, type(handler).__qualname__))
+
+
+def capture(
+    handler: JupyterHandler | None,
+    credentials: CredentialFilter,
+    proxies: TrustedProxies | None = None,
+) -> Capture:
+    """Copy the visitor's part of a handler; no reference to the handler is kept.
+
+    Parameters
+    ----------
+    handler
+        Of the request that is being served.
+    credentials
+        Takes out what opens the server.
+    proxies
+        Those whose word on the visitor's address and URL counts; None for none.
+
+    Raises
+    ------
+    NoVisitorError
+        If there is no handler, or not one that speaks for a visitor.
+    """
+    if handler is None:
+        message = "no request is being served"
+        raise NoVisitorError(message)
+    kind = handler_kind(handler)
+    if kind is None:
+        message = f"{type(handler).__qualname__} is not known to start kernels for visitors"
+        raise NoVisitorError(message)
+    if getattr(handler, "_finished", False):
+        message = "the request that this task descends from has been answered"
+        raise NoVisitorError(message)
+    if kind == "kernel" and _asks_for_gateway(handler):
+        message = "a gateway client asks, whose request is not a visitor's"
+        raise NoVisitorError(message)
+    request = _request(handler, kind, credentials, proxies or TrustedProxies())
+    user = _user(handler)
+    return Capture(
+        request=request,
+        user=user,
+        app_url=request.path if request.host_kind else None,
+        page_pending=request.host_kind == "lab" or (kind == "session" and _hides_its_page(handler)),
+        owner=user.username if user else None,
+    )
+
+
+def _request(
+    handler: JupyterHandler,
+    kind: Literal["session", "kernel", "voila"],
+    credentials: CredentialFilter,
+    proxies: TrustedProxies,
+) -> Request:
+    raw = handler.request
+    seen = ClientView(raw.protocol, raw.host, raw.remote_ip or "")
+    client = proxies.view(seen, peer_of(handler), raw.headers)
+    items = [(name, text_of(bytes_of(value))) for name, value in raw.headers.get_all()]
+    if (
+        sum(len(name) + len(value) for name, value in items) + len(raw.uri or "")
+        > MAX_REQUEST_BYTES
+    ):
+        message = f"the request is larger than {MAX_REQUEST_BYTES:,} bytes"
+        raise NoVisitorError(message)
+    headers = Headers(credentials.headers(items))
+    method = raw.method or "GET"
+    host_kind: HostKind | None = None
+    uri = raw.uri or ""
+    if client.is_proxied and not _is_below(urlsplit(uri).path, handler.base_url):
+        uri = handler.base_url.rstrip("/") + uri  # the proxy has stripped it
+    url = credentials.url(normalize(f"{client.scheme}://{client.host}{uri}"))
+    if kind == "voila":
+        host_kind = "voila"
+    else:
+        # The request's own query is that of an API call, mostly a cache buster.
+        url = urlsplit(url)._replace(query="").geturl()
+        page = _page_of(handler, client.host) if kind == "session" else None
+        if page is not None:
+            method, host_kind = "GET", page[1]
+            url = credentials.url(page[0].geturl())
+    parts = urlsplit(url)
+    return Request(
+        method=method,
+        url=url,
+        path=parts.path,
+        query=parts.query,
+        headers=headers,
+        cookies=_cookies(raw.headers.get_list("Cookie"), credentials),
+        remote_ip=client.remote_ip,
+        received_at=datetime.now(UTC),
+        host_kind=host_kind,
+    )
+
+
+def peer_of(handler: JupyterHandler) -> str:
+    """Return the address at the other end of the connection, whatever headers say."""
+    address = getattr(getattr(handler.request.connection, "context", None), "address", None)
+    return str(address[0]) if isinstance(address, tuple) else UNIX_PEER
+
+
+def _is_below(path: str, base_url: str) -> bool:
+    return path.startswith(base_url) or f"{path}/" == base_url
+
+
+def _page_of(handler: JupyterHandler, host: str) -> tuple[SplitResult, HostKind] | None:
+    """Return the page that sent the request, from its Referer; None if that is no page of ours."""
+    referer = handler.request.headers.get("Referer")
+    if not referer:
+        return None
+    try:
+        page = urlsplit(normalize(referer))
+    except ValueError:
+        return None
+    # Jupyter has checked Origin already; a Referer of elsewhere would be somebody else's page.
+    origin = handler.request.headers.get("Origin", "")
+    if not page.netloc or page.netloc not in (handler.request.host, host, urlsplit(origin).netloc):
+        return None
+    host_kind = page_kind(page.path, handler.base_url)
+    return None if host_kind is None else (page, host_kind)
+
+
+def page_kind(path: str, base_url: str) -> HostKind | None:
+    """Return what serves the page at a path of a Jupyter server; None if that is no page of it."""
+    if not path.startswith(base_url):
+        return None
+    return dict(_PAGES).get(path[len(base_url) :].partition("/")[0])
+
+
+def _hides_its_page(handler: JupyterHandler) -> bool:
+    """Return whether a page of this server asks that may not say which (``Referrer-Policy``)."""
+    headers = handler.request.headers
+    if headers.get("Sec-Fetch-Site") != "same-origin":
+        return False
+    try:
+        referer = urlsplit(headers.get("Referer", ""))
+    except ValueError:
+        return False
+    # Under "origin" and "strict-origin" it ends where a page's path would begin.
+    return referer.path in ("", "/") and not referer.query
+
+
+def _cookies(headers: list[str], credentials: CredentialFilter) -> Cookies:
+    values = parse_cookie("; ".join(headers))
+    return Cookies(
+        {
+            text_of(bytes_of(name)): text_of(bytes_of(value))
+            for name, value in values.items()
+            if name and not credentials.drops_cookie(name, value)
+        }
+    )
+
+
+def _user(handler: JupyterHandler) -> User | None:
+    user = handler.current_user
+    if user is None or not hasattr(user, "username"):
+        return None  # an identity provider of before jupyter_server 2: a bare string or dict
+    return User(
+        username=str(user.username),
+        name=str(user.name or user.username),
+        display_name=str(user.display_name or user.name or user.username),
+        initials=user.initials,
+        color=user.color,
+    )
+
+
+def _asks_for_gateway(handler: JupyterHandler) -> bool:
+    """Return whether a gateway client asks for the kernel, with its environment."""
+    try:
+        body = json.loads(handler.request.body or b"{}")
+    except ValueError:
+        return False
+    return isinstance(body, dict) and "env" in body

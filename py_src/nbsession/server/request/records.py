@@ -1,0 +1,168 @@
+"""The sessions of this server: who may ask for one, and what is known of its visitor."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import replace
+from hmac import compare_digest
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from nbsession.core.session import SessionInfo
+from nbsession.core.text import LineLimit
+
+if TYPE_CHECKING:
+    from nbsession.core.request import HostKind
+
+    from .capture import Capture
+
+
+class SessionRecord:
+    """One kernel's session.
+
+    Lives on the server's event loop, and is touched by nothing else.
+
+    Parameters
+    ----------
+    kernel_id
+        The kernel's id.
+    base_url, root_dir
+        The server's.
+
+    Attributes
+    ----------
+    running
+        Whether the kernel's process is there.
+    linked
+        Whether the kernel has ever asked over the link: nbsession is loaded there.
+    blocks_expiration
+        Whether the kernel asks not to be ended for being idle or for its page being gone.
+    has_hooks
+        Whether the kernel has something to do when its session ends.
+    log_limit
+        Of the lines that the kernel writes to the server's log.
+    """
+
+    def __init__(self, kernel_id: str, base_url: str, root_dir: str | None = None) -> None:
+        self.running = False
+        self.linked = False
+        self.blocks_expiration = False
+        self.has_hooks = False
+        self.log_limit = LineLimit()
+        self.token = secrets.token_urlsafe(32)
+        self.info = SessionInfo(
+            kernel_id=kernel_id, base_url=base_url, bound=False, root_dir=root_dir
+        )
+        self._owner: str | None = None
+        self._changed = asyncio.Event()
+
+    def bind(self, capture: Capture | None) -> None:
+        """Tie the session to its visitor; None if there is none. The first call counts.
+
+        Raises
+        ------
+        RuntimeError
+            If the session is bound already: one visitor never takes over from another.
+        """
+        if self.info.bound:
+            message = f"session {self.info.kernel_id} is bound already"
+            raise RuntimeError(message)
+        self.info = replace(self.info, bound=True)
+        if capture is not None:
+            self._owner = capture.owner
+            self.info = replace(
+                self.info,
+                app_url=capture.app_url,
+                page_pending=capture.page_pending,
+                request=capture.request,
+                user=capture.user,
+            )
+        self._notify()
+
+    def bind_page(
+        self, query: str, username: str | None, path: str | None, host_kind: HostKind | None
+    ) -> bool:
+        """Add what the page has sent of itself, already without credentials.
+
+        Parameters
+        ----------
+        query
+            The page's.
+        username
+            Of the visitor who sent it.
+        path, host_kind
+            The page's; they count where the request that started the kernel does not say them.
+
+        Returns
+        -------
+        bool
+            False if this page is not waited for (any more): the first one counts, and only if the
+            visitor who started the kernel sent it.
+        """
+        request = self.info.request
+        if request is None or not self.info.page_pending or username != self._owner:
+            return False
+        if request.host_kind is None:
+            if path is None or host_kind is None:
+                return False
+            url = urlsplit(request.url)._replace(path=path).geturl()
+            request = replace(request, method="GET", url=url, path=path, host_kind=host_kind)
+            self.info = replace(self.info, app_url=path)
+        url = f"{request.url.partition('?')[0]}{'?' if query else ''}{query}"
+        self.info = replace(
+            self.info, page_pending=False, request=replace(request, query=query, url=url)
+        )
+        self._notify()
+        return True
+
+    def is_settled(self, until: str) -> bool:
+        """Return whether nothing more comes of the visitor (``"bound"``) or page (``"page"``)."""
+        return self.info.bound and not (until == "page" and self.info.page_pending)
+
+    async def wait(self, until: str, seconds: float) -> None:
+        """Wait until the session `is_settled`, at most some seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self.is_settled(until):
+                    await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+class SessionRecords:
+    """The records of all kernels of a server, by kernel id."""
+
+    def __init__(self, base_url: str, root_dir: str | None = None) -> None:
+        self._base_url = base_url
+        self._root_dir = root_dir
+        self._records: dict[str, SessionRecord] = {}
+
+    def get(self, kernel_id: str) -> SessionRecord | None:
+        """Return a kernel's record, None if the kernel is not known (any more)."""
+        return self._records.get(kernel_id)
+
+    def all(self) -> list[SessionRecord]:
+        """Return the records of all kernels."""
+        return list(self._records.values())
+
+    def add(self, kernel_id: str) -> SessionRecord:
+        """Return a kernel's record, a new one if it has none: a restart keeps the old one."""
+        if kernel_id not in self._records:
+            self._records[kernel_id] = SessionRecord(kernel_id, self._base_url, self._root_dir)
+        return self._records[kernel_id]
+
+    def authenticate(self, kernel_id: str, token: str) -> SessionRecord | None:
+        """Return the record if the token is that kernel's own, else None."""
+        record = self._records.get(kernel_id)
+        if record is None or not compare_digest(record.token.encode(), token.encode()):
+            return None
+        return record
+
+    def forget(self, kernel_id: str) -> None:
+        """Drop a kernel that has ended."""
+        self._records.pop(kernel_id, None)
