@@ -17,13 +17,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says.
-
-    Returns
-    -------
-    int
-        The exit code: 0 if it was done, 1 if not, 2 if it was not understood.
-    """
+    """Do what the command line says."""
     parser = argparse.ArgumentParser(
         prog="jupyter nbsession", description="What nbsession does in this user's servers."
     )

@@ -27,19 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Check:
-    """What was found.
-
-    Attributes
-    ----------
-    part
-        What was looked at.
-    verdict
-        ``"good"``, ``"bad"``, or ``"idle"``: not there, and only missed by those who want it.
-    found
-        What is the case.
-    mend
-        What to do about it; "" if nothing is to be done.
-    """
+    """What was found."""
 
     part: str
     verdict: Literal["good", "bad", "idle"]

@@ -27,23 +27,7 @@ class CommandError(Exception):
 
 @dataclass(frozen=True)
 class RunningServer:
-    """One server, as it describes itself in its file in the runtime directory.
-
-    Attributes
-    ----------
-    pid
-        Its process.
-    app
-        ``"jupyter_server"`` or ``"voila"``.
-    root
-        The folder that it serves.
-    url
-        Where a browser finds it, without a token.
-    link
-        Where its link listens.
-    token
-        The owner's secret for it; only this user can read the file.
-    """
+    """One server, as it describes itself in its file in the runtime directory."""
 
     pid: int
     app: str
@@ -118,18 +102,7 @@ def _read(data: Any) -> RunningServer | None:
 
 
 def choose_server(wanted: str | None) -> RunningServer:
-    """Return the one server that is meant.
-
-    Parameters
-    ----------
-    wanted
-        A pid, a part of its folder or of its URL; None if there is only one, or one of this folder.
-
-    Raises
-    ------
-    CommandError
-        If there is none, or more than one.
-    """
+    """Return the one server that is meant."""
     servers = running_servers()
     if not servers:
         message = (

@@ -25,16 +25,7 @@ _BOUND = (MethodType, BuiltinFunctionType)
 
 
 class CallableReference(NamedTuple):
-    """Where another process finds a callable.
-
-    Attributes
-    ----------
-    module, qualname
-        Of the callable.
-    folder
-        Absolute path of the folder that has to be importable for it: the one that the top module's
-        file lies in; the standard library's for a module without a file.
-    """
+    """Where another process finds a callable."""
 
     module: str
     qualname: str
@@ -97,15 +88,7 @@ def is_same(one: object, other: object) -> bool:
 
 
 def load_callable(module: str, qualname: str) -> Any:
-    """Import a module and return what it holds under a qualified name.
-
-    Raises
-    ------
-    ImportError
-        If the module cannot be imported; or whatever its code raises.
-    AttributeError
-        If it holds nothing under the name.
-    """
+    """Import a module and return what it holds under a qualified name."""
     return functools.reduce(getattr, qualname.split("."), importlib.import_module(module))
 
 
@@ -171,22 +154,7 @@ def _folder_of(top: ModuleType | None) -> str | None:
 
 
 def directory_for(folder: str, root: str | None, otherwise: str) -> str:
-    """Return the working directory of a task.
-
-    Parameters
-    ----------
-    folder
-        The one that the top module of its callable lies in.
-    root
-        The folder that the server serves; None if that is not known.
-    otherwise
-        The directory for what lies outside of it, or is installed.
-
-    Returns
-    -------
-    str
-        Absolute path.
-    """
+    """Return the working directory of a task."""
     if root is None or not os.path.isdir(folder):  # noqa: PTH112 - no pathlib for one name
         return otherwise
     real, real_root = os.path.realpath(folder), os.path.realpath(os.path.expanduser(root))  # noqa: PTH111 - as above

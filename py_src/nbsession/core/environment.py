@@ -30,22 +30,7 @@ def is_under_hub(environ: Mapping[str, str]) -> bool:
 
 
 class LinkAddress:
-    """Where a kernel reaches the server that started it; not to be changed.
-
-    Attributes
-    ----------
-    url
-        ``unix:<path>`` or ``tcp:<host>:<port>``.
-    token
-        The kernel's own secret, good for this kernel id only.
-    kernel_id
-        The kernel the address was made for. A kernel started from inside that kernel inherits its
-        environment, so nobody may use an address whose id is not their own.
-
-    Notes
-    -----
-    No dataclass: making one costs a tenth of the time that `%load_ext` may take.
-    """
+    """Where a kernel reaches the server that started it; not to be changed."""
 
     __slots__ = ("kernel_id", "token", "url")
 

@@ -22,17 +22,7 @@ class LinkSizeError(LinkError, ValueError):
 
 
 class LinkAnswerError(LinkError):
-    """The server answered that it cannot do what it was asked.
-
-    Parameters
-    ----------
-    message
-        Why, for people.
-    status
-        Of HTTP.
-    kind
-        Why, in a word of the link's; empty if the server did not say.
-    """
+    """The server answered that it cannot do what it was asked."""
 
     def __init__(self, message: str, status: int, kind: str = "") -> None:
         super().__init__(message)

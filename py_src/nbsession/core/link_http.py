@@ -11,15 +11,7 @@ _MAX_PAUSE_SECONDS = 0.1
 
 
 class UnixHTTPConnection(http.client.HTTPConnection):
-    """A connection through a Unix socket.
-
-    Parameters
-    ----------
-    path
-        Of the socket.
-    timeout
-        In seconds, for each step.
-    """
+    """A connection through a Unix socket."""
 
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
@@ -46,20 +38,7 @@ class UnixHTTPConnection(http.client.HTTPConnection):
 
 
 def open_connection(address: str, timeout: float) -> http.client.HTTPConnection:
-    """Return a connection, not opened yet.
-
-    Parameters
-    ----------
-    address
-        ``unix:<path>`` or ``tcp:<host>:<port>``.
-    timeout
-        In seconds, for each step.
-
-    Raises
-    ------
-    ValueError
-        If the address is of neither kind.
-    """
+    """Return a connection, not opened yet."""
     kind, _, place = address.partition(":")
     if kind == "unix":
         return UnixHTTPConnection(place, timeout)

@@ -42,21 +42,7 @@ _GONE_STATES = ("Z", "X")  # a zombie, whose parent has not looked yet, runs no 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process, told apart from every other one that ever was.
-
-    Attributes
-    ----------
-    machine
-        Its installation.
-    boot
-        What changes when the machine is started; empty where the system has none.
-    pids
-        What the number is unique in: two containers of one machine have the same numbers.
-    pid
-        Its number.
-    start
-        When it was started, as the system says it: a number may be used again.
-    """
+    """A process, told apart from every other one that ever was."""
 
     machine: str
     boot: str

@@ -41,19 +41,7 @@ def normalize(text: str) -> str:
 
 
 def parse_query(query: str) -> dict[str, list[bytes]]:
-    """Return a query's parameters.
-
-    Parameters
-    ----------
-    query
-        The query without its ``?``, percent-encoded.
-
-    Returns
-    -------
-    dict of str to list of bytes
-        Every value of every key, in order, blank ones included. Values are the bytes the browser
-        sent, since nothing says that they are UTF-8; keys are text.
-    """
+    """Return a query's parameters."""
     return _parse(normalize(query))
 
 
@@ -74,28 +62,13 @@ def drop_url_parameters(url: str, is_dropped: Callable[[str], bool]) -> str:
 
 
 def query_texts(query: str) -> dict[str, list[str]]:
-    """Return a query's parameters as text: every value of every key, in order, blank ones too.
-
-    Parameters
-    ----------
-    query
-        The query without its ``?``; what is not percent-encoded in it counts as UTF-8.
-    """
+    """Return a query's parameters as text: every value of every key, in order, blank ones too."""
     parsed = _parse(quote(query, safe=_ASCII))
     return {key: [text_of(value) for value in values] for key, values in parsed.items()}
 
 
 def update_parameters(query: str, changes: Mapping[str, Sequence[str]]) -> str:
-    """Return the query with some parameters changed; the others keep their exact text and place.
-
-    Parameters
-    ----------
-    query
-        The query without its ``?``.
-    changes
-        The new values of each key, none to remove it. A key keeps the place where it comes first
-        and loses its repeats; a new one goes last.
-    """
+    """Return the query with some parameters changed; the others keep their exact text and place."""
     left = dict(changes)
     kept: list[str] = []
     for part in query.split("&") if query else ():

@@ -15,21 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SessionInfo:
-    """A session as its server knows it.
-
-    Attributes
-    ----------
-    kernel_id, base_url, app_url
-        As the server says; None where no server does. `app_url` is the path of the page's app.
-    bound
-        Whether the visitor is known. False only while a preheated kernel waits for one.
-    page_pending
-        Whether the page's own query has yet to come (JupyterLab sends it after the kernel starts).
-    request, user
-        The visitor's; None if there is none.
-    root_dir
-        The folder that the server serves; None where no server does.
-    """
+    """A session as its server knows it."""
 
     kernel_id: str | None = None
     base_url: str | None = None
@@ -73,11 +59,6 @@ def takes_context(callback: Callable[..., Any]) -> bool:
     """Return whether a callback takes the `SessionContext`: whether it must be given something.
 
     A parameter with a default is left alone: ``lambda name=name: …`` is how a loop binds a name.
-
-    Raises
-    ------
-    TypeError
-        If it is not callable, or needs more than that one argument.
     """
     import inspect
 

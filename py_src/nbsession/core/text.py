@@ -26,13 +26,7 @@ MAX_LINES_PER_SECOND = 100
 
 
 class LineLimit:
-    """So many lines a second, that nobody's loop can flood the log. Takes no lock.
-
-    Attributes
-    ----------
-    left_out
-        How many lines were left out, and nobody has been told.
-    """
+    """So many lines a second, that nobody's loop can flood the log. Takes no lock."""
 
     def __init__(self) -> None:
         self._since = 0.0
@@ -57,13 +51,7 @@ class LineLimit:
 
 
 def checked_level(level: str) -> str:
-    """Return the level.
-
-    Raises
-    ------
-    ValueError
-        If there is no such level.
-    """
+    """Return the level."""
     if level not in LOG_LEVELS:
         message = f"no log level {level!r}; use one of {', '.join(LOG_LEVELS)}"
         raise ValueError(message)

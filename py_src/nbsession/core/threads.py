@@ -21,14 +21,6 @@ class ThreadCarrier:
     """Hooks in `Thread.start` and `ThreadPoolExecutor.submit`, so `loop.run_in_executor` too.
 
     Only the given variables are carried; the user's own stay behind, as Python has it.
-
-    Parameters
-    ----------
-    capture
-        Called where a thread is started or a job submitted; returns what to carry, () for nothing.
-    into_initializers
-        Whether the initializers of pools see the values too. The pool's threads then keep them for
-        jobs that come with none, so `capture` must always return some.
     """
 
     def __init__(self, capture: Callable[[], Values], *, into_initializers: bool = False) -> None:

@@ -23,13 +23,7 @@ _lock = threading.RLock()
 
 
 class _Active:
-    """A session that is active in this process.
-
-    Attributes
-    ----------
-    parked
-        Whether ``%unload_ext`` has run in the cell that is running.
-    """
+    """A session that is active in this process."""
 
     def __init__(self, shell: Any | None) -> None:
         self.pid = os.getpid()

@@ -17,40 +17,7 @@ TaskState = Literal["scheduled", "running", "paused", "finished", "cancelled"]
 
 @dataclass(slots=True, eq=False)
 class TaskRecord:
-    """One task of an engine; confined to the engine's loop.
-
-    Attributes
-    ----------
-    id
-        Unique in its store; another task under the same name has another one.
-    spec
-        What was declared.
-    due_us
-        The next occurrence, an instant in µs since the epoch, UTC; None while paused, while its
-        code is being asked for it, and when there is none any more.
-    paused
-        Whether no occurrence is due until it is resumed.
-    asks
-        Whether `due_us` is None because the trigger is code that has still to answer.
-    ending
-        Cancelled with one more run to go: it has given up its name.
-    open_runs
-        How many of its runs are queued or running, those of other engines included.
-    run_count, error_count
-        Finished runs, and how many of them have failed or were lost.
-    last_run_us
-        When the last run started, an instant.
-    last_state
-        What became of the last run that has ended; if none has ever begun, of the last occurrence.
-    gap_id
-        Of the row of what was missed or skipped last; None if a run has begun or ended since.
-    last_error
-        Of the last run that has failed or was lost, as text.
-    ended_by
-        Why the trigger's code ended the task, as text.
-    revision
-        Grows with every change that another engine on the same store must hear of.
-    """
+    """One task of an engine; confined to the engine's loop."""
 
     id: int
     spec: TaskSpec
@@ -83,15 +50,7 @@ class TaskRecord:
 
 
 class OccurrenceRange(NamedTuple):
-    """Occurrences of a task in a row.
-
-    Attributes
-    ----------
-    first_us, last_us
-        The instants of the first and of the last one.
-    number
-        How many they are; None if too many to be counted.
-    """
+    """Occurrences of a task in a row."""
 
     first_us: int
     last_us: int
@@ -127,15 +86,7 @@ def last_state_after(last_state: RunState | None, run: Run) -> RunState:
 def free_ranges(
     ranges: Sequence[OccurrenceRange], is_free: Callable[[OccurrenceRange], bool]
 ) -> Sequence[OccurrenceRange]:
-    """Return those that have no row yet, as one if that holds for all.
-
-    Parameters
-    ----------
-    ranges
-        In order.
-    is_free
-        Tells whether no row has an instant of a range.
-    """
+    """Return those that have no row yet, as one if that holds for all."""
     if len(ranges) > 1:
         numbers = [each.number for each in ranges if each.number is not None]
         number = sum(numbers) if len(numbers) == len(ranges) else None

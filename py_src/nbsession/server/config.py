@@ -111,24 +111,7 @@ class NBSession(LoggingConfigurable):
 
 @dataclass(frozen=True)
 class Host:
-    """A Jupyter server, or Voilà on its own.
-
-    Attributes
-    ----------
-    app
-        ``"jupyter_server"`` or ``"voila"``.
-    base_url
-        Path that all URLs begin with.
-    root
-        The folder that it serves.
-    find_url
-        Returns where a browser finds it, without a token; once it listens.
-    event_logger
-        Where events go; None where there are none.
-    note_activity
-        Takes the aware UTC instant at which something that counts was going on; None where nothing
-        ends the server for being idle.
-    """
+    """A Jupyter server, or Voilà on its own."""
 
     app: str
     base_url: str

@@ -21,18 +21,7 @@ _PREFIX = "nbsession-"
 
 
 def write_owner_file(facts: Mapping[str, Any]) -> Path:
-    """Write a file that only this user can read, and that goes with this process.
-
-    Parameters
-    ----------
-    facts
-        What it tells as JSON, the token included. The process and its machine are added.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
+    """Write a file that only this user can read, and that goes with this process."""
     folder = Path(jupyter_runtime_dir())
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _remove_stale(folder)

@@ -58,24 +58,7 @@ END_SECONDS = 2.0
 
 
 class ServerLife:
-    """Begins what needs the server's event loop, and ends it in order.
-
-    Parameters
-    ----------
-    services
-        All that nbsession does in this server.
-    host
-        The server.
-    log
-        Where it is told that something could not begin or end: the server goes on without it.
-
-    Attributes
-    ----------
-    loop
-        The server's event loop, once it runs.
-    owner_token
-        With which the server's owner asks over the link.
-    """
+    """Begins what needs the server's event loop, and ends it in order."""
 
     def __init__(self, services: SessionServices, host: Host, log: Logger) -> None:
         self._services = services
@@ -262,13 +245,7 @@ class SessionServices(NBSession):
         self._bound_handlers: WeakSet[JupyterHandler] = WeakSet()
 
     def mount(self, connection_holder: Any) -> None:
-        """See every kernel that starts from now on, and begin when the server's loop runs.
-
-        Parameters
-        ----------
-        connection_holder
-            Holds the class of the kernels' WebSockets; see `KernelSockets.compose`.
-        """
+        """See every kernel that starts from now on, and begin when the server's loop runs."""
         kernel_managers = self._kernel_managers
         compose_over(kernel_managers, self)
         self.expiration.guard(kernel_managers)
@@ -290,15 +267,7 @@ class SessionServices(NBSession):
         await self.tasks.setups_ran()
 
     def environment_for(self, kernel_id: str, environ: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment for a kernel that is about to start, and bind its session.
-
-        Parameters
-        ----------
-        kernel_id
-            The kernel's id.
-        environ
-            The environment that it would start with.
-        """
+        """Return the environment for a kernel that is about to start, and bind its session."""
         known = self.records.get(kernel_id) is not None
         record = self.records.add(kernel_id)
         address = LinkAddress(self.link.listen(), record.token, kernel_id)

@@ -32,15 +32,7 @@ if TYPE_CHECKING:
 
 
 class LateBoard:
-    """A `TaskBoard`; on the server's event loop only.
-
-    Parameters
-    ----------
-    find
-        Returns the scheduler's board, None while no task is kept anywhere.
-    make
-        Returns it always.
-    """
+    """A `TaskBoard`; on the server's event loop only."""
 
     def __init__(self, find: Callable[[], TaskBoard | None], make: Callable[[], TaskBoard]) -> None:
         self._find = find
@@ -97,15 +89,7 @@ _FRESH_SECONDS = 1.0
 
 
 class RunnableHomes:
-    """Tells whether tasks can run here; looks at the disk once a second and home at most.
-
-    Parameters
-    ----------
-    setups
-        Paths of the setup scripts that are this server's.
-    python
-        The interpreter of all workers; None for each home's own.
-    """
+    """Tells whether tasks can run here; looks at the disk once a second and home at most."""
 
     def __init__(self, setups: Collection[str], python: str | None) -> None:
         self._setups = frozenset(setups)
@@ -194,15 +178,7 @@ MEMORY = ":memory:"
 
 
 def configured_database(configured: str, root: str) -> Path | None:
-    """Return the database's path, None if nothing is to be kept.
-
-    Parameters
-    ----------
-    configured
-        What the trait says: a path, ``":memory:"``, or ``""`` for the usual place.
-    root
-        The folder that the server serves: each has a database of its own.
-    """
+    """Return the database's path, None if nothing is to be kept."""
     if configured == MEMORY:
         return None
     if configured:
@@ -226,28 +202,6 @@ class TaskService:
 
     A server without setup scripts and without a database of tasks has none: no worker, no file, no
     import. Lives on the server's event loop, and is touched by nothing else.
-
-    Parameters
-    ----------
-    configuration
-        What the traits say.
-    host
-        The server.
-    lifecycle
-        Tells setup scripts of sessions.
-
-    Attributes
-    ----------
-    board
-        What can be asked and ordered.
-    problem
-        Why tasks are not kept, in words for the user; None if they are.
-    database
-        Where tasks are kept; None if they are not.
-    setups
-        Paths of the setup scripts.
-    can_run
-        Tells whether this server has everything for a task.
     """
 
     def __init__(self, configuration: NBSession, host: Host, lifecycle: Lifecycle) -> None:

@@ -26,13 +26,7 @@ _MAX_DIGITS = 18  # more, and SQLite could not hold it
 
 
 def limit_of(text: str | None) -> int:
-    """Return how many runs are asked for, `MAX_RUNS` at the most.
-
-    Raises
-    ------
-    BadRequestError
-        If the text is no whole number from 1 on.
-    """
+    """Return how many runs are asked for, `MAX_RUNS` at the most."""
     if text is None:
         return DEFAULT_RUNS
     if not _WHOLE.fullmatch(text) or not text.strip("0"):
@@ -42,13 +36,7 @@ def limit_of(text: str | None) -> int:
 
 
 def id_of(text: str | None) -> int | None:
-    """Return the id of the one task that is meant; None for whichever has the name.
-
-    Raises
-    ------
-    BadRequestError
-        If the text is no whole number.
-    """
+    """Return the id of the one task that is meant; None for whichever has the name."""
     if text is None:
         return None
     if not _WHOLE.fullmatch(text):
@@ -58,13 +46,7 @@ def id_of(text: str | None) -> int | None:
 
 
 def seconds_of(text: str | None, most: float) -> float:
-    """Return for how many seconds an answer may be held back, `most` at the most.
-
-    Raises
-    ------
-    BadRequestError
-        If the text is no number from 0 on.
-    """
+    """Return for how many seconds an answer may be held back, `most` at the most."""
     if not text:
         return 0.0
     if not _NUMBER.fullmatch(text):
@@ -80,13 +62,7 @@ def _whole(text: str) -> int:
 
 
 def truth_of(name: str, text: str) -> bool:
-    """Return what a path's query says of a choice.
-
-    Raises
-    ------
-    BadRequestError
-        If the text is neither ``"true"`` nor ``"false"``.
-    """
+    """Return what a path's query says of a choice."""
     if text not in ("true", "false"):
         message = f"{name} is true or false, got {text[:20]!r}"
         raise BadRequestError(message)
@@ -94,13 +70,7 @@ def truth_of(name: str, text: str) -> bool:
 
 
 def flag_of(body: Mapping[str, Any], name: str) -> bool:
-    """Return a member that is true or false; False if it is missing.
-
-    Raises
-    ------
-    BadRequestError
-        If it is anything else.
-    """
+    """Return a member that is true or false; False if it is missing."""
     value = body.get(name, False)
     if not isinstance(value, bool):
         message = f"{name} must be true or false"
@@ -123,20 +93,7 @@ _UNREADABLE = (
 def checked_declaration(
     body: Mapping[str, Any], can_run: Callable[[TaskSpec], bool]
 ) -> tuple[Mapping[str, Any], bool]:
-    """Return the spec's JSON, and whether it replaces a task.
-
-    Parameters
-    ----------
-    body
-        ``{"spec": TaskSpec.to_json(), "replace": bool}``, from a kernel: it may be anything.
-    can_run
-        Whether this server has what a task needs.
-
-    Raises
-    ------
-    BadRequestError
-        If it is no task that a kernel may declare, or none that can run here.
-    """
+    """Return the spec's JSON, and whether it replaces a task."""
     replace = flag_of(body, "replace")
     spec = _read(body.get("spec"))
     _check(spec)
@@ -177,18 +134,7 @@ ORDERS = ("pause", "resume", "run", "cancel")
 
 
 def carry_out(board: LateBoard, name: str, order: str, body: Mapping[str, Any]) -> Any:
-    """Do what is ordered, and return the answer's JSON.
-
-    Returns
-    -------
-    dict
-        The task as it is now, for ``run`` the run; for ``cancel`` only the name.
-
-    Raises
-    ------
-    BadRequestError
-        If there is no such order.
-    """
+    """Do what is ordered, and return the answer's JSON."""
     if order == "pause":
         return board.pause(name)
     if order == "resume":

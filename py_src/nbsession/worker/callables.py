@@ -20,15 +20,7 @@ if TYPE_CHECKING:
 
 
 class Call(NamedTuple):
-    """A callable, and what it is called with.
-
-    Attributes
-    ----------
-    function, args, kwargs
-        As in ``function(*args, **kwargs)``.
-    is_async
-        Whether that gives a coroutine, as far as it says so.
-    """
+    """A callable, and what it is called with."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -37,17 +29,7 @@ class Call(NamedTuple):
 
 
 class Declared(NamedTuple):
-    """A task as the setup script has declared it.
-
-    Attributes
-    ----------
-    task, module, qualname
-        The names of the task and of its callable.
-    call
-        What it calls.
-    at
-        The code that says when; None if the schedule is no code.
-    """
+    """A task as the setup script has declared it."""
 
     task: str
     module: str
@@ -61,11 +43,6 @@ class Targets:
 
     What was declared is kept by the task's id: one that has its last run before it may already have
     lost its name to another one.
-
-    Parameters
-    ----------
-    setup
-        The path of the setup script that runs here, None without one.
     """
 
     def __init__(self, setup: str | None) -> None:
@@ -81,15 +58,7 @@ class Targets:
         return list({each.task: None for each in list(self._declared.values())})
 
     def declare(self, spec: TaskSpec, task_id: int) -> None:
-        """Keep what a task of the setup script calls.
-
-        Parameters
-        ----------
-        spec
-            As it was declared.
-        task_id
-            The task's; 0 if that is not known.
-        """
+        """Keep what a task of the setup script calls."""
         function = spec.target.callable
         if function is None:
             raise TypeError("a declaration of a setup script comes with its callable")
@@ -111,17 +80,7 @@ class Targets:
         return None if found is None else Call(found[0], order["args"], order["kwargs"], found[1])
 
     def load(self, order: Mapping[str, Any]) -> Call:
-        """Return what a run calls; imports it if need be, which may take long.
-
-        Raises
-        ------
-        LookupError
-            If the setup script declares no such task.
-        TypeError
-            If what is found cannot be called.
-        Exception
-            Whatever the module raises.
-        """
+        """Return what a run calls; imports it if need be, which may take long."""
         call = self.known(order)
         if call is not None:
             return call
@@ -168,15 +127,7 @@ class Targets:
 
 
 class TriggerCode:
-    """The callables and iterators that were given as `at`.
-
-    Parameters
-    ----------
-    channel
-        Where answers go.
-    targets
-        Finds the code.
-    """
+    """The callables and iterators that were given as `at`."""
 
     def __init__(self, channel: Channel, targets: Targets) -> None:
         self._channel = channel

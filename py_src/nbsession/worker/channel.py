@@ -37,16 +37,6 @@ class Channel:
 
     Messages come in on the thread that calls `read`: a blocked event loop, or a sync callable, is
     in nobody's way.
-
-    Parameters
-    ----------
-    descriptor
-        Of the socket that this process has inherited.
-
-    Attributes
-    ----------
-    is_open
-        False in a process that was forked from the one whose line it is.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -59,13 +49,7 @@ class Channel:
         os.register_at_fork(after_in_child=self._abandon)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message; nothing happens if the other end has gone, which `read` will tell.
-
-        Raises
-        ------
-        ValueError
-            If it is too long.
-        """
+        """Send a message; nothing happens if the other end has gone, which `read` will tell."""
         if not self.is_open:
             return
         line = to_line(message)
@@ -81,22 +65,7 @@ class Channel:
                 return
 
     def ask(self, what: str, *args: Any, **kwargs: Any) -> Any:
-        """Ask the server's tasks something, and wait for the answer.
-
-        Parameters
-        ----------
-        what
-            A method of `TaskBoard`.
-        args, kwargs
-            Of the method, JSON values.
-
-        Raises
-        ------
-        Exception
-            What the method raises.
-        RuntimeError
-            In a forked process.
-        """
+        """Ask the server's tasks something, and wait for the answer."""
         if not self.is_open:
             raise RuntimeError("a forked process cannot reach the server; ask in its parent")
         answers: SimpleQueue[Message] = SimpleQueue()
@@ -149,13 +118,7 @@ class Channel:
 
 
 class ServerLog:
-    """Writes to the server's log; from any thread.
-
-    Parameters
-    ----------
-    channel
-        To the server.
-    """
+    """Writes to the server's log; from any thread."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel

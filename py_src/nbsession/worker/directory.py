@@ -22,13 +22,7 @@ _WARNING = (
 
 
 class WorkingDirectory:
-    """Warns of runs that change the directory of all, and changes it back between runs.
-
-    Attributes
-    ----------
-    path
-        Where the worker is while no run is going; None if that cannot be told.
-    """
+    """Warns of runs that change the directory of all, and changes it back between runs."""
 
     def __init__(self) -> None:
         self.path: str | None = None

@@ -42,13 +42,7 @@ _THREAD_SECONDS = 1.0
 
 
 class WorkerProcess:
-    """Does what the server says. Its messages are taken on a thread of their own.
-
-    Parameters
-    ----------
-    channel
-        To the server.
-    """
+    """Does what the server says. Its messages are taken on a thread of their own."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel

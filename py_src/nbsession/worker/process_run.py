@@ -47,21 +47,7 @@ _FLOOD_SECONDS = 0.5
 
 
 class ProcessRun:
-    """Starts the process of one run, listens to it, and tells its end.
-
-    Parameters
-    ----------
-    run
-        The run.
-    channel
-        To the server: what the run asks and logs is passed on.
-    pool
-        Of threads, for answers.
-    guard
-        Told of the process.
-    home
-        Where the worker is, as the server said.
-    """
+    """Starts the process of one run, listens to it, and tells its end."""
 
     def __init__(
         self,

@@ -20,34 +20,7 @@ if TYPE_CHECKING:
 
 
 class WorkerRun:
-    """What a run needs while it is going. Its end is told once: the first one.
-
-    Parameters
-    ----------
-    order
-        The server's.
-    channel
-        Where the end is told.
-    loop
-        The worker's.
-
-    Attributes
-    ----------
-    job
-        Its number on the channel.
-    output
-        What it prints.
-    loop
-        Where an async callable is awaited: the worker's, or one in a thread.
-    task
-        The asyncio task of an async callable, while it is going.
-    is_awaited
-        Whether that task has begun.
-    left
-        Done when a loop in a thread has been left; None without one.
-    cancel_reason
-        Why it is to end, once that was asked for.
-    """
+    """What a run needs while it is going. Its end is told once: the first one."""
 
     __slots__ = (
         "_channel",

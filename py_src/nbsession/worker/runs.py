@@ -28,25 +28,7 @@ if TYPE_CHECKING:
 
 
 class Tools(NamedTuple):
-    """What calling callables takes.
-
-    Attributes
-    ----------
-    channel
-        Where ends are told.
-    loop
-        The worker's main loop.
-    pool
-        Threads for the callables.
-    own_pool
-        Threads for what the worker itself has to do.
-    guard
-        Of the processes of runs' own.
-    flags
-        Where it is noted that runs have begun; None if nobody looks.
-    directory
-        In which the runs are.
-    """
+    """What calling callables takes."""
 
     channel: Channel
     loop: AbstractEventLoop
@@ -61,15 +43,6 @@ class Runs:
     """Calls async callables on the loop, sync ones in threads, and some in their own processes.
 
     Those that are to keep off the main thread are awaited on a loop in a thread.
-
-    Parameters
-    ----------
-    tools
-        Where and how they are called.
-    targets
-        Finds what is called.
-    home
-        Where the worker is, as the server said; for processes of runs' own.
     """
 
     def __init__(self, tools: Tools, targets: Targets, home: Mapping[str, Any]) -> None:

@@ -28,11 +28,6 @@ class SessionHooks:
 
     What is told of one session is dealt with in the order in which it was told, one callback after
     the other; those of several sessions run side by side.
-
-    Parameters
-    ----------
-    setup
-        The setup script's path; only there are session hooks registered.
     """
 
     def __init__(self, setup: str | None) -> None:
@@ -42,22 +37,7 @@ class SessionHooks:
         self._lock = threading.Lock()
 
     def add(self, event: str, callback: Callable[..., Any]) -> Callable[[], None]:
-        """Register a callback; returns what takes it out again.
-
-        Parameters
-        ----------
-        event
-            ``"created"`` or ``"destroyed"``.
-        callback
-            Takes the `SessionContext` or nothing.
-
-        Raises
-        ------
-        TypeError
-            If it cannot be called so.
-        RuntimeError
-            Outside of a setup script's worker.
-        """
+        """Register a callback; returns what takes it out again."""
         if self._setup is None:
             message = (
                 f"state.on_session_{event} works in a setup script (--NBSession.setup=…), where "
@@ -77,19 +57,7 @@ class SessionHooks:
     def tell(
         self, message: Mapping[str, Any], channel: Channel, log: ServerLog, pool: ThreadPool
     ) -> None:
-        """Call everybody for a session, and tell the server when that is done; on the loop.
-
-        Parameters
-        ----------
-        message
-            The server's.
-        channel
-            Where it is told.
-        log
-            Where callbacks that raise are told.
-        pool
-            Threads for sync callbacks.
-        """
+        """Call everybody for a session, and tell the server when that is done; on the loop."""
         session_id = message["context"]["id"]
         calls = self._call_all(message, self._latest.get(session_id), log, pool)
 

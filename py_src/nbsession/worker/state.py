@@ -23,17 +23,6 @@ class WorkerState(PartOfState, Scheduling):
     """The state of no session: global, as the tasks are.
 
     Everything about a visitor is empty. What belongs to a page's kernel is not there.
-
-    Parameters
-    ----------
-    log
-        The server's.
-    desk
-        Where tasks are handed in.
-    hooks
-        Of the sessions.
-    home
-        Where the worker is, as the server said.
     """
 
     _path = ""
@@ -109,26 +98,7 @@ class WorkerState(PartOfState, Scheduling):
         return None
 
     def on_session_created(self, callback: Callable[..., Any]) -> Callable[[], None]:
-        """Call back for every session of the server that begins from now on.
-
-        Parameters
-        ----------
-        callback
-            Takes the `SessionContext` or nothing. Sync ones run in a thread, async ones on the
-            worker's loop. What it raises is in the server's log, and the others go on.
-
-        Returns
-        -------
-        callable
-            Unregisters it.
-
-        Raises
-        ------
-        TypeError
-            If the callback cannot be called so.
-        RuntimeError
-            If this is no setup script's worker.
-        """
+        """Call back for every session of the server that begins from now on."""
         return self._hooks.add("created", callback)
 
     def on_session_destroyed(self, callback: Callable[..., Any]) -> Callable[[], None]:
@@ -139,20 +109,7 @@ class WorkerState(PartOfState, Scheduling):
         return self._hooks.add("destroyed", callback)
 
     def log(self, message: object, level: str = "info") -> None:
-        """Write to the server's log; of a flood, only so many lines a second.
-
-        Parameters
-        ----------
-        message
-            Anything; its text is logged, at most 8,192 characters of it.
-        level
-            ``"debug"``, ``"info"``, ``"warning"``, ``"error"`` or ``"critical"``.
-
-        Raises
-        ------
-        ValueError
-            If `level` is none of these.
-        """
+        """Write to the server's log; of a flood, only so many lines a second."""
         self._log.write(checked_level(level), str(message))
 
 

@@ -36,15 +36,6 @@ class WorkerDesk:
 
     While the setup script runs, any callable will do: it stays here, under the task's name. Later,
     from a task, only what can be imported: the worker may be another one by the time it is due.
-
-    Parameters
-    ----------
-    board
-        The server's tasks.
-    targets
-        Keeps what the setup script declares.
-    home
-        Where the worker is, as the server said.
     """
 
     def __init__(self, board: ChannelBoard, targets: Targets, home: Mapping[str, Any]) -> None:
@@ -65,13 +56,7 @@ class WorkerDesk:
             self._declared.clear()
 
     def place(self, function: Callable[..., Any], at: Any) -> Place:
-        """Say where a task runs.
-
-        Raises
-        ------
-        ValueError
-            If it is scheduled by a task, and cannot be imported.
-        """
+        """Say where a task runs."""
         from nbsession.core.tasks.spec import Home
         from nbsession.scheduler.api.declare import Place
 
@@ -86,15 +71,7 @@ class WorkerDesk:
         return Place(target, at_target, Home(own.python, folder, None, directory, *paths))
 
     def schedule(self, spec: TaskSpec, *, replace: bool) -> tuple[Task, str]:
-        """Hand a declaration in; return the task and the outcome.
-
-        Raises
-        ------
-        ValueError
-            If it cannot have processes of its own, as it asks for.
-        TaskExistsError
-            If the name is taken by a task that may not be replaced from here.
-        """
+        """Hand a declaration in; return the task and the outcome."""
         from nbsession.scheduler.api.task import Task
 
         is_own = spec.target.kind == "setup"
@@ -179,13 +156,7 @@ def _by_names(spec: TaskSpec) -> TaskSpec:
 
 
 class ChannelBoard:
-    """A `TaskBoard` at the other end of the channel. Blocks for a server's turn, on any thread.
-
-    Parameters
-    ----------
-    channel
-        To the server, or to the worker that passes everything on.
-    """
+    """A `TaskBoard` at the other end of the channel. Blocks for a server's turn, on any thread."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -238,13 +209,7 @@ _REASON = "the script is only being loaded, for a run in a process of its own"
 
 
 class LoadingBoard(ChannelBoard):
-    """A `TaskBoard` that takes no orders while the script runs, which has given them once.
-
-    Parameters
-    ----------
-    channel
-        To the worker, which passes everything on.
-    """
+    """A `TaskBoard` that takes no orders while the script runs, which has given them once."""
 
     def __init__(self, channel: Channel) -> None:
         super().__init__(channel)

@@ -48,25 +48,7 @@ class ThreadPool:
         stays: bool = False,
         ended: Ended | None = None,
     ) -> None:
-        """Run a job, which raises nothing.
-
-        Parameters
-        ----------
-        job
-            A callable without arguments.
-        owner
-            Whose thread is preferred; None for any.
-        stays
-            Whether the owner has more to come, however late.
-        ended
-            Called on the thread with what the job has returned, once the thread is free: who is
-            told by it can have the owner's next job on the same thread.
-
-        Raises
-        ------
-        RuntimeError
-            If no thread can be started, and there is none that would come to it.
-        """
+        """Run a job, which raises nothing."""
         with self._lock:
             thread = self._find_idle(owner)
             if thread is None and len(self._threads) < MAX_THREADS:

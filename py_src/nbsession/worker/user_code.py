@@ -36,20 +36,7 @@ def setup_name(path: str) -> str:
 
 
 def run_setup(path: str, on_read: Callable[[str, Stamp | None], object]) -> None:
-    """Run a script as Python runs one: as ``__main__``. Its functions outlive the call.
-
-    Parameters
-    ----------
-    path
-        Absolute path.
-    on_read
-        Takes the path, and the file's stamp from before it is read.
-
-    Raises
-    ------
-    Exception
-        If it cannot be read or compiled, and whatever it raises; ``sys.exit()`` is its end.
-    """
+    """Run a script as Python runs one: as ``__main__``. Its functions outlive the call."""
     from io import open_code
 
     on_read(path, stamp_of(path))
@@ -76,13 +63,6 @@ def make_importable(home: Mapping[str, Any], on_read: OnRead) -> None:
 
     Python takes bytecode for fresh if the source has the same size and second of change: an edit
     right after a run would be missed.
-
-    Parameters
-    ----------
-    home
-        Where the worker is, as the server said.
-    on_read
-        Takes the path of each file that is read, and its stamp from before.
     """
     folders = [home["folder"], *home["first_paths"], *home["last_paths"]]
 

@@ -26,15 +26,7 @@ _CYCLE_LAST_YEAR = 2028
 
 
 class NthWeekday(NamedTuple):
-    """A weekday of the month: the second Friday, the last Monday.
-
-    Attributes
-    ----------
-    weekday
-        0 to 6, Sunday is 0.
-    nth
-        1 to 5, or None for the last one.
-    """
+    """A weekday of the month: the second Friday, the last Monday."""
 
     weekday: int
     nth: int | None
@@ -49,21 +41,7 @@ class NthWeekday(NamedTuple):
 
 
 class DayRule:
-    """Which days an expression names.
-
-    Parameters
-    ----------
-    months
-        1 to 12.
-    days
-        Days of the month, 0 for the last one; None for every day.
-    weekdays
-        0 to 6, Sunday is 0; None for every day.
-    nth_weekdays
-        If there are any, a day must be one of them; `weekdays` is None then.
-    both
-        Whether a day must be in both `days` and `weekdays`, if both are given; else one will do.
-    """
+    """Which days an expression names."""
 
     __slots__ = ("_both", "_days", "_every_day", "_months", "_nth_weekdays", "_weekdays")
 
@@ -125,15 +103,7 @@ class DayRule:
 
 
 class CronFields:
-    """What the fields of a cron expression say; not to be changed.
-
-    Parameters
-    ----------
-    day_rule
-        Which days.
-    hours, minutes, seconds
-        When on those days. None may be empty.
-    """
+    """What the fields of a cron expression say; not to be changed."""
 
     __slots__ = ("_first", "_hours", "_minutes", "_seconds", "day_rule")
 
@@ -227,17 +197,7 @@ _FOREIGN = re.compile(r"[hr]([(/].*)?|\d+w|w\d+|lw", re.ASCII)
 
 
 class CronText(NamedTuple):
-    """Cron text that was understood.
-
-    Attributes
-    ----------
-    text
-        The text itself in lower case with single spaces.
-    fields
-        The wall times that it names.
-    follows_real_time
-        Whether the hour field is ``*`` or ``*/n``, which makes a difference when clocks change.
-    """
+    """Cron text that was understood."""
 
     text: str
     fields: CronFields
@@ -245,20 +205,7 @@ class CronText(NamedTuple):
 
 
 def read_cron(text: str) -> CronText:
-    """Read a cron expression.
-
-    Parameters
-    ----------
-    text
-        Five fields (minute, hour, day of the month, month, day of the week) or six with the
-        seconds last, with names, lists, ranges, steps, ``L`` and ``#``; or ``@daily``, ``@hourly``
-        and their like.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be understood, or matches no day ever.
-    """
+    """Read a cron expression."""
     canonical = " ".join(text.lower().split())
     fields = _ALIASES.get(canonical, canonical).split(" ")
     _check_shape(text, canonical, len(fields))
@@ -391,33 +338,7 @@ COUNTING_SECONDS = 0.02
 
 
 class CronExpression:
-    """When a cron expression matches in a zone; not to be changed.
-
-    Parameters
-    ----------
-    text
-        Five fields, six with the seconds last, or ``@daily`` and its like.
-    zone
-        Whose wall time the fields name.
-
-    Attributes
-    ----------
-    text
-        The text in lower case with single spaces.
-    zone
-        The time zone.
-
-    Raises
-    ------
-    ValueError
-        If the text is not understood, or never matches.
-
-    Notes
-    -----
-    Where clocks change, an hour field of ``*`` or ``*/n`` follows real time: it matches in both
-    passes of a repeated hour, and not within a gap. Any other hour field is fixed: only the first
-    pass matches, and all matches within a gap become one, at its end.
-    """
+    """When a cron expression matches in a zone; not to be changed."""
 
     __slots__ = ("_fields", "_follows_real_time", "text", "zone")
 

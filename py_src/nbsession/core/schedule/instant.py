@@ -18,23 +18,7 @@ LATEST_US = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // MICROSECOND
 
 
 def to_instant(moment: datetime) -> int:
-    """Return an aware datetime as an instant.
-
-    Parameters
-    ----------
-    moment
-        A datetime with a time zone.
-
-    Returns
-    -------
-    int
-        Microseconds since the epoch, UTC.
-
-    Raises
-    ------
-    ValueError
-        If `moment` is naive, or not in the years 2 to 9998.
-    """
+    """Return an aware datetime as an instant."""
     if moment.utcoffset() is None:
         raise ValueError(
             f"{moment!r} has no time zone, so it could be any of many moments: "
@@ -49,13 +33,7 @@ def from_instant(instant_us: int) -> datetime:
 
 
 def checked(instant_us: int) -> int:
-    """Return the instant.
-
-    Raises
-    ------
-    ValueError
-        If it is so far away that datetime could not show it in every time zone.
-    """
+    """Return the instant."""
     if EARLIEST_US <= instant_us < LATEST_US:
         return instant_us
     raise ValueError("that moment is too far away: use the years 2 to 9998")
@@ -77,13 +55,7 @@ def iso_or_none(instant_us: int | None) -> str | None:
 
 
 def from_iso(text: str) -> int:
-    """Return the instant of an ISO 8601 text that names its offset from UTC.
-
-    Raises
-    ------
-    ValueError
-        If it is no such text.
-    """
+    """Return the instant of an ISO 8601 text that names its offset from UTC."""
     return to_instant(datetime.fromisoformat(text))
 
 

@@ -30,36 +30,7 @@ def make_trigger(
     tz: str | tzinfo | None,
     now_us: int,
 ) -> Trigger:
-    """Return the trigger of a schedule.
-
-    Parameters
-    ----------
-    at
-        A datetime (a naive one is in `tz`), an iterator of such, or a callable that takes the
-        aware UTC time and returns a datetime (a naive one is UTC) or None. It may be in the past.
-    period
-        A timedelta, or text such as ``10m``; see `parse_period`. The grid starts at `at`, or now.
-    cron
-        A cron expression in `tz`. The first match is at or after `at`, or after now.
-    tz
-        The time zone of `cron` and of naive datetimes: a name or a tzinfo. None is local time.
-    now_us
-        Now, an instant.
-
-    Returns
-    -------
-    Trigger
-        Of `at`, `period` and `cron`; if all are None, once and now.
-
-    Raises
-    ------
-    ValueError
-        If one of them is not understood, if they do not go together, or if `tz` would have no
-        effect.
-    TypeError
-        If one of them is of a wrong type; a `ScheduleError`, which is a ValueError too, unless it
-        is a `period` without a unit.
-    """
+    """Return the trigger of a schedule."""
     if at is None and cron is None and tz is None:  # most tasks
         if period is None:
             return OnceTrigger(now_us, is_now=True)

@@ -35,29 +35,7 @@ _RIGHT = (
 
 
 def parse_period(period: object) -> int:
-    """Return a period's length.
-
-    Parameters
-    ----------
-    period
-        Text of the grammar ``(Nw)(Nd)(Nh)(Nm)(Ns)(Nms)``, each part at most once and in this
-        order, lower case, without spaces or a sign; N is a whole number, and seconds may have
-        decimals. Or a timedelta.
-
-    Returns
-    -------
-    int
-        Microseconds, more than 0. A period is elapsed time: ``1d`` is 24 h on any day.
-
-    Raises
-    ------
-    ValueError
-        If it is text that is not of the grammar, or no time or less, or beyond 10,000 years.
-    TypeError
-        If it is a bare number, which has no unit.
-    ScheduleError
-        If it is anything else; a TypeError as well as a ValueError.
-    """
+    """Return a period's length."""
     if isinstance(period, str):
         return _parse_text(period)
     if isinstance(period, timedelta):
@@ -104,13 +82,7 @@ def _checked(length_us: int, period: object) -> int:
 
 
 def format_period(period_us: int) -> str:
-    """Return the one text of a period that `parse_period` reads back, such as ``1h30m``.
-
-    Parameters
-    ----------
-    period_us
-        Microseconds, more than 0.
-    """
+    """Return the one text of a period that `parse_period` reads back, such as ``1h30m``."""
     text = ""
     rest = period_us
     for unit in ("w", "d", "h", "m"):

@@ -51,13 +51,6 @@ class CodeTrigger(Value):
 
     Its next instant is asked for where the code lives; see `read_answer`. So it has no
     `next_after`, which the triggers that are plain values have.
-
-    Attributes
-    ----------
-    kind
-        ``"callable"`` or ``"iterator"``.
-    zone
-        What naive answers of an iterator are in; None for a callable, whose naive answers are UTC.
     """
 
     __slots__ = ("kind", "zone")
@@ -76,26 +69,7 @@ class CodeTrigger(Value):
         return {"kind": "code", "code": self.kind, "tz": zone}
 
     def read_answer(self, answer: object) -> int | None:
-        """Read what the code answered.
-
-        Parameters
-        ----------
-        answer
-            What the callable returned, or the iterator yielded: an aware or naive datetime. None
-            ends the task; ask an iterator with ``next(at, None)``.
-
-        Returns
-        -------
-        int or None
-            The next instant; None if the task has ended.
-
-        Raises
-        ------
-        TypeError
-            If it is neither a datetime nor None.
-        ValueError
-            If it is not in the years 2 to 9998.
-        """
+        """Read what the code answered."""
         if answer is None:
             return None
         if not isinstance(answer, datetime):
@@ -112,15 +86,7 @@ class CodeTrigger(Value):
 
 
 class OnceTrigger(Value):
-    """Due once; not to be changed.
-
-    Attributes
-    ----------
-    at_us
-        When, an instant.
-    is_now
-        Whether nothing else was asked for than "now".
-    """
+    """Due once; not to be changed."""
 
     __slots__ = ("at_us", "is_now")
 
@@ -146,17 +112,7 @@ class OnceTrigger(Value):
 
 
 class PeriodTrigger(Value):
-    """Due on the grid `start_us` + n · `period_us`; not to be changed.
-
-    Attributes
-    ----------
-    start_us
-        The first occurrence, an instant.
-    period_us
-        In µs.
-    is_from_now
-        Whether no start was asked for, so that `start_us` is when it was scheduled.
-    """
+    """Due on the grid `start_us` + n · `period_us`; not to be changed."""
 
     __slots__ = ("start_us", "period_us", "is_from_now")  # noqa: RUF023 - the parameters' order
 
@@ -193,16 +149,7 @@ class PeriodTrigger(Value):
 
 
 class CronTrigger(Value):
-    """Due when a cron expression matches; not to be changed.
-
-    Attributes
-    ----------
-    expression
-        The expression in its zone.
-    start_us
-        The first match is at or after this instant; None if nothing was asked for, which is the
-        first one after the task was scheduled.
-    """
+    """Due when a cron expression matches; not to be changed."""
 
     __slots__ = ("expression", "start_us")
 
@@ -221,15 +168,7 @@ class CronTrigger(Value):
         return self.expression.next_after(instant_us)
 
     def last_until(self, match_us: int, now_us: int) -> int:
-        """Return the last match that is not after now, by halving the time from a known one.
-
-        Parameters
-        ----------
-        match_us
-            An occurrence that is not after now.
-        now_us
-            An instant.
-        """
+        """Return the last match that is not after now, by halving the time from a known one."""
         end_us = now_us
         while (following := self.next_after(match_us)) is not None and following <= end_us:
             match_us = following
@@ -267,13 +206,7 @@ Trigger = TimeTrigger | CodeTrigger
 
 
 def trigger_from_json(data: Mapping[str, Any]) -> Trigger:
-    """Return the trigger of which `to_json` made this.
-
-    Raises
-    ------
-    ValueError
-        If it is not understood, as when its time zone has gone from this machine.
-    """
+    """Return the trigger of which `to_json` made this."""
     from .cron import cron_expression
     from .zone import find_zone
 

@@ -35,17 +35,7 @@ _WALL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall time, on purpose
 
 
 class Shift(NamedTuple):
-    """A change of a zone's offset from UTC: a gap in wall time, or a stretch that comes twice.
-
-    Attributes
-    ----------
-    start, end
-        The naive wall times between which it lies; `end` is outside.
-    instant_us
-        When it happens.
-    before_us, after_us
-        The offsets in force before and after.
-    """
+    """A change of a zone's offset from UTC: a gap in wall time, or a stretch that comes twice."""
 
     start: datetime
     end: datetime
@@ -64,16 +54,7 @@ class Shift(NamedTuple):
 
 
 class Zone:
-    """A time zone that can be stored by its name; not to be changed.
-
-    Attributes
-    ----------
-    name
-        What `find_zone` reads back: ``Europe/Berlin``, ``UTC``, ``UTC+05:30``, ``local``, or rules
-        as of the variable ``TZ``: ``CET-1CEST,M3.5.0,M10.5.0/3``.
-    tzinfo
-        The same for datetime.
-    """
+    """A time zone that can be stored by its name; not to be changed."""
 
     __slots__ = ("name", "tzinfo")
 
@@ -95,18 +76,7 @@ class Zone:
         return from_instant(instant_us).astimezone(self.tzinfo).replace(tzinfo=None)
 
     def resolve(self, wall: datetime) -> int:
-        """Return the instant of a naive wall time: the first of two, or the end of its gap.
-
-        Parameters
-        ----------
-        wall
-            A naive datetime; its `fold` does not matter.
-
-        Returns
-        -------
-        int
-            Microseconds since the epoch, UTC.
-        """
+        """Return the instant of a naive wall time: the first of two, or the end of its gap."""
         before, after = self._offsets(wall)
         if before < after:
             return self._shift(wall, before, after).instant_us
@@ -146,22 +116,7 @@ class Zone:
 
 
 def find_zone(tz: object = None) -> Zone:
-    """Return a time zone.
-
-    Parameters
-    ----------
-    tz
-        A name (``Europe/Berlin``, ``UTC``, ``UTC+05:30``), a tzinfo that has a name or a fixed
-        offset, rules as of the variable ``TZ``, or None for the zone of this machine.
-
-    Raises
-    ------
-    ValueError
-        If there is no zone of that name, if a tzinfo has no name to store, or if this machine's
-        zone cannot be told.
-    ScheduleError
-        If it is anything else; a TypeError as well as a ValueError.
-    """
+    """Return a time zone."""
     if tz is None or tz == LOCAL:
         return _local_zone(os.environ.get("TZ"))
     if isinstance(tz, str):

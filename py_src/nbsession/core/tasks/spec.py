@@ -19,27 +19,7 @@ MISFIRES = ("run", "skip")
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """The rules of one task.
-
-    Attributes
-    ----------
-    overlap
-        What an occurrence does while a run is going: ``"skip"`` drops it, ``"queue"`` holds at most
-        one, ``"allow"`` runs both.
-    misfire
-        What is done when more than `misfire_grace_us` has passed since the due time: ``"run"`` once
-        for all that was missed, ``"skip"`` none.
-    misfire_grace_us
-        In µs.
-    timeout_us
-        In µs for one run with all its tries; None for no end.
-    retries
-        How many further tries a failed run gets, after 1, 2, 4 … s, at most 60 s apart.
-    threaded
-        Whether a sync callback runs in a thread also where it would run on a loop.
-    process
-        Whether each run gets a process of its own.
-    """
+    """The rules of one task."""
 
     overlap: Overlap = "skip"
     misfire: Misfire = "run"
@@ -65,22 +45,7 @@ DEFAULT_POLICIES = Policies()
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where a global task can run: the worker of one environment and source folder.
-
-    Attributes
-    ----------
-    python
-        Path of the interpreter.
-    folder
-        Path of the folder that the callable's top module lies in; importable in the worker.
-    setup
-        Path of the setup script whose worker it is; None for the worker of notebooks' tasks.
-    directory
-        Path of the working directory; `folder` unless given.
-    first_paths, last_paths
-        What a notebook has added to `sys.path`, before the environment's own entries and after
-        them.
-    """
+    """Where a global task can run: the worker of one environment and source folder."""
 
     python: str
     folder: str
@@ -123,18 +88,7 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A callable, by reference or itself.
-
-    Attributes
-    ----------
-    kind
-        ``"import"``: `module` and `qualname` find it. ``"setup"``: the setup script's worker holds
-        it, under the task's name. ``"local"``: `callable` is it.
-    module, qualname
-        Where it was defined; shown as ``module:qualname``.
-    callable
-        Only with ``"local"``, and never part of the JSON.
-    """
+    """A callable, by reference or itself."""
 
     kind: Literal["import", "setup", "local"]
     module: str
@@ -162,26 +116,7 @@ NO_KWARGS: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """A task as it was declared.
-
-    Attributes
-    ----------
-    name
-        Unique among the tasks of one engine that hold their name.
-    target
-        What it calls.
-    trigger
-        When.
-    args, kwargs
-        What the target is called with, those of a partial included. JSON values, unless `target`
-        is local.
-    policies
-        How late, long and failed runs are dealt with.
-    home
-        Where it runs; None in an engine that runs callables itself.
-    at_target
-        What is asked for the next instant, where the trigger is code.
-    """
+    """A task as it was declared."""
 
     name: str
     target: Target

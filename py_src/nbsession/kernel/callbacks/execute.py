@@ -154,13 +154,7 @@ ASK_SECONDS = 1.0
 
 
 class Executor:
-    """Runs callbacks of the user once, and gives each a Future.
-
-    Parameters
-    ----------
-    runtime
-        Of the session, with which they end.
-    """
+    """Runs callbacks of the user once, and gives each a Future."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runner = runtime.runner

@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 
 
 class PeriodicGrid:
-    """Ticks at ``start + n * seconds`` of a loop's time, each at most once.
-
-    Parameters
-    ----------
-    seconds
-        From one tick to the next.
-    """
+    """Ticks at ``start + n * seconds`` of a loop's time, each at most once."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

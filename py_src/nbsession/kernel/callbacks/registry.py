@@ -22,13 +22,7 @@ __all__ = ["PeriodicCallback", "PeriodicCallbacks"]
 
 
 class PeriodicCallbacks:
-    """Those that run, and those stopped ones that somebody still holds, in the order of adding.
-
-    Parameters
-    ----------
-    runtime
-        Of the session, with which they stop.
-    """
+    """Those that run, and those stopped ones that somebody still holds, in the order of adding."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runner = runtime.runner
@@ -79,18 +73,7 @@ class PeriodicCallbacks:
             return sorted(self._callbacks.items(), key=lambda item: item[0])
 
     def observe(self, observer: Callable[[], object]) -> Callable[[], None]:
-        """Call after any change of any callback, but only once for all that tick at one time.
-
-        Parameters
-        ----------
-        observer
-            Called on the thread that made the change; for ticks that is the loop's.
-
-        Returns
-        -------
-        callable
-            Ends it.
-        """
+        """Call after any change of any callback, but only once for all that tick at one time."""
         with self._lock:
             self._observers += (observer,)
 

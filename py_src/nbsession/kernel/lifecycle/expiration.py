@@ -43,15 +43,7 @@ class ExpirationBlock:
 
 
 class Expiration:
-    """Tells the server whether it may end this kernel.
-
-    Parameters
-    ----------
-    runtime
-        What the session holds in this process.
-    session
-        Whose link is used; without one there is nobody who would end the kernel.
-    """
+    """Tells the server whether it may end this kernel."""
 
     def __init__(self, runtime: Runtime, session: Session) -> None:
         self._link = session.link

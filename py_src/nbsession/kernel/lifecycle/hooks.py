@@ -66,20 +66,7 @@ class _Announcement:
 
 
 class SessionHooks:
-    """Calls back at the start and at the end of this session.
-
-    Parameters
-    ----------
-    runtime
-        What the session holds in this process.
-    session
-        What is known of it.
-
-    Attributes
-    ----------
-    context
-        The session. Its request is asked for only when somebody looks.
-    """
+    """Calls back at the start and at the end of this session."""
 
     def __init__(self, runtime: Runtime, session: Session) -> None:
         self._runtime = runtime
@@ -104,18 +91,7 @@ class SessionHooks:
         runtime.on_remove(self._hooks.clear)
 
     def on_created(self, callback: Callback) -> Callable[[], None]:
-        """Call back at once: the session is there. On the main loop's thread.
-
-        Returns
-        -------
-        callable
-            Takes the call back, if it has not been made yet.
-
-        Raises
-        ------
-        TypeError
-            If the callback cannot be called with the `SessionContext` or with nothing.
-        """
+        """Call back at once: the session is there. On the main loop's thread."""
         hook = self._hook(callback)
         cancelled = threading.Event()
 
@@ -127,18 +103,7 @@ class SessionHooks:
         return cancelled.set
 
     def on_destroyed(self, callback: Callback) -> Callable[[], None]:
-        """Call back when the session ends; the last one registered first.
-
-        Returns
-        -------
-        callable
-            Unregisters it.
-
-        Raises
-        ------
-        TypeError
-            If the callback cannot be called with the `SessionContext` or with nothing.
-        """
+        """Call back when the session ends; the last one registered first."""
         hook = self._hook(callback)
         with self._lock:
             self._hooks.append(hook)
@@ -173,13 +138,7 @@ class SessionHooks:
             return self._hooks.pop() if self._hooks else None
 
     async def _run_all(self, deadline: float) -> None:
-        """Call every hook of the session's end, on whatever loop runs this.
-
-        Parameters
-        ----------
-        deadline
-            Of `time.monotonic`, after which no more are called.
-        """
+        """Call every hook of the session's end, on whatever loop runs this."""
         ended = replace(self.context, ended_at=datetime.now(UTC))
         with self._runtime.busy:
             while hook := self._take_last():

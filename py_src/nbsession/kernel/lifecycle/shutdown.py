@@ -42,16 +42,6 @@ class Shutdown:
     Whatever is noticed first counts: the server's request on the control channel, which is handled
     while a cell blocks; SIGTERM; the interpreter's exit. A process that was forked off this one
     inherits all three and does nothing.
-
-    Parameters
-    ----------
-    runtime
-        What the session holds in this process.
-    work
-        Made into a coroutine with the deadline (of `time.monotonic`). It runs on the main loop if
-        that is alive, else on a loop of a thread, at exit on one of the main thread.
-    on_late
-        Called, on any thread, if the work has not ended in time and is not waited for any more.
     """
 
     def __init__(

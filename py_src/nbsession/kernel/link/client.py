@@ -37,18 +37,7 @@ _PATIENCE_SECONDS = 10.0
 
 
 class Link:
-    """Asks the server that started this kernel.
-
-    Parameters
-    ----------
-    address
-        Where the server listens and what proves that this kernel is the one it started.
-
-    Notes
-    -----
-    Every call opens a connection of its own, so threads need no lock and nothing is left open. A
-    forked child holds the parent's link too, and may not use it: see `usable`.
-    """
+    """Asks the server that started this kernel."""
 
     def __init__(self, address: LinkAddress) -> None:
         self._address = address
@@ -60,32 +49,11 @@ class Link:
         return os.getpid() == self._pid
 
     def get(self, path: str, wait_seconds: float = 0) -> Any:
-        """Return the JSON that the server answers to a GET.
-
-        Parameters
-        ----------
-        path
-            Below this kernel's own path, with its query.
-        wait_seconds
-            How long the server was asked to hold the answer back.
-
-        Raises
-        ------
-        LinkError
-            If the server cannot be reached, refuses, or speaks another version.
-        """
+        """Return the JSON that the server answers to a GET."""
         return self._request("GET", path, None, wait_seconds)
 
     def post(self, path: str, data: Mapping[str, Any]) -> Any:
-        """Send JSON and return the JSON that the server answers.
-
-        Raises
-        ------
-        LinkSizeError
-            If it is more than the server takes.
-        LinkError
-            As `get` does.
-        """
+        """Send JSON and return the JSON that the server answers."""
         # UTF-8, with lone surrogates as json.loads reads them: escapes would take up to six bytes.
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         body = text.encode("utf-8", "surrogatepass")

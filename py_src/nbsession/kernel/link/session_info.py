@@ -36,15 +36,7 @@ Need = Literal["server", "visitor", "page"]
 
 
 class Session:
-    """What is known of the visitor and the server.
-
-    Parameters
-    ----------
-    link
-        To the server; None without one: then everything is empty and nothing waits.
-    kernel_id
-        This kernel's id; None in a plain process.
-    """
+    """What is known of the visitor and the server."""
 
     def __init__(self, link: Link | None, kernel_id: str | None) -> None:
         self.link = link
@@ -57,15 +49,7 @@ class Session:
         self._lock = threading.Lock()
 
     def info(self, need: Need) -> SessionInfo:
-        """Return what is known of the session.
-
-        Parameters
-        ----------
-        need
-            ``"server"``: what the server knows by itself. ``"visitor"``: waits until a preheated
-            kernel has been handed to a visitor. ``"page"``: waits, once and for at most
-            `PAGE_WAIT_SECONDS`, for what the page itself has to send.
-        """
+        """Return what is known of the session."""
         from nbsession.core.session import SessionInfo  # dataclasses: not worth it at every load
 
         if os.getpid() != self.pid:

@@ -31,15 +31,7 @@ _LIMITS = ("options", "children", "titles", "min", "max", "base")
 
 
 class Reporting:
-    """Tells what of the URL could not be applied: to the callback of one `sync`, or as a warning.
-
-    Parameters
-    ----------
-    runtime
-        Of this process.
-    on_error
-        Takes ``{trait: text}``; sync or async. None for a warning, the first time.
-    """
+    """Reports what of the URL could not be applied: to a callback of `sync`, or as a warning."""
 
     def __init__(
         self, runtime: Runtime, on_error: Callable[[dict[str, str]], object] | None
@@ -81,28 +73,7 @@ class Reporting:
 
 
 class LocationBinding:
-    """One trait and one key.
-
-    Parameters
-    ----------
-    text
-        Reads and writes the trait of its object.
-    key
-        Of the query.
-    history
-        How changes of the trait are written.
-    reporting
-        Of the `sync` that made it.
-
-    Attributes
-    ----------
-    texts
-        The values of the key in the URL, as the trait last met them; none if it was not there.
-    is_pending
-        Whether the trait cannot take its text yet: it is beyond the object's present limits.
-    is_start_value
-        Whether the URL has the key only because `sync` has written the trait's value.
-    """
+    """One trait and one key."""
 
     def __init__(self, text: TraitText, key: str, history: History, reporting: Reporting) -> None:
         self.obj = text.obj
@@ -232,13 +203,7 @@ class LocationBinding:
         return self._taken is not None
 
     def apply(self) -> bool:
-        """Set the trait to what the URL says, or to its initial value if the key is not there.
-
-        Returns
-        -------
-        bool
-            Whether observers have changed it again.
-        """
+        """Set the trait to what the URL says, or to its initial value if the key is not there."""
         texts = self.texts
         if not texts:
             return self._set(_copied(self._initial))[2]
@@ -265,13 +230,7 @@ class LocationBinding:
         return is_changed_again
 
     def _set(self, value: object) -> tuple[bool, object, bool]:
-        """Set the trait.
-
-        Returns
-        -------
-        is_taken, taken, is_changed_again
-            Whether it took the value, what it made of it, and whether observers changed that.
-        """
+        """Set the trait."""
         attribute = self._text.attribute
         before = getattr(self.obj, attribute)
         error: Exception | None = None

@@ -25,13 +25,6 @@ def text_of_value(value: object) -> str:
 
     A bool is ``true`` or ``false``, a number as Python writes it, a date or time ISO 8601, a member
     of an enum its name; a list, tuple, set or dict is JSON without spaces: ``[1,5]``.
-
-    Raises
-    ------
-    TypeError
-        If the value is of another type.
-    ValueError
-        If no URL can hold it: half a surrogate pair, or NaN in JSON.
     """
     text = _plain_text(value)
     return checked_text(_json_text(value) if text is None else text)
@@ -103,15 +96,7 @@ def texts_of_value(value: object) -> list[str]:
 
 
 def text_of_key(key: object) -> str:
-    """Return a key of the query.
-
-    Raises
-    ------
-    TypeError
-        If it is no text.
-    ValueError
-        If no URL can hold it.
-    """
+    """Return a key of the query."""
     if not isinstance(key, str):
         message = f"a key of the query is text, got {type(key).__name__}: {key!r}"
         raise TypeError(message)
@@ -168,13 +153,7 @@ def dump_json(value: object) -> str:
 
 
 def native_json(value: Any) -> Any:
-    """Return a value as JSON data that are read as the same value.
-
-    Raises
-    ------
-    TypeError
-        If JSON would make something else of it.
-    """
+    """Return a value as JSON data that are read as the same value."""
     if not isinstance(value, enum.Enum):
         match value:
             case None | bool() | str():
@@ -199,13 +178,7 @@ _BOOLS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off"
 
 
 class Codec:
-    """A type of values; this one is text itself.
-
-    Attributes
-    ----------
-    is_faithful
-        Whether each value that is written is read back as the same value.
-    """
+    """A type of values; this one is text itself."""
 
     is_faithful = True
 

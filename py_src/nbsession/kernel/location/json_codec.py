@@ -38,19 +38,7 @@ class JSONCodec(Codec):
 
 
 class ItemsCodec(JSONCodec):
-    """A list, tuple or set, as a JSON list; in the URL also as a key that is repeated.
-
-    Parameters
-    ----------
-    make
-        Makes it of a list.
-    item
-        Of each item.
-    items
-        Of the items of a tuple with a fixed length, by place.
-    text_item
-        Of the text of an item where a key is repeated, if it is not the same.
-    """
+    """A list, tuple or set, as a JSON list; in the URL also as a key that is repeated."""
 
     def __init__(
         self,
@@ -104,13 +92,7 @@ class ItemsCodec(JSONCodec):
 
 
 class LabelsCodec(ItemsCodec):
-    """Labels of a selection widget.
-
-    Parameters
-    ----------
-    count
-        How many there have to be; None for any number.
-    """
+    """Labels of a selection widget."""
 
     def __init__(self, count: int | None) -> None:
         super().__init__(tuple, Codec())
@@ -126,15 +108,7 @@ class LabelsCodec(ItemsCodec):
 
 
 class DictCodec(JSONCodec):
-    """A dict, as a JSON object.
-
-    Parameters
-    ----------
-    key, value
-        Of keys and values.
-    by_key
-        Of the values of some keys.
-    """
+    """A dict, as a JSON object."""
 
     def __init__(self, key: Codec, value: Codec, by_key: Mapping[Any, Codec]) -> None:
         super().__init__(Mapping)
@@ -167,13 +141,6 @@ class AnyCodec(Codec):
 
     The first type that takes a text counts. A value that would be read as another is written as
     JSON: text in quotes, anything else after a space if need be.
-
-    Parameters
-    ----------
-    codecs
-        Of the types that are expected, in the order in which they are tried.
-    is_open
-        Whether any JSON is taken too, and any text if no type is expected.
     """
 
     is_faithful = False
@@ -244,13 +211,7 @@ class AnyCodec(Codec):
 
 
 def written(codec: Codec, value: Any) -> str:
-    """Return a value as the text that the codec reads as this very value.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is none.
-    """
+    """Return a value as the text that the codec reads as this very value."""
     if codec.is_faithful:
         return codec.write(value)
     problem: Exception | None = None

@@ -39,13 +39,7 @@ _LAB_PATH = re.compile(r"/lab(/|$)")
 
 
 class LiveUrl(HasTraits):
-    """The parts of the URL, the way to the page and back, and what is synced with its query.
-
-    Parameters
-    ----------
-    runtime, session, pages, loading
-        Of this process.
-    """
+    """The parts of the URL, the way to the page and back, and what is synced with its query."""
 
     pathname = Part("/", "?#", help="The path of the page.")
     search = Part("?", "#", help="The query, with its `?`.")
@@ -100,12 +94,6 @@ class LiveUrl(HasTraits):
 
         In a kernel that no page is known to have started, it returns when `state.loaded` is True: a
         page has reported, or none has for 3 s.
-
-        Raises
-        ------
-        RuntimeError
-            In a cell that would wait for ever, as what the page says is handed on when the cell has
-            ended: with an ipykernel before 7.4, and in Voilà. Use `state.onload` there.
         """
         if not self._has_server:
             return

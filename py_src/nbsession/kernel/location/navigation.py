@@ -36,19 +36,7 @@ def check_history(history: object) -> None:
 
 @dataclass
 class Unsent:
-    """Writes that no page has been told of.
-
-    Attributes
-    ----------
-    parts
-        The new value of each part that was written.
-    query
-        If the search was written by changes of its parameters only: these changes.
-    history
-        ``"push"`` if any of them was.
-    reload
-        Whether the page is to load the URL, if any of them was to.
-    """
+    """Writes that no page has been told of."""
 
     parts: dict[str, str] = field(default_factory=dict)
     query: QueryChanges | None = field(default_factory=dict)
@@ -84,13 +72,6 @@ class Navigation:
 
     The first write of a turn of the loop is sent at once, what follows in the same turn together
     and without another history entry.
-
-    Parameters
-    ----------
-    runtime, pages
-        Of this process.
-    lock
-        Held by whoever calls `add`, `on` and `forget_query`.
     """
 
     def __init__(self, runtime: Runtime, pages: Pages, lock: threading.RLock) -> None:
@@ -112,19 +93,7 @@ class Navigation:
         history: History,
         reload: bool,
     ) -> None:
-        """Add a write; `send` it once the lock is free.
-
-        Parameters
-        ----------
-        parts
-            The new value of each part.
-        query
-            The changes of parameters that make the new search, None if it was written as a whole.
-        history
-            What becomes of the entry of the present URL.
-        reload
-            Whether the page is to load the URL: then all of a turn is sent together, at its end.
-        """
+        """Add a write; `send` it once the lock is free."""
         if self._unsent is None:
             self._unsent = Unsent()
         self._unsent.add(parts, query, history, reload)

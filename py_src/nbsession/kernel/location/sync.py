@@ -31,18 +31,7 @@ def bindings_for(
     reporting: Reporting,
     text_of: Callable[[HasTraits, str], TraitText] = TraitText,
 ) -> list[LocationBinding]:
-    """Return a binding for each trait that `names` means.
-
-    Parameters
-    ----------
-    text_of
-        Returns what reads and writes a trait of an object.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `Location.sync` does.
-    """
+    """Return a binding for each trait that `names` means."""
     if not isinstance(obj, HasTraits):
         message = f"only an object with traits can be synced, got {type(obj).__name__}: {obj!r}"
         raise TypeError(message)
@@ -86,13 +75,7 @@ def _default_keys(widget: HasTraits) -> dict[str, str]:
 
 
 def checked_names(names: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
-    """Return the key of each trait.
-
-    Raises
-    ------
-    TypeError
-        If `names` is neither a list nor a mapping of text.
-    """
+    """Return the key of each trait."""
     if isinstance(names, str) or not isinstance(names, Iterable):
         message = (
             f"names must be a list of traits or {{trait: key}}, got {names!r}; write [{names!r}]"
@@ -123,20 +106,7 @@ def _checked(obj: HasTraits, keys: Mapping[str, str]) -> Iterator[tuple[str, str
 
 @dataclass
 class Reading:
-    """The application of a URL, in the thread that applies it.
-
-    Attributes
-    ----------
-    outer
-        The one within whose observer it is.
-    changed
-        The bindings whose traits have changed meanwhile, by the reading itself or by observers.
-    disturbed
-        Those of them that something has changed again, after they were set to what the URL says.
-    is_over
-        Whether what changes now is written, by replace: what follows from going back must not be a
-        way forward.
-    """
+    """The application of a URL, in the thread that applies it."""
 
     outer: Reading | None
     changed: dict[LocationBinding, None] = field(default_factory=dict)
@@ -163,17 +133,7 @@ class Reading:
 
 
 class LocationSync:
-    """All bindings of one location.
-
-    Parameters
-    ----------
-    location
-        Whose query they read and write.
-    runtime
-        Of this process.
-    lock
-        The location's own; never held while user code runs.
-    """
+    """All bindings of one location."""
 
     def __init__(self, location: LiveUrl, runtime: Runtime, lock: threading.RLock) -> None:
         self._location = location

@@ -59,27 +59,7 @@ class UnreadableTextError(ValueError):
 
 
 class TraitText:
-    """Reads and writes one trait of one object as the values of one query key.
-
-    Parameters
-    ----------
-    obj, name
-        The object and the name of its trait.
-    to_text, from_text
-        Functions in place of the trait's own text: value to text or None, text to value.
-
-    Attributes
-    ----------
-    obj, name
-        As above.
-    attribute
-        The trait that is read, set and observed: for the value of a selection widget its label.
-
-    Raises
-    ------
-    TypeError
-        If the trait holds what no text stands for.
-    """
+    """Reads and writes one trait of one object as the values of one query key."""
 
     def __init__(
         self,
@@ -118,13 +98,7 @@ class TraitText:
         return codec
 
     def texts(self) -> list[str]:
-        """Return the trait's present value as the values of its key; none if it is None.
-
-        Raises
-        ------
-        TypeError, ValueError, RecursionError
-            If no text stands for it, or `to_text` raises anything.
-        """
+        """Return the trait's present value as the values of its key; none if it is None."""
         return self.texts_of(getattr(self.obj, self.attribute))
 
     def texts_of(self, value: Any) -> list[str]:
@@ -139,13 +113,7 @@ class TraitText:
         return [] if value is None else [checked_text(written(self._codec, value))]
 
     def value_of(self, texts: list[str]) -> Any:
-        """Return the value that a key's values stand for; the last one counts.
-
-        Raises
-        ------
-        UnreadableTextError
-            If it is none of the trait's type.
-        """
+        """Return the value that a key's values stand for; the last one counts."""
         try:
             if self._from_text is not None:
                 return self._from_text(texts[-1])
@@ -179,13 +147,7 @@ def _labels_codec(obj: HasTraits, trait: Trait) -> Codec | None:
 
 
 def codec_of_trait(trait: Trait, obj: HasTraits, value: object = None) -> Codec | None:
-    """Return the codec of a trait of an object; None if no text stands for what it holds.
-
-    Parameters
-    ----------
-    value
-        Its present one, which tells the type where the trait itself takes anything.
-    """
+    """Return the codec of a trait of an object; None if no text stands for what it holds."""
     if _holds_objects(trait):
         return None
     if isinstance(trait, traitlets.Any):

@@ -116,20 +116,7 @@ class LocationObserver:
 
 @dataclass(frozen=True)
 class UrlChange:
-    """A change of the URL that observers are to be notified of.
-
-    Attributes
-    ----------
-    before, after
-        The URL.
-    is_start
-        Whether it is that of a page that was loaded.
-    context
-        Of the report of a page that led to it: it is handled on the main loop. None for what only
-        Python has written.
-    rounds
-        How many changes led to it, each made by an observer of the one before.
-    """
+    """A change of the URL that observers are to be notified of."""
 
     before: PageUrl
     after: PageUrl
@@ -143,16 +130,6 @@ class ChangeQueue:
 
     A change that is made while another is handled waits its turn, whichever thread makes it: so the
     last that observers hear of is the URL as it is.
-
-    Parameters
-    ----------
-    runner
-        Runs what pages cause, on the main loop.
-    lock
-        Held by whoever calls `add`, so that the order is that of the changes; never while one is
-        handled.
-    handle
-        Applies a change, and notifies the observers.
     """
 
     def __init__(
@@ -188,13 +165,7 @@ class ChangeQueue:
         return self._current if self._thread == threading.get_ident() else None
 
     def deliver(self) -> None:
-        """Handle what is waiting, unless a thread does so already, which goes on with it.
-
-        Raises
-        ------
-        RuntimeError
-            If observers change the URL again and again. What is waiting is dropped.
-        """
+        """Handle what is waiting, unless a thread does so already, which goes on with it."""
         with self._lock:
             if self._thread is not None or not self._is_next_here():
                 return

@@ -18,17 +18,7 @@ WRITABLE_PARTS = ("pathname", "search", "hash_")
 
 @dataclass(frozen=True)
 class PageUrl:
-    """A URL; it never changes, so that its parts always belong together.
-
-    Attributes
-    ----------
-    pathname, search, hash_
-        Each with its ``/``, ``?`` and ``#``; the last two may be ''.
-    protocol, hostname, port
-        ``"https:"``, ``"example.org"``, ``"8888"`` ('' for the protocol's own).
-    origin
-        ``"https://example.org:8888"``; ``"null"`` for an iframe's ``about:srcdoc``.
-    """
+    """A URL; it never changes, so that its parts always belong together."""
 
     pathname: str = ""
     search: str = ""

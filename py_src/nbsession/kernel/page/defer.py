@@ -27,15 +27,7 @@ _current: ContextVar[OutputCapture | None] = ContextVar("nbsession_output_captur
 
 
 class OutputCapture:
-    """The outputs of one callback, as a notebook stores them (nbformat 4).
-
-    Attributes
-    ----------
-    outputs
-        In the order in which they came.
-    is_closed
-        Whether they are shown already: what threads print after that goes to the cell.
-    """
+    """The outputs of one callback, as a notebook stores them (nbformat 4)."""
 
     def __init__(self) -> None:
         self.outputs: list[dict[str, Any]] = []

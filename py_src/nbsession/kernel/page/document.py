@@ -31,14 +31,7 @@ if TYPE_CHECKING:
 
 
 class Timers:
-    """Calls the user's callbacks once each, on the main loop.
-
-    Parameters
-    ----------
-    runtime
-        Of the session, with which they end. What they raise and print goes to the cell that
-        registered them.
-    """
+    """Calls the user's callbacks once each, on the main loop."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runner = runtime.runner

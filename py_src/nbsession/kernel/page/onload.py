@@ -32,17 +32,7 @@ class _Waiting:
 
 
 class Loading:
-    """Calls back once a page has loaded, or once it is clear that none will.
-
-    Parameters
-    ----------
-    runtime
-        Of this process.
-    session
-        Tells whether a page can come.
-    pages
-        Tell when one has.
-    """
+    """Calls back once a page has loaded, or once it is clear that none will."""
 
     def __init__(self, runtime: Runtime, session: Session, pages: Pages) -> None:
         self._runtime = runtime

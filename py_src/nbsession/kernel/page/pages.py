@@ -27,17 +27,7 @@ _log = logging.getLogger("nbsession")
 
 
 class HiddenPage:
-    """The one `Page` of a kernel; without a kernel there is none, and nothing here does anything.
-
-    Parameters
-    ----------
-    runtime
-        Of this process.
-    receive
-        Takes what a page says, as `ipywidgets.Widget.on_msg` has it.
-    arrive
-        Takes the same when it arrives; see `Page`.
-    """
+    """The one `Page` of a kernel; without a kernel there is none."""
 
     def __init__(
         self,
@@ -115,13 +105,7 @@ class PageNews:
         self._lock = threading.Lock()
 
     def subscribe(self, kind: str, callback: Subscriber) -> Callable[[], None]:
-        """Call whenever a page has said something of a kind; returns what ends that.
-
-        Raises
-        ------
-        ValueError
-            If no message is of this kind.
-        """
+        """Call whenever a page has said something of a kind; returns what ends that."""
         if kind not in KINDS:
             message = f"a page says nothing of kind {kind!r}; it says {', '.join(KINDS)}"
             raise ValueError(message)
@@ -157,20 +141,7 @@ STALE_SECONDS = 30.0
 
 
 class Pages:
-    """Talks with the pages through one hidden widget, which is made when it is first needed.
-
-    Parameters
-    ----------
-    runtime
-        Of this process. Without a kernel there are no pages, and nothing here does anything.
-    state
-        Whose trait `busy` the pages show.
-
-    Notes
-    -----
-    Messages of a page arrive on whatever thread ipykernel handles them: the main thread or that of
-    a subshell. Subscribers are called there, and no lock is held.
-    """
+    """Talks with the pages through one hidden widget, which is made when it is first needed."""
 
     def __init__(self, runtime: Runtime, state: HasTraits) -> None:
         self._runtime = runtime
@@ -205,20 +176,7 @@ class Pages:
         self._publication.start()
 
     def mirror(self, name: str, read: Callable[[], Any]) -> Callable[[], None]:
-        """Keep a trait of the widget equal to what `read` returns.
-
-        Parameters
-        ----------
-        name
-            Of a synced trait of `Page`.
-        read
-            Called on any thread, at most every 50 ms.
-
-        Returns
-        -------
-        callable
-            To be called, on any thread, whenever the value may have changed.
-        """
+        """Keep a trait of the widget equal to what `read` returns."""
         return self._publication.add(name, read)
 
     def _note_busy(self, _change: object) -> None:
@@ -282,25 +240,7 @@ class Pages:
     # -- page → kernel ----------------------------------------------------------------------------
 
     def subscribe(self, kind: str, callback: Subscriber) -> Callable[[], None]:
-        """Call with the page's record and the message whenever a page has said something.
-
-        Parameters
-        ----------
-        kind
-            ``"hello"``, ``"goodbye"``, ``"location"``, ``"document"`` or ``"focus"``. A
-            ``"goodbye"`` comes with the last record of the page that has gone, also of one that
-            went without a word.
-
-        Returns
-        -------
-        callable
-            Ends it.
-
-        Raises
-        ------
-        ValueError
-            If no message is of this kind.
-        """
+        """Call with the page's record and the message whenever a page has said something."""
         return self._news.subscribe(kind, callback)
 
     def _arrive(self, content: object) -> None:
@@ -343,15 +283,7 @@ class Pages:
     # -- kernel → page ----------------------------------------------------------------------------
 
     def send(self, message: Command, page_id: str | None = None) -> None:
-        """Send a command to one page. Never raises for a page that is gone.
-
-        Parameters
-        ----------
-        message
-            Kept until a page reports if there is none.
-        page_id
-            By default that of the page last used.
-        """
+        """Send a command to one page. Never raises for a page that is gone."""
         self.open()
         if self.widget is None:
             return

@@ -93,17 +93,7 @@ def _row_of(order: Mapping[Any, Any]) -> str:
 
 
 class CallbackRows:
-    """Keeps the page model's rows up to date.
-
-    Parameters
-    ----------
-    runtime
-        Of the session, with which it ends.
-    callbacks
-        The session's.
-    pages
-        Publishes the rows, at most every 50 ms.
-    """
+    """Keeps the page model's rows up to date."""
 
     def __init__(self, runtime: Runtime, callbacks: PeriodicCallbacks, pages: Pages) -> None:
         self._callbacks = callbacks
@@ -120,15 +110,7 @@ class CallbackRows:
 
 
 class TaskRows:
-    """Keeps the page model's rows up to date.
-
-    Parameters
-    ----------
-    parts
-        Of the session: its tasks, once it has some.
-    pages
-        Publishes the rows, at most every 50 ms.
-    """
+    """Keeps the page model's rows up to date."""
 
     def __init__(self, parts: Mapping[str, Any], pages: Pages) -> None:
         self._parts = parts

@@ -25,13 +25,7 @@ _ONLOAD = "give what needs the page to state.onload(…)"
 
 
 class FirstReport:
-    """Comes when a page has reported.
-
-    Parameters
-    ----------
-    runtime
-        Of this process.
-    """
+    """Comes when a page has reported."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -45,19 +39,7 @@ class FirstReport:
                 self._future.set_result(None)
 
     async def wait(self, patience_seconds: float | None = None) -> None:
-        """Wait for it.
-
-        Parameters
-        ----------
-        patience_seconds
-            After which it is not waited for any more; None for no end.
-
-        Raises
-        ------
-        RuntimeError
-            In a cell, if the page's word is handed on only when the cell has ended, and there is no
-            other end to the waiting.
-        """
+        """Wait for it."""
         # Who gives up must not end the waiting of others, as awaiting the future itself would.
         report = asyncio.shield(asyncio.wrap_future(self._future))
         if patience_seconds is not None:
@@ -108,18 +90,7 @@ _LATE_SECONDS = 1.0
 
 
 class RollCall:
-    """Pings the pages and waits for their answers, one call at a time.
-
-    Parameters
-    ----------
-    runtime
-        Of this process.
-    ping
-        Asks all pages to say hello again.
-    prune
-        Called on the main loop with the time of the ping (of `time.monotonic`): a page that has
-        said nothing since is not there.
-    """
+    """Pings the pages and waits for their answers, one call at a time."""
 
     def __init__(
         self, runtime: Runtime, ping: Callable[[], None], prune: Callable[[float], None]

@@ -21,13 +21,7 @@ ANSWER_SECONDS = 3.0
 
 
 class Outbox:
-    """Commands, numbered. Not locked: whoever has it locks.
-
-    Parameters
-    ----------
-    now
-        The time in seconds, monotonic.
-    """
+    """Commands, numbered. Not locked: whoever has it locks."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -65,13 +59,7 @@ class Outbox:
         )
 
     def answer(self, page_id: str, kind: str, applied: object) -> bool:
-        """Note a page's word; return whether it is up to date with the commands of a kind.
-
-        Parameters
-        ----------
-        applied
-            The number of the last command that the page knew of when it spoke.
-        """
+        """Note a page's word; return whether it is up to date with the commands of a kind."""
         serial, sent_at = self._unanswered.get((page_id, kind), (0, 0.0))
         knows = isinstance(applied, int) and applied >= serial
         if not knows and self._now() - sent_at < ANSWER_SECONDS:
@@ -140,24 +128,7 @@ class BrowserInfo(PartOfState):
 
 @dataclass(frozen=True)
 class PageRecord:
-    """A page that shows the kernel's notebook, as it last described itself.
-
-    Attributes
-    ----------
-    id
-        Of the browser's document: a reload is another page.
-    location
-        Read-only; its keys are `LOCATION_PARTS`, all text, without the ``token`` parameter.
-    knows_query
-        Whether the page knows query and hash; in JupyterLab it may show the notebook before.
-    theme
-        Jupyter's, or the browser's where Jupyter has none.
-    visible
-        Whether its tab is in front.
-    awaits
-        The kinds of commands, ``"navigate"`` and ``"title"``, that are on their way to it: until it
-        has answered, what it says of its location and title is older than what was written.
-    """
+    """A page that shows the kernel's notebook, as it last described itself."""
 
     id: str
     info: BrowserInfo
@@ -202,19 +173,7 @@ def _number(value: object, default: float) -> float:
 
 @dataclass(frozen=True)
 class Heard:
-    """What a message has told.
-
-    Attributes
-    ----------
-    kinds
-        Of the news in it; a stale or unintelligible one has none.
-    record
-        Of the page; of one that has said goodbye, its last.
-    is_new
-        Whether the page was not known before.
-    is_doubtful
-        Whether the pages had better be asked which of them are there.
-    """
+    """What a message has told."""
 
     page_id: str = ""
     kinds: tuple[str, ...] = ()
@@ -224,20 +183,7 @@ class Heard:
 
 
 class PageBook:
-    """Records of pages, the one last used being the last. Not locked: whoever has it locks.
-
-    Parameters
-    ----------
-    outbox
-        Knows which commands a page has not answered.
-    now
-        The time in seconds, monotonic.
-
-    Attributes
-    ----------
-    info
-        What the browser of the page last used says of itself; kept when that page goes.
-    """
+    """Records of pages, the one last used being the last. Not locked: whoever has it locks."""
 
     def __init__(self, outbox: Outbox, now: Callable[[], float]) -> None:
         self.info: BrowserInfo | None = None

@@ -28,13 +28,6 @@ class Publication:
 
     The last change is never lost. What is due later is copied by a thread of its own, since a cell
     may keep the main loop from it; where there are no threads, by the loop.
-
-    Parameters
-    ----------
-    write
-        Called with a value's name and the value. Never two calls at once; no lock is held.
-    now
-        The time in seconds, monotonic.
     """
 
     def __init__(

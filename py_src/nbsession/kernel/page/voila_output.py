@@ -68,11 +68,6 @@ class VoilaOutput:
 
     As in Voilà's cells, visitors see tracebacks and stderr only with ``show_tracebacks``; else
     these are in the server's log alone.
-
-    Parameters
-    ----------
-    runtime, session
-        Of this process.
     """
 
     def __init__(self, runtime: Runtime, session: Session) -> None:

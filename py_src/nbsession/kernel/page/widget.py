@@ -19,28 +19,6 @@ class Page(AnyWidget):
 
     What a page does are custom messages; the synced traits go from the kernel to the pages only,
     where they feed the indicator and the panel.
-
-    Parameters
-    ----------
-    arrive
-        Called with what a page says when it arrives, before any later message of that page is
-        handled on any thread: where ipykernel hands messages to several threads, and tells. Must
-        not raise.
-    **traits
-        As of any widget.
-
-    Attributes
-    ----------
-    busy
-        Whether user code is running.
-    location
-        The URL of the page last used: href, origin, protocol, hostname, port, pathname, search,
-        hash.
-    callbacks
-        The periodic callbacks, each with id, name, period (ms), running, counter, count,
-        timeout (ms), last_error, skipped.
-    tasks
-        The kernel's own tasks, each with name, schedule, state, next_run, run_count, error_count.
     """
 
     _esm = _STATIC / "page.js"

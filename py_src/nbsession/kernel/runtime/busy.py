@@ -15,17 +15,6 @@ class Busy:
     """Counts the user code that is running in this process, on whatever thread.
 
     ``with busy: …`` or `enter` and `leave` in pairs; they nest, and may be on different threads.
-
-    Parameters
-    ----------
-    on_change
-        Called with True when the first begins and False when the last has ended. Never two calls at
-        once, and never the same value twice in a row; no lock is held, so it may run user code.
-
-    Attributes
-    ----------
-    told
-        What `on_change` was last called with; False before.
     """
 
     def __init__(self, on_change: Callable[[bool], None]) -> None:

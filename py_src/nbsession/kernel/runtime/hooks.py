@@ -42,27 +42,7 @@ _concurrent: ContextVar[_Concurrent | None] = ContextVar("nbsession_concurrent",
 
 
 class CellStatus:
-    """Says busy and idle where ipykernel does not, and that a running cell goes on.
-
-    Parameters
-    ----------
-    kernel
-        ipykernel's.
-
-    Attributes
-    ----------
-    mends
-        Whether it does; `NBSESSION_MEND_FROZEN_WIDGETS` switches it off.
-
-    Notes
-    -----
-    ipykernel 7.4 handles a widget's message at once while a cell awaits, and publishes neither busy
-    nor idle for it. The page waits for that idle before it sends the widget's next change: moved
-    once during such a cell, a widget is dead for good. So we publish both, and then the cell's own
-    busy again, or the server takes the kernel for idle and may cull it. Where ipykernel publishes
-    them itself, we do not. A message handled on a subshell ends with an idle too, in the middle of
-    the main shell's cell: the same mend.
-    """
+    """Says busy and idle where ipykernel does not, and that a running cell goes on."""
 
     def __init__(self, kernel: Any) -> None:
         self.mends = os.environ.get(MEND_FROZEN_WIDGETS) != "0"
@@ -216,25 +196,7 @@ class _Handling:
 
 
 class MessageHooks:
-    """Wraps the kernel's message handlers.
-
-    Parameters
-    ----------
-    kernel
-        ipykernel's, whose `shell_handlers` is a plain dict, looked up for every message; or another
-        one with a `comm_manager`.
-    shell
-        The kernel's.
-    busy
-        Held while a message is handled. IPython's own events are not balanced.
-    activity
-        Is notified of messages to our own widgets.
-
-    Attributes
-    ----------
-    status
-        Of the cell that runs.
-    """
+    """Wraps the kernel's message handlers."""
 
     def __init__(self, kernel: Any, shell: Any, busy: Busy, activity: Activity) -> None:
         self._activity = activity

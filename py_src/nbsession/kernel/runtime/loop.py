@@ -21,20 +21,7 @@ _HALT_SECONDS = 0.5
 
 
 class MainLoop:
-    """Puts calls onto the one thread on which notebooks expect their code to run.
-
-    Parameters
-    ----------
-    loop
-        The loop.
-    thread_id
-        Of the thread that runs it.
-
-    Notes
-    -----
-    Every call takes the `contextvars.Context` to run in: output goes to the cell whose context it
-    is. A context can be entered once at a time, so each call enters a copy.
-    """
+    """Puts calls onto the one thread on which notebooks expect their code to run."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> None:
         self.loop = loop
@@ -68,13 +55,7 @@ class MainLoop:
         return cls(*_loop_of_thread())
 
     def follow(self) -> int:
-        """Go on with the process's next loop if this one has ended, as `asyncio.run` ends its own.
-
-        Returns
-        -------
-        int
-            How often that has happened: what was set to come on an old loop never will.
-        """
+        """Go on with the process's next loop if this one has ended, as after `asyncio.run`."""
         if self._may_move and self.loop.is_closed():
             self.loop, self.thread_id = _loop_of_process()
             self.moves += 1
@@ -140,13 +121,7 @@ PATIENCE_SECONDS = 0.25
 
 
 class LoopBlockedError(TimeoutError):
-    """The main loop has no turn; what was asked of it is done at its next one.
-
-    Parameters
-    ----------
-    future
-        Of what was asked.
-    """
+    """The main loop has no turn; what was asked of it is done at its next one."""
 
     def __init__(self, future: Future[Any]) -> None:
         super().__init__("the main loop is blocked; what was asked of it is done at its next turn")
@@ -154,26 +129,13 @@ class LoopBlockedError(TimeoutError):
 
 
 class LoopCalls:
-    """Makes calls on the loop's thread.
-
-    Parameters
-    ----------
-    main_loop
-        The loop.
-    """
+    """Makes calls on the loop's thread."""
 
     def __init__(self, main_loop: MainLoop) -> None:
         self._main_loop = main_loop
 
     def call(self, function: Callable[[], Result]) -> Result:
-        """Call on the loop's thread, at once if this is it, and return what that returns.
-
-        Raises
-        ------
-        LoopBlockedError
-            If another thread gets no answer in time, or the loop does not run yet. The call is made
-            all the same.
-        """
+        """Call on the loop's thread, at once if this is it, and return what that returns."""
         is_here = self._main_loop.is_here()
         if is_here and self._main_loop.loop.is_running():
             return function()

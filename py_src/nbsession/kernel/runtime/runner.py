@@ -80,17 +80,7 @@ def _output_of_callback() -> Values:
 
 
 class CallbackRunner:
-    """Runs callbacks of the user in the context in which they were registered.
-
-    Parameters
-    ----------
-    main_loop
-        Where they run.
-    busy
-        Told while they do, to the end of an async one.
-    has_kernel
-        Whether the main loop is a kernel's, and not one that a script may end before.
-    """
+    """Runs callbacks of the user in the context in which they were registered."""
 
     def __init__(self, main_loop: MainLoop, busy: Busy, *, has_kernel: bool) -> None:
         self.main_loop = main_loop
@@ -112,17 +102,7 @@ class CallbackRunner:
         context: Context,
         done: Done,
     ) -> None:
-        """Run a callback now; only on the loop's thread.
-
-        Parameters
-        ----------
-        callback
-            Sync, or async: then it goes on as a task.
-        context
-            To run in.
-        done
-            Called once, on the loop's thread, with the result and the error; one of them is None.
-        """
+        """Run a callback now; only on the loop's thread."""
         run_in = self._begin(context)
         try:
             result = run_in.run(callback, *args)

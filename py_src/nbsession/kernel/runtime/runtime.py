@@ -19,22 +19,7 @@ if TYPE_CHECKING:
 
 
 class Runtime:
-    """The loop, the busy count and the hooks of one process.
-
-    Parameters
-    ----------
-    shell
-        IPython's shell, None in a plain process.
-    on_busy
-        Called with the new value whenever busy changes.
-
-    Attributes
-    ----------
-    kernel
-        ipykernel's kernel object; None in a plain process and in a terminal.
-    started_at
-        When the session became active in this process, aware UTC.
-    """
+    """The loop, the busy count and the hooks of one process."""
 
     def __init__(self, shell: Any | None, on_busy: Callable[[bool], None]) -> None:
         self.shell = shell
@@ -71,13 +56,7 @@ class Runtime:
         return self.runner.main_loop
 
     def on_remove(self, undo: Callable[[], object]) -> Callable[[], None]:
-        """Call something when the session is taken out; the last one first.
-
-        Returns
-        -------
-        callable
-            Forgets it: what is long over must not be kept.
-        """
+        """Call something when the session is taken out; the last one first."""
         with self.lock:
             self._undos.append(undo)
 

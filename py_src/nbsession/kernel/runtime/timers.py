@@ -33,15 +33,7 @@ Entry = list[Any]
 
 
 class Timer:
-    """Fires once; may be set again, also by what it fires.
-
-    Parameters
-    ----------
-    queue
-        That it belongs to.
-    fire
-        Called on the loop's thread, in an empty context, with the time of the loop in seconds.
-    """
+    """Fires once; may be set again, also by what it fires."""
 
     __slots__ = ("_queue", "entry", "fire")
 
@@ -58,34 +50,12 @@ class Timer:
         self._queue.set(self, when)
 
     def cancel(self) -> bool:
-        """Do not fire. From any thread.
-
-        Returns
-        -------
-        bool
-            Whether it would have.
-        """
+        """Do not fire. From any thread."""
         return self._queue.cancel(self)
 
 
 class TimerQueue:
-    """Fires timers on the main loop, in the order in which they are due.
-
-    Parameters
-    ----------
-    main_loop
-        Whose thread fires them.
-    busy
-        Told once for all that fire at one turn of the loop.
-    after
-        Called on the loop's thread when those have fired.
-
-    Notes
-    -----
-    A loop's own timer costs more than most callbacks do; one that is slower than its period would
-    also leave the loop no turn for anything else. Hence one timer of the loop for all, and a pause
-    after every `BATCH_SECONDS`.
-    """
+    """Fires timers on the main loop, in the order in which they are due."""
 
     def __init__(
         self, main_loop: MainLoop, busy: Busy, after: Callable[[], None] = lambda: None

@@ -14,18 +14,7 @@ if TYPE_CHECKING:
 
 
 class ReadOnly:
-    """Makes a trait type read-only; to be named before it among the bases.
-
-    Parameters
-    ----------
-    instead
-        What to do instead of setting it; by default what its class says.
-
-    Attributes
-    ----------
-    instead
-        As above.
-    """
+    """Makes a trait type read-only; to be named before it among the bases."""
 
     name: str | None
     instead = "it only tells"
@@ -68,13 +57,7 @@ class _Isolated:
 
 
 class IsolatedObservers(HasTraits):
-    """Tells every observer, also after one that raised.
-
-    Attributes
-    ----------
-    _is_observed
-        Whether anything of it was ever observed.
-    """
+    """Tells every observer, also after one that raised."""
 
     _is_observed = False
 
@@ -94,13 +77,7 @@ class IsolatedObservers(HasTraits):
 
 
 def check_whole(value: object, name: str, unit: str, least: int) -> int:
-    """Return a whole number as an int; 200.0 is one, too.
-
-    Raises
-    ------
-    ValueError
-        If it is none, or less than `least`.
-    """
+    """Return a whole number as an int; 200.0 is one, too."""
     number: int | None = None
     if isinstance(value, float) and value.is_integer():
         number = int(value)
@@ -121,13 +98,7 @@ def check_whole(value: object, name: str, unit: str, least: int) -> int:
 
 
 class Whole(TraitType[Any, Any]):
-    """A trait for a whole number of at least 1.
-
-    Parameters
-    ----------
-    unit
-        Of the number, in the plural; '' for none.
-    """
+    """A trait for a whole number of at least 1."""
 
     def __init__(self, default_value: int | None, unit: str = "", **options: Any) -> None:
         self._unit = unit

@@ -36,15 +36,7 @@ Answer = dict[str, Any]
 
 
 class ControlRequests:
-    """Answers the server's requests.
-
-    Parameters
-    ----------
-    runtime
-        Of the session, with which they end.
-    parts
-        Of the session.
-    """
+    """Answers the server's requests."""
 
     def __init__(self, runtime: Runtime, parts: Mapping[str, Any]) -> None:
         self._runtime = runtime
@@ -91,15 +83,7 @@ _DONE: Answer = {"status": "ok", "done": True}
 
 
 class RequestDesk:
-    """Describes the session, and hands orders over to its main loop.
-
-    Parameters
-    ----------
-    runtime
-        Of the session.
-    parts
-        Of the session.
-    """
+    """Describes the session, and hands orders over to its main loop."""
 
     def __init__(self, runtime: Runtime, parts: Mapping[str, Any]) -> None:
         self._runtime = runtime

@@ -81,13 +81,7 @@ class SessionReport(TypedDict):
 
 
 def report(parts: Mapping[str, Any]) -> SessionReport:
-    """Return the rows as they are now; on any thread.
-
-    Parameters
-    ----------
-    parts
-        Of the session; those that it has never used are not made for this.
-    """
+    """Return the rows as they are now; on any thread."""
     callbacks: PeriodicCallbacks | None = parts.get("periodic")
     tasks: KernelTasks | None = parts.get("tasks")
     items = callbacks.items()[:MAX_ROWS] if callbacks is not None else []
@@ -117,15 +111,6 @@ class SessionNews:
     """Sends the session's report whenever it has changed, at most every `INTERVAL_SECONDS`.
 
     A thread does it, started by the first change; nobody waits for the server.
-
-    Parameters
-    ----------
-    link
-        To the server.
-    runtime
-        Of the session, with which it ends.
-    parts
-        Of the session: what there is to tell of.
     """
 
     def __init__(self, link: Link, runtime: Runtime, parts: Mapping[str, Any]) -> None:

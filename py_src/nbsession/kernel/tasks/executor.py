@@ -30,15 +30,7 @@ if TYPE_CHECKING:
 
 
 class TaskCode:
-    """A callable, or an iterator of times; the code of a cell that runs again takes its place.
-
-    Parameters
-    ----------
-    code
-        The callable or the iterator.
-    context
-        Of the cell that schedules the task.
-    """
+    """A callable, or an iterator of times; the code of a cell that runs again takes its place."""
 
     __slots__ = ("_errors", "code", "context")
 
@@ -87,13 +79,6 @@ class CallbackExecutor:
     """Runs tasks as this session's callbacks: sync and async ones on the main loop, or in threads.
 
     What a run prints goes to the cell that scheduled the task, at once; it is not kept in its row.
-
-    Parameters
-    ----------
-    runner
-        Runs callbacks, and counts them as busy.
-    clock
-        By which they begin and end.
     """
 
     def __init__(self, runner: CallbackRunner, clock: Clock) -> None:

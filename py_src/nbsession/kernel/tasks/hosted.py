@@ -41,24 +41,6 @@ class KernelBoard(EngineBoard):
     On the loop's thread every method answers straight. Elsewhere what is read is read there and
     then, while the loop may be changing it: one row may be older than another. An order waits for
     the loop only so long: a blocked loop carries it out later.
-
-    Parameters
-    ----------
-    engine
-        The kernel's.
-    calls
-        Make orders on the main loop.
-    main_loop
-        The loop.
-    kernel_id
-        This kernel's; None in a plain process.
-
-    Attributes
-    ----------
-    is_open
-        Whether the loop has had a turn to open the engine.
-    promised
-        Tasks by name that are there once the loop has a turn.
     """
 
     is_open = False
@@ -129,20 +111,7 @@ _log = logging.getLogger("nbsession")
 
 
 class KernelTasks:
-    """An engine on the main loop, with what it needs.
-
-    Parameters
-    ----------
-    runtime
-        Of the session, with which the tasks end.
-    kernel_id
-        This kernel's; None in a plain process.
-
-    Attributes
-    ----------
-    board
-        What can be asked and ordered of the tasks.
-    """
+    """An engine on the main loop, with what it needs."""
 
     def __init__(self, runtime: Runtime, kernel_id: str | None) -> None:
         self._runner = runtime.runner

@@ -25,17 +25,7 @@ _NOT_FOUND = 404
 
 
 class LinkBoard:
-    """The server's tasks. Every method blocks until the server has answered.
-
-    Parameters
-    ----------
-    link
-        To the server.
-
-    Notes
-    -----
-    Besides the errors of `TaskBoard`, each method raises `LinkError` if the server does not answer.
-    """
+    """The server's tasks. Every method blocks until the server has answered."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -35,17 +35,7 @@ _MAX_PATHS = 40
 
 
 class KernelTaskDesk:
-    """Decides where a task runs, and keeps the names of both places apart.
-
-    Parameters
-    ----------
-    session
-        Has the link to the server, if there is one.
-    find_own
-        Returns this kernel's own tasks, None if it has never had any.
-    own
-        Returns them always.
-    """
+    """Decides where a task runs, and keeps the names of both places apart."""
 
     def __init__(
         self,
@@ -58,14 +48,7 @@ class KernelTaskDesk:
         self._own = own
 
     def place(self, function: Callable[..., Any], at: Any) -> Place:
-        """Say where a task runs: on the server if all of its code can be imported there.
-
-        Raises
-        ------
-        RuntimeError
-            If it can run only in this kernel, and the kernel ends with the visit; and in a process
-            that was forked off the session's.
-        """
+        """Say where a task runs: on the server if all of its code can be imported there."""
         if os.getpid() != self._session.pid:
             message = (
                 "a process forked off a kernel cannot schedule tasks: its parent's loop does not "
@@ -91,13 +74,7 @@ class KernelTaskDesk:
         return Home(sys.executable, folder, None, directory, *_added_paths())
 
     def schedule(self, spec: TaskSpec, *, replace: bool) -> tuple[Task, str]:
-        """Hand a declaration in; return the task and the outcome, as in `ScheduledJSON`.
-
-        Raises
-        ------
-        ValueError
-            If a task of this kernel would have the name of a global one.
-        """
+        """Hand a declaration in; return the task and the outcome, as in `ScheduledJSON`."""
         server = self._link_board()
         if spec.home is None or server is None:
             mine = self._own_task(spec.name)

@@ -34,13 +34,7 @@ _MAX_DEPTH = 100
 
 
 def json_args(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a copy of positional arguments.
-
-    Raises
-    ------
-    TypeError
-        If one is not a JSON value: text, number, bool, None, and lists and dicts of them.
-    """
+    """Return a copy of positional arguments."""
     return tuple(_copy(value, f"args[{index}]") for index, value in enumerate(args))
 
 
@@ -92,17 +86,7 @@ _MAX_US = 2**53
 
 
 class Place(NamedTuple):
-    """Where a task runs.
-
-    Attributes
-    ----------
-    target
-        What it calls.
-    at_target
-        What is asked for the next instant, None if the schedule is no code.
-    home
-        The worker; None if it runs in this process.
-    """
+    """Where a task runs."""
 
     target: Target
     at_target: Target | None
@@ -129,26 +113,7 @@ def declare(  # noqa: PLR0913 - they are the user's
     place: Callable[[Callable[..., Any], Any], Place],
     now_us: int,
 ) -> TaskSpec:
-    """Check what was asked for, and put it into the form in which it is kept.
-
-    Parameters
-    ----------
-    name, callback, at, period, cron, tz, threaded, args, kwargs, overlap, misfire, misfire_grace, \
-    timeout, retries, process
-        As in `Scheduling.schedule_task`.
-    place
-        Takes the callable without a partial's arguments, and `at` if that is a callable or an
-        iterator, else None. Says where the task runs, or raises.
-    now_us
-        An instant in µs since the epoch, UTC.
-
-    Raises
-    ------
-    TypeError
-        If something is of a type that nothing can be made of.
-    ValueError
-        If a value or a combination is not understood, or cannot work.
-    """
+    """Check what was asked for, and put it into the form in which it is kept."""
     name = _checked_name(name)
     call = unwrap(_checked_callback(callback))
     args, kwargs = _arguments(args, kwargs)
@@ -299,20 +264,7 @@ def _check_can_end(policies: Policies, function: Callable[..., Any], *, is_hoste
 
 
 def check_spec(spec: TaskSpec, declarer: Home | None = None) -> None:
-    """Check a task that another process declares.
-
-    Parameters
-    ----------
-    spec
-        Read by `TaskSpec.from_json`; its values may be anything.
-    declarer
-        The worker that declares it; None for a kernel.
-
-    Raises
-    ------
-    ValueError
-        If it is no task that this process may declare.
-    """
+    """Check a task that another process declares."""
     home, targets = spec.home, [spec.target, *([spec.at_target] if spec.at_target else [])]
     is_setup_task = (
         declarer is not None

@@ -18,17 +18,7 @@ if TYPE_CHECKING:
 
 
 class TaskBoard(Protocol):
-    """Tasks by name. Blocking and callable from any thread, unless an implementation says else.
-
-    Raises
-    ------
-    NoSuchTaskError
-        If no task has the name.
-    TaskExistsError
-        If a name is taken by a task that may not be replaced from here.
-    StoreError
-        If the tasks cannot be kept.
-    """
+    """Tasks by name. Blocking and callable from any thread, unless an implementation says else."""
 
     def list(self) -> list[TaskJSON]:
         """Return every task that holds its name, in the order of names."""
@@ -74,15 +64,6 @@ class EngineBoard:
     """The `TaskBoard` of an engine, and how its tasks look in JSON.
 
     On the loop's own thread every method answers straight; on any other one it waits for the loop.
-
-    Parameters
-    ----------
-    engine
-        Open.
-    loop
-        The engine's.
-    kernel_id
-        Of the kernel that hosts it; None in a server.
     """
 
     def __init__(
@@ -154,13 +135,7 @@ class EngineBoard:
         return None if run is None else run.to_json()
 
     def wait_for_run(self, run_id: int, seconds: float) -> dict[str, Any] | None:
-        """Return a run once it is final, or as it is after so long; None if it is unknown.
-
-        Raises
-        ------
-        RuntimeError
-            On the loop's own thread, where the run could not go on meanwhile.
-        """
+        """Return a run once it is final, or as it is after so long; None if it is unknown."""
         if self._is_here():
             raise RuntimeError("waiting here would keep the run from ending: await it instead")
         waiting = self.until_final(run_id, seconds)

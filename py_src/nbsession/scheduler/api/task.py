@@ -117,13 +117,7 @@ class RunFuture(concurrent.futures.Future[Run]):
 
 
 def schedule_text(schedule: Mapping[str, Any]) -> str:
-    """Return a schedule as a line for people.
-
-    Parameters
-    ----------
-    schedule
-        As in `TaskSpec.schedule`.
-    """
+    """Return a schedule as a line for people."""
     parts = []
     if "period" in schedule:
         parts.append(f"every {schedule['period']}")
@@ -137,13 +131,7 @@ def schedule_text(schedule: Mapping[str, Any]) -> str:
 
 
 def state_text(state: str, count: int | None) -> str:
-    """Return what became of one occurrence or several in a row, as ``missed 99 times``.
-
-    Parameters
-    ----------
-    state, count
-        As in `Run`.
-    """
+    """Return what became of one occurrence or several in a row, as ``missed 99 times``."""
     if count == 1:
         return state
     return f"{state} many times" if count is None else f"{state} {count} times"

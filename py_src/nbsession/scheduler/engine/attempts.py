@@ -25,19 +25,7 @@ ABANDON_SECONDS = 5.0
 
 
 class Attempt:
-    """An open run of this engine.
-
-    Attributes
-    ----------
-    run, task
-        Its row and whose it is.
-    is_begun
-        Whether the executor has it. If not, it waits for its turn, or for its next try.
-    end
-        ``"cancelled"`` or ``"timeout"``, if it was told to end.
-    late
-        Why it runs so late; None if it does not.
-    """
+    """An open run of this engine."""
 
     __slots__ = ("abandon", "deadline", "end", "is_begun", "late", "retry", "run", "task")
 
@@ -53,26 +41,7 @@ class Attempt:
 
 
 class Attempts:
-    """Gives claimed runs to an executor, and sees them through to their ends: a `RunListener`.
-
-    Parameters
-    ----------
-    executor
-        Which calls the callables.
-    clock
-        For the instants of ends that no executor tells.
-    loop
-        On which everything happens.
-    finished
-        Told of each run that has ended; to be written.
-    changed
-        Told of each run whose progress or number of tries has changed.
-
-    Attributes
-    ----------
-    waiting
-        Those that have not begun, in their order.
-    """
+    """Gives claimed runs to an executor, and sees them through to their ends: a `RunListener`."""
 
     def __init__(
         self,
@@ -117,13 +86,7 @@ class Attempts:
         self.waiting.append(attempt)
 
     def begin_until(self, deadline: float) -> bool:
-        """Begin what waits for its turn, at least one; return whether the time is over.
-
-        Parameters
-        ----------
-        deadline
-            A time of the loop, in seconds, after which no other one begins.
-        """
+        """Begin what waits for its turn, at least one; return whether the time is over."""
         while self.waiting:
             attempt = self.waiting.popleft()
             if attempt.run.id in self._open:

@@ -31,18 +31,7 @@ _BREATH_SECONDS = 0.1
 
 
 class Answer:
-    """What a trigger's code has answered.
-
-    Attributes
-    ----------
-    due_us
-        The next occurrence, an instant that may have come by now; None if there is none any more.
-    late
-        Those before it that were said too late, in order; if they are very many, the older ones as
-        one range that is not counted.
-    error
-        Why the code ended the task, if it did so by an exception.
-    """
+    """What a trigger's code has answered."""
 
     __slots__ = ("due_us", "error", "late")
 
@@ -55,19 +44,7 @@ class Answer:
 
 
 class Questions:
-    """Asks for next occurrences, one question per task at a time.
-
-    Parameters
-    ----------
-    executor
-        Which asks the code, where it lives.
-    clock
-        For what is "now".
-    loop
-        On which it is awaited.
-    answered
-        Called on the loop with the answer, unless the question was withdrawn.
-    """
+    """Asks for next occurrences, one question per task at a time."""
 
     def __init__(
         self,
@@ -83,15 +60,7 @@ class Questions:
         self._open: dict[int, asyncio.Task[None]] = {}
 
     def ask(self, task: TaskRecord, after_us: int | None = None) -> None:
-        """Ask when a task is due next.
-
-        Parameters
-        ----------
-        task
-            Whose trigger is code.
-        after_us
-            The last occurrence, an instant; None at the first question.
-        """
+        """Ask when a task is due next."""
         self.withdraw(task)
         asking = self._loop.create_task(self._ask(task, after_us), context=contextvars.Context())
         self._open[task.id] = asking

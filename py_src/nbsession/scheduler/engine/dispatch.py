@@ -43,22 +43,7 @@ _TURN_SECONDS = 1e-6
 
 
 class Dispatch:
-    """Claims what is due and has it run; writes what has ended, and begins what was queued.
-
-    Parameters
-    ----------
-    store, executor, clock, loop, log, news
-        The engine's.
-    can_run
-        Whether a task's occurrences are any business of this room.
-    room
-        Which it belongs to.
-
-    Attributes
-    ----------
-    alarm, attempts, questions, ledger
-        With which it does so.
-    """
+    """Claims what is due and has it run; writes what has ended, and begins what was queued."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - it stands between all of these
         self,
@@ -88,15 +73,7 @@ class Dispatch:
         self.ledger = Ledger(loop, log, self.alarm.ring)
 
     def plan(self, task: TaskRecord, after_us: int | None = None) -> None:
-        """Wait for a task's next occurrence; ask for it if code has to say it.
-
-        Parameters
-        ----------
-        task
-            Whatever was planned for it before is void.
-        after_us
-            Its last occurrence, an instant; None if it has had none.
-        """
+        """Wait for a task's next occurrence; ask for it if code has to say it."""
         self.questions.withdraw(task)
         self._lacking.pop(task.id, None)
         if not self._can_run(task.spec):
@@ -112,20 +89,7 @@ class Dispatch:
             self.plan(task)
 
     def work(self, began: float, now_us: int) -> float:
-        """Do what is due.
-
-        Parameters
-        ----------
-        began
-            The loop's time, in seconds.
-        now_us
-            The clock's time, an instant; what is due later waits for the next call.
-
-        Returns
-        -------
-        float
-            0, or how long the loop is to have for other things before the next call, in seconds.
-        """
+        """Do what is due."""
         if not self.ledger.is_clear:  # it rings when it is
             return _HELD_SECONDS
         deadline = began + BATCH_SECONDS
@@ -267,24 +231,7 @@ PRUNE_SOON_SECONDS = 60.0
 
 
 class Upkeep:
-    """Notices a wall clock that was set and what other engines do; shows that this one lives.
-
-    Parameters
-    ----------
-    store
-        The engine's.
-    room
-        Told what others have done.
-    log
-        Of the engine.
-    now, now_us
-        The loop's time in seconds, and the clock's, an instant.
-
-    Attributes
-    ----------
-    next_look
-        When to look next, in seconds of the loop.
-    """
+    """Notices a wall clock that was set and what other engines do; shows that this one lives."""
 
     def __init__(
         self, store: Store, room: EngineRoom, log: logging.Logger, now: float, now_us: int
@@ -395,24 +342,7 @@ class Upkeep:
 
 
 class EngineRoom:
-    """What is behind an engine while it is open.
-
-    Parameters
-    ----------
-    store, executor, clock, log
-        The engine's.
-    can_run
-        Whether the engine may run a task, or ask its code.
-
-    Attributes
-    ----------
-    book
-        The tasks that are known.
-    parked
-        By task, the next occurrence that its code had said when it was paused.
-    news, dispatch, waiters, upkeep
-        What works on them.
-    """
+    """What is behind an engine while it is open."""
 
     def __init__(
         self,

@@ -28,15 +28,7 @@ if TYPE_CHECKING:
 
 
 class Intake:
-    """Makes a task of a declaration, or finds that it is there already.
-
-    Parameters
-    ----------
-    store, clock
-        The engine's.
-    room
-        Which takes the tasks up.
-    """
+    """Makes a task of a declaration, or finds that it is there already."""
 
     def __init__(self, store: Store, clock: Clock, room: EngineRoom) -> None:
         self._store = store
@@ -62,13 +54,7 @@ class Intake:
         return self._add(spec, replace)
 
     def remove_unread(self, name: str) -> None:
-        """Remove a task that the store keeps, but cannot read here.
-
-        Raises
-        ------
-        NoSuchTaskError
-            If there is none.
-        """
+        """Remove a task that the store keeps, but cannot read here."""
         if not self._store.remove_named(name):
             raise NoSuchTaskError(name)
 
@@ -116,24 +102,6 @@ class Engine:
     """Runs tasks when they are due, by the rules that they were declared with.
 
     Every method is called on one event loop. Records are the engine's own, and change.
-
-    Parameters
-    ----------
-    store
-        Keeps tasks and runs; other engines may work on it too.
-    executor
-        Calls the tasks' callables.
-    clock
-        Tells the time.
-    log
-        Told what goes wrong outside of the tasks' own code.
-    can_run
-        Whether this engine may run a task, or ask its code.
-
-    Raises
-    ------
-    StoreError
-        From every method, if the tasks cannot be kept; nothing has changed then.
     """
 
     def __init__(
@@ -191,13 +159,7 @@ class Engine:
         return self._room.book.find(name)
 
     def get(self, name: str, task_id: int | None = None) -> TaskRecord:
-        """Return the task that holds a name; by an id also one without it, or gone not long ago.
-
-        Raises
-        ------
-        NoSuchTaskError
-            If there is none.
-        """
+        """Return the task that holds a name; by an id also one without it, or gone not long ago."""
         self._hear_others()
         book = self._room.book
         task = book.find(name) if task_id is None else book.recall(task_id)
@@ -241,18 +203,7 @@ class Engine:
         self._room.waiters.forget(run_id, finished)
 
     def subscribe(self, on_changes: Callable[[Changes], object]) -> Callable[[], None]:
-        """Call with what has changed, once per turn of the loop.
-
-        Parameters
-        ----------
-        on_changes
-            Is not to keep the records that it is given.
-
-        Returns
-        -------
-        callable
-            Ends it.
-        """
+        """Call with what has changed, once per turn of the loop."""
         return self._room.news.subscribe(on_changes)
 
     def _hear_others(self) -> None:
@@ -263,36 +214,11 @@ class Engine:
     # -- what can be ordered -----------------------------------------------------------------------
 
     def schedule(self, spec: TaskSpec, replace: bool = False) -> tuple[TaskRecord, Declared]:
-        """Declare a task; idempotent by name.
-
-        Parameters
-        ----------
-        spec
-            A setup script replaces what it has declared itself; a finished task can be replaced by
-            any.
-        replace
-            Whether any other task of the name is replaced.
-
-        Returns
-        -------
-        TaskRecord
-            Of the task that has the name now.
-        str
-            ``"made"``, ``"replaced"``, or with nothing changed ``"same"`` or ``"exists"``.
-        """
+        """Declare a task; idempotent by name."""
         return self._intake.take(spec, replace)
 
     def cancel(self, name: str, wait: bool = False) -> None:
-        """Take a task off; its name is free at once.
-
-        Parameters
-        ----------
-        name
-            Of the task.
-        wait
-            Whether it runs once more, when it is due next; if not, its runs are cancelled. A task
-            that cannot be read here goes at once.
-        """
+        """Take a task off; its name is free at once."""
         task = self.find(name)
         if task is None:
             self._intake.remove_unread(name)
@@ -333,15 +259,7 @@ class Engine:
         return task
 
     def start(self, name: str) -> Run:
-        """Run a task at once, by its overlap policy; return a copy of its row as it is now.
-
-        Raises
-        ------
-        NoSuchTaskError
-            If there is no such task.
-        NotRunnableError
-            If it is a task of another server on the same database.
-        """
+        """Run a task at once, by its overlap policy; return a copy of its row as it is now."""
         task = self.get(name)
         if not self.can_run(task.spec):
             raise NotRunnableError(name)

@@ -25,17 +25,7 @@ GAP_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What has changed at one turn of the loop: the engine's own records, not to be kept.
-
-    Attributes
-    ----------
-    tasks
-        That hold their names, and have changed or are new.
-    removed
-        Names that no task holds any more.
-    runs
-        New ones, and those that have changed.
-    """
+    """What has changed at one turn of the loop: the engine's own records, not to be kept."""
 
     tasks: Sequence[TaskRecord]
     removed: Sequence[str]
@@ -43,17 +33,7 @@ class Changes:
 
 
 class News:
-    """Tells subscribers of an engine, and costs nothing where there are none.
-
-    Parameters
-    ----------
-    book
-        In which a changed task is looked up when the news are told.
-    loop
-        Whose turns are meant.
-    log
-        Told of subscribers that raise.
-    """
+    """Tells subscribers of an engine, and costs nothing where there are none."""
 
     def __init__(
         self, book: TaskBook, loop: asyncio.AbstractEventLoop, log: logging.Logger
@@ -133,15 +113,7 @@ class News:
 
 
 class RunWaiters:
-    """Keeps who waits for which run.
-
-    Parameters
-    ----------
-    store
-        Knows the runs, those of other engines included.
-    loop
-        Of the futures.
-    """
+    """Keeps who waits for which run."""
 
     def __init__(self, store: Store, loop: asyncio.AbstractEventLoop) -> None:
         self._store = store

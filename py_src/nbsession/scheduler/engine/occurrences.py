@@ -39,15 +39,7 @@ def due_after(spec: TaskSpec, now_us: int) -> tuple[int | None, bool]:
 
 
 def claim_due(task: TaskRecord, now_us: int) -> Claim:
-    """Return the claim of all occurrences of a task that are due.
-
-    Parameters
-    ----------
-    task
-        Whose `due_us` is the first of them.
-    now_us
-        An instant that is not before it.
-    """
+    """Return the claim of all occurrences of a task that are due."""
     trigger, due_us = task.spec.trigger, task.due_us
     assert due_us is not None  # noqa: S101 - it is what makes the task due
     missed: Sequence[OccurrenceRange] = ()

@@ -23,22 +23,7 @@ CLOSE_SECONDS = 0.1
 
 
 class Ledger:
-    """Writes what must not be lost again and again until it is written, in the order given.
-
-    Parameters
-    ----------
-    loop
-        On which it is tried again.
-    log
-        Told once that the store has failed, and once that it has recovered.
-    recovered
-        Called on the loop when everything is written after all.
-
-    Attributes
-    ----------
-    is_clear
-        Whether everything is written, and the store has not failed just now.
-    """
+    """Writes what must not be lost again and again until it is written, in the order given."""
 
     def __init__(
         self,
@@ -130,13 +115,7 @@ T = TypeVar("T")
 
 
 async def patiently(ask: Callable[[], T]) -> T:
-    """Return what is answered at last, leaving the loop free meanwhile.
-
-    Raises
-    ------
-    StoreBusyError
-        If the database is still held after `BUSY_SECONDS`; and whatever else `ask` raises.
-    """
+    """Return what is answered at last, leaving the loop free meanwhile."""
     try:
         return ask()
     except StoreBusyError:

@@ -25,20 +25,7 @@ Entry = tuple[int, int, "TaskRecord"]
 
 
 class Alarm:
-    """Wakes an engine when an occurrence is due by the wall clock, and every second.
-
-    Parameters
-    ----------
-    clock
-        The engine's.
-    loop
-        Whose timer wakes it.
-    wake
-        Called on the loop, in an empty context, with the loop's time in seconds and the clock's, an
-        instant. Returns 0, or after how many seconds it wants to be called again, and not before.
-    always
-        Whether it wakes every second also while nothing is set.
-    """
+    """Wakes an engine when an occurrence is due by the wall clock, and every second."""
 
     def __init__(
         self,

@@ -26,15 +26,7 @@ if TYPE_CHECKING:
 
 
 class MemoryStore:
-    """A `Store` of one engine; its records are the engine's own.
-
-    Parameters
-    ----------
-    limits
-        How much of the past is kept.
-    clock
-        By which rows grow old; the machine's if None.
-    """
+    """A `Store` of one engine; its records are the engine's own."""
 
     shared = False
 

@@ -32,15 +32,7 @@ MAX_WAITING = 10_000
 
 
 class WorkerSessions:
-    """Counts what the hooks have still to hear.
-
-    Parameters
-    ----------
-    numbers
-        For orders.
-    log
-        The server's.
-    """
+    """Counts what the hooks have still to hear."""
 
     def __init__(self, numbers: Iterator[int], log: Logger) -> None:
         self._numbers = numbers
@@ -49,17 +41,7 @@ class WorkerSessions:
         self._done = asyncio.Event()
 
     def tell(self, slots: Sequence[WorkerSlot], event: str, context: dict[str, Any]) -> None:
-        """Tell setup scripts of a session.
-
-        Parameters
-        ----------
-        slots
-            Of the scripts.
-        event
-            ``"created"`` or ``"destroyed"``.
-        context
-            `SessionContext.to_json`.
-        """
+        """Tell setup scripts of a session."""
         if len(self._open) >= MAX_WAITING:  # a script that has hung for a very long time
             self._log.warning("nbsession: no callback will hear of session %s", context["id"])
             return
@@ -99,18 +81,6 @@ class WorkerExecutor:
     A worker is started when something of its home is first due, and those of setup scripts by
     `start_setups`. One that dies is started again, after 0.1 s, then 0.2 s … 30 s; its runs are
     lost. An edited source file has a fresh one take over.
-
-    Parameters
-    ----------
-    log
-        The server's.
-    python
-        The interpreter of every worker; None for that of each task's kernel, and this one for setup
-        scripts.
-    setups
-        Absolute paths of setup scripts.
-    base_url, root_dir
-        Of the server, None if that is not known.
     """
 
     def __init__(
@@ -171,11 +141,6 @@ class WorkerExecutor:
         """Call the hooks of the setup scripts for a session that has begun.
 
         After a restart of a worker they are not called again for the sessions that live.
-
-        Parameters
-        ----------
-        context
-            `SessionContext.to_json`.
         """
         self._tell_session("created", context)
 
@@ -229,13 +194,7 @@ class WorkerExecutor:
                 slot.abandon(job, reason)
 
     async def next_instant(self, task: TaskRecord, now_us: int) -> int | None:
-        """Ask the code of a trigger for its next instant.
-
-        Raises
-        ------
-        TriggerCodeError
-            With what it raises, as text.
-        """
+        """Ask the code of a trigger for its next instant."""
         home = task.spec.home
         if home is None:
             message = f"the task {task.spec.name!r} has no home where its code could be asked"
@@ -251,13 +210,7 @@ class WorkerExecutor:
             slot.forget(task)
 
     async def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """Let hooks that wait run, then end the workers; what still runs is lost.
-
-        Parameters
-        ----------
-        seconds
-            For all of it; what takes longer is killed.
-        """
+        """Let hooks that wait run, then end the workers; what still runs is lost."""
         if self._is_closed:
             return
         loop = asyncio.get_running_loop()

@@ -15,16 +15,6 @@ class BegunFlags:
 
     A message would cost more than many runs do, and what a worker had sent last could be lost with
     it.
-
-    Parameters
-    ----------
-    descriptor
-        Of the file that the server has made; None to make it.
-
-    Attributes
-    ----------
-    number
-        The descriptor, also once it is closed: in the worker it has the same number.
     """
 
     def __init__(self, descriptor: int | None = None) -> None:

@@ -33,11 +33,6 @@ class InlineExecutor:
     """An `Executor` for local callables: sync ones are called at once, async ones are tasks.
 
     With the policy `threaded` sync ones run in a thread. What they print is not captured.
-
-    Parameters
-    ----------
-    clock
-        For the instants of runs.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -31,19 +31,7 @@ ISOLATED = (
 
 
 class Job(Protocol):
-    """An order that a worker will answer.
-
-    Attributes
-    ----------
-    number
-        Unique among the orders of one server.
-    task
-        The id of the one whose callable it is about; None if it is about none.
-    message
-        The order as it is sent.
-    answer
-        The kind of the message that answers it.
-    """
+    """An order that a worker will answer."""
 
     number: int
     task: int | None
@@ -64,30 +52,7 @@ class Job(Protocol):
 
 
 class RunJob:
-    """A try of a run.
-
-    Parameters
-    ----------
-    number
-        Of the order.
-    run, task, attempt, listener
-        As `Executor.start` has them.
-    ended
-        Called when the try has ended, before the listener is.
-
-    Attributes
-    ----------
-    name
-        The task's.
-    child
-        Its own process, if it has one that is known.
-    is_begun
-        Whether code of it may have run; known once its worker has died.
-    is_isolated
-        Whether it has a process of its own only because its task is in quarantine.
-    goes_on
-        Whether its worker has said that it cannot be cancelled.
-    """
+    """A try of a run."""
 
     answer = "ended"
 
@@ -206,19 +171,7 @@ class RunJob:
 
 
 class QuestionJob:
-    """A question to a trigger's code; waits for a worker that can answer.
-
-    Parameters
-    ----------
-    number
-        Of the order.
-    task
-        Whose trigger it is.
-    now_us
-        An instant.
-    future
-        Gets the answer.
-    """
+    """A question to a trigger's code; waits for a worker that can answer."""
 
     answer = "answered"
 
@@ -266,21 +219,7 @@ class QuestionJob:
 
 
 class SessionJob:
-    """The news of a session for a setup script's callbacks.
-
-    Parameters
-    ----------
-    number
-        Of the order.
-    event
-        ``"created"`` or ``"destroyed"``.
-    context
-        `SessionContext.to_json`.
-    log
-        Told if the news is lost.
-    done
-        Called when all callbacks have run, or when nobody will call them.
-    """
+    """The news of a session for a setup script's callbacks."""
 
     answer = "answered"
 

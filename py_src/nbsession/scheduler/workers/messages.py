@@ -27,13 +27,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def to_line(message: Mapping[str, Any]) -> bytes:
-    """Return a message as a line.
-
-    Raises
-    ------
-    TypeError
-        If it holds what is no JSON value.
-    """
+    """Return a message as a line."""
     return (_encode(message) + "\n").encode("ascii")
 
 
@@ -45,13 +39,7 @@ _decode = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 class Lines:
-    """Puts the pieces in which a stream arrives together to messages.
-
-    Parameters
-    ----------
-    max_bytes
-        Of a line.
-    """
+    """Puts the pieces in which a stream arrives together to messages."""
 
     __slots__ = ("_max_bytes", "_pieces", "_size")
 
@@ -61,13 +49,7 @@ class Lines:
         self._size = 0
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """Yield the messages that these bytes complete.
-
-        Raises
-        ------
-        ValueError
-            If a line is too long, or not JSON with finite numbers.
-        """
+        """Yield the messages that these bytes complete."""
         if b"\n" not in data:
             self._keep(data)
             return

@@ -25,13 +25,6 @@ class WorkerOutput:
     """Reads the pipe behind a process's stdout and stderr; on the loop.
 
     A flood costs the loop one read every 20 ms, and the one who writes it is slowed down.
-
-    Parameters
-    ----------
-    log
-        Where it is logged, at info, a little of it each second.
-    name
-        Whose output it is.
     """
 
     def __init__(self, log: Logger, name: str) -> None:

@@ -36,24 +36,7 @@ if TYPE_CHECKING:
 async def launch_worker(
     python: str, home: Home, descriptors: list[int], output: int
 ) -> asyncio.subprocess.Process:
-    """Start a worker.
-
-    Parameters
-    ----------
-    python
-        The interpreter.
-    home
-        Where it is.
-    descriptors
-        Its end of the socket pair, and others that it is to have.
-    output
-        Descriptor of what it writes past Python to.
-
-    Raises
-    ------
-    OSError
-        If it cannot be started.
-    """
+    """Start a worker."""
     return await asyncio.create_subprocess_exec(
         python,
         "-P",
@@ -81,19 +64,7 @@ def start_problem(python: str, home: Home, error: Exception) -> str:
 
 
 def end_problem(python: str, code: int, output: str, *, was_ready: bool) -> str:
-    """Say how a worker has ended.
-
-    Parameters
-    ----------
-    python
-        Its interpreter.
-    code
-        Of its exit, the negative number of a signal.
-    output
-        What it has written last.
-    was_ready
-        Whether it had started well.
-    """
+    """Say how a worker has ended."""
     if not was_ready and "No module named" in output and "nbsession" in output:
         return (
             f"{python} has no nbsession that could run tasks; install this server's version there: "
@@ -137,36 +108,7 @@ class WorkerOwner(Protocol):
 
 
 class WorkerProcess(asyncio.Protocol):
-    """Starts a worker and talks to it.
-
-    Parameters
-    ----------
-    home
-        Where it is.
-    python
-        The interpreter.
-    base_url, root_dir
-        Of the server, None if that is not known.
-    owner
-        Who is told.
-    log
-        The server's.
-
-    Attributes
-    ----------
-    jobs
-        What it was given and has not done.
-    sources
-        The source files that it has read.
-    is_ready
-        Whether it has said so.
-    made
-        Names and ids of tasks that its setup script has added.
-    declared
-        The ids of all that it has declared so far.
-    is_abandoned
-        Whether code goes on there whose run has ended: it is killed, not asked to stop.
-    """
+    """Starts a worker and talks to it."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - it stands between all of these
         self,
@@ -362,13 +304,7 @@ class WorkerProcess(asyncio.Protocol):
                 self._transport.abort()  # what is still to be read is not believed either
 
     def _check_and_take(self, data: object) -> None:
-        """Take a message; what is wrong with one of a job ends that job.
-
-        Raises
-        ------
-        InvalidMessageError
-            If it is invalid, and not about a job.
-        """
+        """Take a message; what is wrong with one of a job ends that job."""
         try:
             message = checked_message(data)
             self._check_job(message)

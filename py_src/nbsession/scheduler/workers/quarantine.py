@@ -18,11 +18,6 @@ class Quarantine:
 
     Each stays there until a run of it has returned or raised, or until a source file of those
     workers is edited.
-
-    Parameters
-    ----------
-    home
-        Of the workers.
     """
 
     def __init__(self, home: Home) -> None:

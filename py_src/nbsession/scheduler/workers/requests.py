@@ -33,11 +33,6 @@ class SetupTasks:
 
     On the loop. What a newer worker of the same script declares meanwhile stays. After
     `patience.BUSY_SECONDS` it gives up, and says so in the log; the script's next run tries anew.
-
-    Parameters
-    ----------
-    log
-        The server's.
     """
 
     def __init__(self, log: Logger) -> None:
@@ -85,13 +80,7 @@ class SetupTasks:
             self._log.exception("nbsession: the tasks of %s could not be brought in line", setup)
 
     def _try(self, board: WorkerBoard, setup: str) -> None:
-        """Do all that can be done.
-
-        Raises
-        ------
-        StoreBusyError
-            If something is left to do.
-        """
+        """Do all that can be done."""
         busy: list[StoreBusyError] = []
 
         def is_done(step: Callable[[], None]) -> bool:
@@ -142,18 +131,7 @@ class WorkerBoard(TaskBoard, Protocol):
 
 
 class WorkerRequests:
-    """Answers workers; on the loop.
-
-    Parameters
-    ----------
-    log
-        The server's.
-
-    Attributes
-    ----------
-    board
-        The tasks; set once they are there.
-    """
+    """Answers workers; on the loop."""
 
     def __init__(self, log: Logger) -> None:
         self.board: WorkerBoard | None = None

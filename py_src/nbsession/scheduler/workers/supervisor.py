@@ -175,20 +175,6 @@ class WorkerSlot:
 
     An edited source file has a fresh worker take over: new jobs go to it once it is ready and its
     setup script has run through, what the old one has begun it finishes.
-
-    Parameters
-    ----------
-    home
-        The worker's.
-    launch
-        Starts a worker that tells this slot.
-    answer
-        Deals with what a worker asks.
-    settled
-        Told when a setup script has run through, with the tasks that it has declared; with None if
-        it has raised.
-    log
-        The server's.
     """
 
     def __init__(

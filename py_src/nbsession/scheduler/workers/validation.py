@@ -33,13 +33,7 @@ _SHOWN_CHARACTERS = 80
 
 
 class InvalidMessageError(ValueError):
-    """A message that no nbsession sends.
-
-    Attributes
-    ----------
-    job
-        The number of the job that it names; None if it names none.
-    """
+    """A message that no nbsession sends."""
 
     def __init__(self, message: str, job: int | None = None) -> None:
         super().__init__(message)
@@ -47,18 +41,7 @@ class InvalidMessageError(ValueError):
 
 
 def checked_message(message: object) -> Message:
-    """Return a message with the members that are known of its kind; long texts are shortened.
-
-    Parameters
-    ----------
-    message
-        Any JSON value.
-
-    Raises
-    ------
-    InvalidMessageError
-        If it is no message, or if a member is missing or of a wrong type or size.
-    """
+    """Return a message with the members that are known of its kind; long texts are shortened."""
     op = message.get("op") if isinstance(message, dict) else None
     members = _MEMBERS.get(op) if isinstance(op, str) else None
     if members is None or not isinstance(message, dict):

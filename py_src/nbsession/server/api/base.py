@@ -31,13 +31,7 @@ class NBSessionHandler(APIHandler):
         return services
 
     def body(self) -> dict[str, Any]:
-        """Return the JSON object that was sent; {} for an empty body.
-
-        Raises
-        ------
-        BadRequestError
-            If it is none.
-        """
+        """Return the JSON object that was sent; {} for an empty body."""
         if len(self.request.body) > MAX_BODY_BYTES:
             raise web.HTTPError(413, f"The body may have {MAX_BODY_BYTES:,} bytes at most.")
         try:

@@ -27,18 +27,6 @@ class ChangeFeed:
     """Gathers changes, and emits them at most every `SECONDS_BETWEEN`.
 
     Lives on the server's event loop, and is touched by nothing else.
-
-    Parameters
-    ----------
-    loop
-        The server's.
-    emit
-        Takes an event's data.
-    is_heard
-        Whether anybody would take notice; if not, nothing is gathered.
-    find_task, find_session
-        Return a global task by its name, and a session by its kernel id, as they are now; None if
-        they have gone. Where `find_task` raises `StoreError`, the task is told later.
     """
 
     def __init__(

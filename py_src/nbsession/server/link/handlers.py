@@ -54,11 +54,6 @@ class LinkHandler(RequestHandler):
     """Admits a kernel by its own token, or the server's owner by theirs, and nobody else.
 
     The first group of its route says who asks; methods get only the others.
-
-    Attributes
-    ----------
-    max_body_bytes
-        Of a request.
     """
 
     max_body_bytes = MAX_BODY_BYTES
@@ -130,13 +125,7 @@ class LinkHandler(RequestHandler):
         self.finish(json.dumps(data))
 
     def body(self) -> dict[str, Any]:
-        """Return the JSON object that was sent; {} for an empty body.
-
-        Raises
-        ------
-        BadRequestError
-            If it is none.
-        """
+        """Return the JSON object that was sent; {} for an empty body."""
         try:
             body = json.loads(self.request.body or b"{}", parse_constant=_refuse)
         except (ValueError, RecursionError) as error:

@@ -41,26 +41,7 @@ _STALE_SECONDS = 60.0
 
 
 class LinkServer:
-    """Listens for this server's kernels and its owner.
-
-    Parameters
-    ----------
-    services
-        What is asked, and who may ask.
-    log
-        The server's log, which is also where kernels log to.
-
-    Notes
-    -----
-    A Unix socket in a directory of its own: no port, TLS, base URL or login is in the way, and only
-    this user can open it. Where there are none, loopback TCP with the same tokens. A socket that
-    is deleted, as by what cleans the temporary directory, is made anew at the same path.
-
-    Attributes
-    ----------
-    notice
-        When the socket was last made anew, or why it could not be; None if it never had to be.
-    """
+    """Listens for this server's kernels and its owner."""
 
     def __init__(self, services: SessionServices, log: logging.Logger) -> None:
         self._services = services
@@ -77,11 +58,6 @@ class LinkServer:
         """Start to listen, if that has not been done, and return the address for kernels.
 
         Must be called on the server's event loop.
-
-        Raises
-        ------
-        OSError
-            If neither a Unix socket nor a loopback port can be had.
         """
         if self._server is None:
             sockets, self._url = self._sockets()
@@ -186,13 +162,7 @@ def _bind(path: Path) -> socket.socket:
 
 
 def _make_own_directory(directory: Path) -> None:
-    """Make the directory again if it has gone too.
-
-    Raises
-    ------
-    PermissionError
-        If somebody else was there first, in a place where everybody may write.
-    """
+    """Make the directory again if it has gone too."""
     directory.mkdir(mode=0o700, exist_ok=True)
     status = directory.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:

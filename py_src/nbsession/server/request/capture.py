@@ -52,19 +52,7 @@ class NoVisitorError(Exception):
 
 @dataclass(frozen=True)
 class Capture:
-    """What was copied from a handler.
-
-    Attributes
-    ----------
-    request, user
-        The visitor's.
-    app_url
-        The page's path, None if no page asked.
-    page_pending
-        Whether the page has yet to send its query, and its path if it is not known.
-    owner
-        The username that may send it.
-    """
+    """What was copied from a handler."""
 
     request: Request
     user: User | None
@@ -83,22 +71,7 @@ def capture(
     credentials: CredentialFilter,
     proxies: TrustedProxies | None = None,
 ) -> Capture:
-    """Copy the visitor's part of a handler; no reference to the handler is kept.
-
-    Parameters
-    ----------
-    handler
-        Of the request that is being served.
-    credentials
-        Takes out what opens the server.
-    proxies
-        Those whose word on the visitor's address and URL counts; None for none.
-
-    Raises
-    ------
-    NoVisitorError
-        If there is no handler, or not one that speaks for a visitor.
-    """
+    """Copy the visitor's part of a handler; no reference to the handler is kept."""
     if handler is None:
         message = "no request is being served"
         raise NoVisitorError(message)

@@ -60,25 +60,7 @@ class _Mark(NamedTuple):
 
 
 class CredentialFilter:
-    """Drops credentials from a request.
-
-    Parameters
-    ----------
-    keep
-        Names of headers, cookies and query parameters to keep all the same, case-insensitive;
-        ``*`` stands for anything.
-    login_cookie
-        The name of the identity provider's cookie.
-    hub_cookies
-        Under a JupyterHub, the names of further login cookies that its library says; None if this
-        server belongs to no hub.
-
-    Notes
-    -----
-    ``username-<host>-<port>`` is the login cookie of jupyter_server; cookies know no ports, so a
-    browser brings those of its other servers on the host too. ``redirects``, with which JupyterHub
-    counts, opens nothing, but is no argument of the page.
-    """
+    """Drops credentials from a request."""
 
     def __init__(
         self,
@@ -227,13 +209,7 @@ class CredentialFilter:
 
 
 def hub_cookies_of(provider: object) -> list[str] | None:
-    """Return the names of the cookies with which JupyterHub knows its users; None without a hub.
-
-    Parameters
-    ----------
-    provider
-        The server's identity provider; None in standalone Voilà.
-    """
+    """Return the names of the cookies with which JupyterHub knows its users; None without a hub."""
     auth = getattr(provider, "hub_auth", None)
     if auth is None:
         if not is_under_hub(os.environ):

@@ -163,14 +163,7 @@ def compose_over(kernel_managers: MultiKernelManager, watcher: KernelWatcher) ->
 
 
 def composed_manager(configured: str) -> str:
-    """Return the importable name of our kernel manager over the configured one.
-
-    Parameters
-    ----------
-    configured
-        The dotted name in ``MultiKernelManager.kernel_manager_class``. Traitlets finds the
-        configuration of that class for ours too, since ours inherits it.
-    """
+    """Return the importable name of our kernel manager over the configured one."""
     base: type[Any] = import_item(configured)
     if issubclass(base, SessionKernelMixin):
         return configured

@@ -43,19 +43,7 @@ class _MalformedError(ValueError):
 
 @dataclass(frozen=True)
 class ClientView:
-    """A request as the visitor's browser has sent it.
-
-    Attributes
-    ----------
-    scheme
-        ``"http"`` or ``"https"``.
-    host
-        With the port, if it is not the scheme's own.
-    remote_ip
-        The visitor's address.
-    is_proxied
-        Whether a trusted proxy has passed the request on.
-    """
+    """A request as the visitor's browser has sent it."""
 
     scheme: str
     host: str
@@ -74,34 +62,13 @@ class _Fields:
 
 
 class TrustedProxies:
-    """Reads ``Forwarded`` and ``X-Forwarded-*`` of proxies that are trusted, and of nobody else.
-
-    Parameters
-    ----------
-    networks
-        Addresses and networks of the proxies, as ``"10.0.0.1"`` and ``"fd00::/8"``.
-
-    Raises
-    ------
-    ValueError
-        If one of them is neither.
-    """
+    """Reads ``Forwarded`` and ``X-Forwarded-*`` of proxies that are trusted, and of nobody else."""
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         self._networks = [_network(each.strip()) for each in networks]
 
     def view(self, seen: ClientView, peer: str, headers: HTTPHeaders) -> ClientView:
-        """Return the request as the visitor has sent it.
-
-        Parameters
-        ----------
-        seen
-            The request as this server sees it.
-        peer
-            The address that the connection comes from.
-        headers
-            Of the request.
-        """
+        """Return the request as the visitor has sent it."""
         try:
             if not self._trusts(_address(peer)):
                 return seen

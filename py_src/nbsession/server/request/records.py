@@ -22,26 +22,6 @@ class SessionRecord:
     """One kernel's session.
 
     Lives on the server's event loop, and is touched by nothing else.
-
-    Parameters
-    ----------
-    kernel_id
-        The kernel's id.
-    base_url, root_dir
-        The server's.
-
-    Attributes
-    ----------
-    running
-        Whether the kernel's process is there.
-    linked
-        Whether the kernel has ever asked over the link: nbsession is loaded there.
-    blocks_expiration
-        Whether the kernel asks not to be ended for being idle or for its page being gone.
-    has_hooks
-        Whether the kernel has something to do when its session ends.
-    log_limit
-        Of the lines that the kernel writes to the server's log.
     """
 
     def __init__(self, kernel_id: str, base_url: str, root_dir: str | None = None) -> None:
@@ -58,13 +38,7 @@ class SessionRecord:
         self._changed = asyncio.Event()
 
     def bind(self, capture: Capture | None) -> None:
-        """Tie the session to its visitor; None if there is none. The first call counts.
-
-        Raises
-        ------
-        RuntimeError
-            If the session is bound already: one visitor never takes over from another.
-        """
+        """Tie the session to its visitor; None if there is none. The first call counts."""
         if self.info.bound:
             message = f"session {self.info.kernel_id} is bound already"
             raise RuntimeError(message)
@@ -83,23 +57,7 @@ class SessionRecord:
     def bind_page(
         self, query: str, username: str | None, path: str | None, host_kind: HostKind | None
     ) -> bool:
-        """Add what the page has sent of itself, already without credentials.
-
-        Parameters
-        ----------
-        query
-            The page's.
-        username
-            Of the visitor who sent it.
-        path, host_kind
-            The page's; they count where the request that started the kernel does not say them.
-
-        Returns
-        -------
-        bool
-            False if this page is not waited for (any more): the first one counts, and only if the
-            visitor who started the kernel sent it.
-        """
+        """Add what the page has sent of itself, already without credentials."""
         request = self.info.request
         if request is None or not self.info.page_pending or username != self._owner:
             return False

@@ -36,15 +36,7 @@ _MAX_SHUTDOWNS = 10
 
 
 class Transfer(Protocol):
-    """How the sending of a page goes.
-
-    Attributes
-    ----------
-    loading
-        Whether the page is being sent to a browser that is there.
-    left
-        Whether the browser went away before it had all.
-    """
+    """How the sending of a page goes."""
 
     @property
     def loading(self) -> bool:
@@ -56,15 +48,7 @@ class Transfer(Protocol):
 
 
 class Sockets(Protocol):
-    """The WebSockets that pages have open.
-
-    Attributes
-    ----------
-    problem
-        Why they are not counted, None if they are.
-    on_open
-        Called with a kernel's id when a page has opened a socket to it.
-    """
+    """The WebSockets that pages have open."""
 
     on_open: Callable[[str], object]
 
@@ -88,25 +72,6 @@ class PageReaper:
     """Shuts a Voilà kernel down when its page has been gone for some time.
 
     Where sockets are not counted it shuts none down.
-
-    Parameters
-    ----------
-    kernel_managers
-        Shuts kernels down.
-    sockets
-        Tells when a socket is opened and how many a kernel has.
-    grace_seconds
-        Time between a page's last socket, or its leaving while it was sent, and the end.
-    load_seconds
-        Time between the moment a page was sent whole and its first socket.
-    log
-        Where each end is told.
-    is_kept
-        Whether a kernel asks to live on without its page.
-    clock
-        Monotonic seconds.
-    wall_clock
-        Seconds that also go on while the machine sleeps.
     """
 
     def __init__(  # noqa: PLR0913 - what it watches, two times, and four ways to see and tell
@@ -179,13 +144,7 @@ class PageReaper:
                     self._shutdowns[kernel_id] = _spawn(self._end(kernel_id))
 
     def extend_grace(self, late_seconds: float, wall_late_seconds: float) -> None:
-        """Give pages the time in which the server did not run: they could not come back.
-
-        Parameters
-        ----------
-        late_seconds, wall_late_seconds
-            How late the check is by either clock.
-        """
+        """Give pages the time in which the server did not run: they could not come back."""
         now = self._clock()
         for page in self._pages.values():
             if page.gone_since is None:
@@ -265,20 +224,7 @@ class Asks(Protocol):
 
 
 class Expiration:
-    """Knows which kernels may not be ended for being idle or for their page being gone.
-
-    Parameters
-    ----------
-    records
-        Hold what each kernel has asked for.
-    kernels
-        Say when user code last ran there; None if they cannot be asked.
-
-    Attributes
-    ----------
-    problem
-        Why the culler cannot be kept away, for the user; None if it can.
-    """
+    """Knows which kernels may not be ended for being idle or for their page being gone."""
 
     def __init__(self, records: SessionRecords, kernels: Asks | None = None) -> None:
         self._records = records
@@ -366,18 +312,7 @@ def _is_dead(kernel_managers: Any, kernel_id: str) -> bool:
 
 
 class PageTransfer:
-    """Tells whether a page is still being sent, and whether the browser left before it had all.
-
-    Parameters
-    ----------
-    handler
-        Serves the page; has not finished yet.
-
-    Notes
-    -----
-    Voilà's handler is not ours, so its `on_finish` and `on_connection_close` (tornado's documented
-    hooks) are told on this one object.
-    """
+    """Tells whether a page is still being sent, and whether the browser left before it had all."""
 
     def __init__(self, handler: JupyterHandler) -> None:
         self.loading = True

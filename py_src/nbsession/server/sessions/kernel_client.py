@@ -31,13 +31,7 @@ ANSWER_SECONDS = 2.0
 
 
 class KernelRequests:
-    """Sends requests to this server's kernels.
-
-    Parameters
-    ----------
-    kernel_managers
-        The server's.
-    """
+    """Sends requests to this server's kernels."""
 
     def __init__(self, kernel_managers: MappingKernelManager) -> None:
         self._kernel_managers = kernel_managers
@@ -49,28 +43,7 @@ class KernelRequests:
     async def ask(
         self, kernel_id: str, content: Mapping[str, Any], seconds: float = ANSWER_SECONDS
     ) -> dict[str, Any]:
-        """Return the content of a kernel's reply.
-
-        Parameters
-        ----------
-        kernel_id
-            Whom to ask.
-        content
-            ``{"action": "describe"}``, ``{"action": "activity"}``, ``{"action": "end"}``,
-            ``{"action": "callback", "id": …, "set": {…}}`` or
-            ``{"action": "task", "name": …, "order": …}``.
-        seconds
-            How long to wait for the reply.
-
-        Raises
-        ------
-        NoSuchSessionError
-            If no such kernel is there.
-        NotInKernelError, BadRequestError
-            As the kernel says: it has no such thing, or cannot do that.
-        SilentKernelError
-            If it cannot be reached, does not answer in time, or by nothing that can be read.
-        """
+        """Return the content of a kernel's reply."""
         if kernel_id not in self._kernel_managers:
             raise NoSuchSessionError(kernel_id)
         channel = None

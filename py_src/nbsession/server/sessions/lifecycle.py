@@ -26,11 +26,6 @@ class Lifecycle:
     that waits for a visitor is none. A restart, also one after a crash, belongs to it.
 
     Lives on the server's event loop, and is touched by nothing else.
-
-    Parameters
-    ----------
-    log
-        Where a subscriber that raises is told.
     """
 
     def __init__(self, log: Logger) -> None:
@@ -64,11 +59,6 @@ class Lifecycle:
         """Call with the `SessionContext` of every session that begins or ends from now on.
 
         Those that live already are in `sessions`.
-
-        Parameters
-        ----------
-        on_started, on_ended
-            Called on the server's event loop, so they may only take note and return.
         """
         self._subscribers.append((on_started, on_ended))
 

@@ -29,11 +29,6 @@ class BusyMarks:
     """Notes when kernels become busy and idle, and tells what has lasted a while.
 
     Lives on the server's event loop, and is touched by nothing else.
-
-    Parameters
-    ----------
-    changed
-        Called with the kernel's id when its mark has changed.
     """
 
     def __init__(self, changed: Callable[[str], object]) -> None:
@@ -80,18 +75,7 @@ _MEMBERS = {"callbacks": frozenset(_CALLBACK.split()), "tasks": frozenset(TaskJS
 
 
 def checked_news(news: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows that are kept, each with the members that are known of it.
-
-    Parameters
-    ----------
-    news
-        ``{"callbacks": […], "tasks": […]}``, one of which may be missing.
-
-    Raises
-    ------
-    BadRequestError
-        If it is anything else, or more than `MAX_NEWS_BYTES` as JSON.
-    """
+    """Return the rows that are kept, each with the members that are known of it."""
     told = {part: _rows(news[part], known) for part, known in _MEMBERS.items() if part in news}
     if not _is_plain(told):
         message = f"callbacks and tasks are JSON, nested {_MAX_DEPTH} deep at the most"
@@ -152,20 +136,6 @@ class SessionBoard:
     """What can be asked and ordered of sessions; knows no HTTP.
 
     Lives on the server's event loop, and is touched by nothing else.
-
-    Parameters
-    ----------
-    lifecycle
-        Tells which sessions there are.
-    records
-        Hold what is known of their visitors.
-    kernels
-        Asks the kernels.
-
-    Attributes
-    ----------
-    busy_marks
-        Of the kernels of sessions.
     """
 
     def __init__(self, lifecycle: Lifecycle, records: SessionRecords, kernels: Asks) -> None:
@@ -191,13 +161,7 @@ class SessionBoard:
         return None if session is None else self._describe(session)
 
     async def show(self, kernel_id: str) -> SessionJSON:
-        """Ask a session's kernel what goes on there; if it is silent, what it told last.
-
-        Raises
-        ------
-        NoSuchSessionError
-            If the kernel has no session.
-        """
+        """Ask a session's kernel what goes on there; if it is silent, what it told last."""
         found = self.find(kernel_id)
         if found is not None and found["linked"]:  # else there is nobody who would answer
             with suppress(SilentKernelError, BadRequestError):
@@ -210,27 +174,7 @@ class SessionBoard:
     async def set_callback(
         self, kernel_id: str, callback_id: str, wanted: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Start or stop a periodic callback, or give it another period.
-
-        Parameters
-        ----------
-        kernel_id, callback_id
-            Which.
-        wanted
-            ``{"running": bool}`` or ``{"period": ms}``.
-
-        Returns
-        -------
-        dict
-            The kernel's reply.
-
-        Raises
-        ------
-        BadRequestError
-            If `wanted` is anything else, or the kernel refuses it.
-        NoSuchSessionError, NotInKernelError, SilentKernelError
-            If there is nobody to do it.
-        """
+        """Start or stop a periodic callback, or give it another period."""
         running, period = wanted.get("running"), wanted.get("period")
         is_period = type(period) is int and 0 < period <= MAX_PERIOD_MS
         if set(wanted) == {"running"} and isinstance(running, bool):
@@ -262,13 +206,7 @@ class SessionBoard:
         return {name: value for name, value in reply.items() if name != "status"}
 
     def note(self, kernel_id: str, news: Mapping[str, Any]) -> None:
-        """Keep what a kernel tells of itself.
-
-        Raises
-        ------
-        BadRequestError
-            As `checked_news` does.
-        """
+        """Keep what a kernel tells of itself."""
         self._keep(kernel_id, news)
         self._tell(kernel_id)
 

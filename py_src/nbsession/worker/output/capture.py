@@ -180,21 +180,7 @@ current_output: ContextVar[RunOutput | None] = ContextVar("nbsession_run_output"
 
 
 class _Pipe:
-    """What subprocesses of a run write to: read by a thread of its own until all have closed it.
-
-    Parameters
-    ----------
-    output
-        Of the run. What comes after its end goes to the log: without a reader, a process that a
-        run has left behind would end at its next line.
-
-    Attributes
-    ----------
-    at_end
-        Set when nothing more can come.
-    descriptors
-        Those that are written to.
-    """
+    """What subprocesses of a run write to: read by a thread of its own until all have closed it."""
 
     def __init__(self, output: RunOutput) -> None:
         self._output = output
@@ -256,13 +242,7 @@ class _Pipe:
                 left -= len(data)
 
     def close_in_child(self, *, is_own: bool) -> None:
-        """Let go of what a forked process has inherited.
-
-        Parameters
-        ----------
-        is_own
-            Whether a run has forked itself: it may be about to use one of these.
-        """
+        """Let go of what a forked process has inherited."""
         descriptors = {self._reads} if is_own else {self._reads, *self.descriptors}
         for descriptor in descriptors:
             with suppress(OSError):
@@ -304,15 +284,7 @@ class _Bytes(io.RawIOBase):
 
 
 class RunStream(io.TextIOBase):
-    """A standard stream that gives each run its own, and the rest to the server's log.
-
-    Attributes
-    ----------
-    original
-        The process's own stream.
-    is_diverted
-        Whether runs have their own. In a forked process the original is all there is.
-    """
+    """A standard stream that gives each run its own, and the rest to the server's log."""
 
     encoding = "utf-8"
 
@@ -464,17 +436,7 @@ _EVERY_SECONDS = 0.1
 
 
 class Progress:
-    """The progress of one run.
-
-    Parameters
-    ----------
-    channel
-        Where it is told.
-    loop
-        Tells the last of several that come too fast, while it runs; a thread does otherwise.
-    job
-        The run's number on the channel.
-    """
+    """The progress of one run."""
 
     __slots__ = ("_channel", "_job", "_latest", "_lock", "_loop", "_sent_at", "_timed")
 

@@ -48,27 +48,6 @@ class Writing:
     """A transaction that writes, from its beginning to its end: ``with Writing(…) as writing``.
 
     Whatever is raised inside takes everything back.
-
-    Attributes
-    ----------
-    revision
-        What every row that is changed in it gets.
-
-    Parameters
-    ----------
-    connection
-        Without a transaction.
-    path
-        The database's, for errors.
-    check
-        Raises if the database is not to be written to.
-
-    Raises
-    ------
-    StoreBusyError
-        If another process is writing, and goes on.
-    StoreError
-        If the database has failed.
     """
 
     __slots__ = (
@@ -169,31 +148,7 @@ def open_database(  # noqa: PLR0913 - each says how
     is_patient: bool = True,
     begin: Callable[[], object] | None = None,
 ) -> tuple[StoreConnection, Use]:
-    """Open a database; make it, bring it up to date, or set it aside and begin a new one.
-
-    Parameters
-    ----------
-    path
-        Its folder is made if need be.
-    is_network
-        Whether it lies on a file system without shared memory, where WAL cannot work.
-    now_us
-        The time, an instant.
-    log
-        Is told of a database that was set aside.
-    is_patient
-        Whether to wait some seconds for others, which blocks the event loop.
-    begin
-        Makes the file where none is, while nobody else does; None for an empty one.
-
-    Raises
-    ------
-    StoreBusyError
-        If others are in the way.
-    StoreError
-        If it cannot be written to, is another program's, or would have to be changed while
-        another server uses it.
-    """
+    """Open a database; make it, bring it up to date, or set it aside and begin a new one."""
     use = Use(path, is_patient=is_patient)
     seconds = _PATIENCE_SECONDS if is_patient else 0.0
     connection = None

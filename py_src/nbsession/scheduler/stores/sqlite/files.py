@@ -20,15 +20,7 @@ _READABLE_CHARACTERS = 40
 
 
 def database_path(data_dir: Path, root_dir: Path) -> Path:
-    """Return where the tasks of a root directory are kept.
-
-    Parameters
-    ----------
-    data_dir
-        Jupyter's data directory, as its `jupyter_data_dir` says.
-    root_dir
-        The folder that the server serves. Two names of one folder give one path.
-    """
+    """Return where the tasks of a root directory are kept."""
     root = os.path.realpath(root_dir)
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
     readable = re.sub(r"[^A-Za-z0-9_.]+", "-", Path(root).name)[:_READABLE_CHARACTERS].strip("-.")
@@ -39,11 +31,6 @@ def make_place(path: Path) -> None:
     """Make the database's folder and, empty, its file, for nobody but their owner.
 
     What is there already keeps its permissions: a file may be shared on purpose.
-
-    Raises
-    ------
-    StoreError
-        If that cannot be done.
     """
     try:
         folders = (path.parent, *path.parent.parents)
@@ -88,13 +75,7 @@ def is_network(kind: str) -> bool:
 
 
 def file_system_kind(folder: Path) -> str:
-    """Return the name of the kind, such as ``"ext4"`` or ``"nfs4"``; '' if it cannot be told.
-
-    Parameters
-    ----------
-    folder
-        Is there.
-    """
+    """Return the name of the kind, such as ``"ext4"`` or ``"nfs4"``; '' if it cannot be told."""
     where = folder.resolve()
     found, depth = "", -1
     for mount_point, kind in _mounts():
@@ -134,15 +115,7 @@ class OtherHostError(StoreError):
 
 
 class HostClaim:
-    """A file beside a database that names the machine that has it, and is young while it lives.
-
-    Parameters
-    ----------
-    database
-        The database's path.
-    host
-        What no two machines have in common.
-    """
+    """A file beside a database that names the machine that has it, and is young while it lives."""
 
     def __init__(self, database: Path, host: str) -> None:
         self._database = database
@@ -150,15 +123,7 @@ class HostClaim:
         self._host = host
 
     def renew(self) -> None:
-        """Say that this machine has the database.
-
-        Raises
-        ------
-        OtherHostError
-            If another one says so, and has done so lately.
-        StoreError
-            If the file cannot be written.
-        """
+        """Say that this machine has the database."""
         try:
             self._renew()
         except OSError as error:
@@ -211,18 +176,6 @@ class Use:
     """A lock beside a database, which every server holds as long as it uses it.
 
     It is SQLite's own lock on an empty file: it works on every system, and goes with its process.
-
-    Parameters
-    ----------
-    database
-        The database's path.
-    is_patient
-        Whether to wait for others, which blocks the event loop.
-
-    Raises
-    ------
-    StoreError
-        If the lock's file cannot be made, or another server keeps it to itself.
     """
 
     def __init__(self, database: Path, *, is_patient: bool = True) -> None:
@@ -255,13 +208,7 @@ class Use:
             raise store_error(error, self._path) from error
 
     def hold_alone(self, purpose: str) -> None:
-        """Use the database alone.
-
-        Parameters
-        ----------
-        purpose
-            What must be done to it, for the error.
-        """
+        """Use the database alone."""
         try:
             self._let_go(_ALONE_MS)
             self._connection.execute("BEGIN EXCLUSIVE")

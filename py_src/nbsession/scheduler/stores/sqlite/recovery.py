@@ -29,11 +29,6 @@ class DatabaseFiles:
 
     A file that is deleted or replaced stays there for those who have it open: SQLite goes on with
     it as if nothing had happened, and all of it goes with the last of them.
-
-    Parameters
-    ----------
-    path
-        Of the database, just opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,13 +53,7 @@ class DatabaseFiles:
         return self._now() == self._accepted
 
     def check(self) -> None:
-        """Refuse to write to files of which nobody has yet looked where they are.
-
-        Raises
-        ------
-        StoreBusyError
-            If they are not in place any more.
-        """
+        """Refuse to write to files of which nobody has yet looked where they are."""
         moment = time.monotonic()
         if moment - self._checked < FRESH_SECONDS:
             return
@@ -82,16 +71,6 @@ class DatabaseFiles:
 
         Called by one process at a time. Return whether the connection must be closed before another
         one is opened: on the same file they would share what was deleted beside it.
-
-        Parameters
-        ----------
-        connection
-            To the files that were in place.
-
-        Raises
-        ------
-        StoreError
-            If that cannot be done.
         """
         try:
             found = _identity(self._paths[0])

@@ -139,17 +139,7 @@ RUN_COLUMNS = (
 
 @dataclass(slots=True, eq=False)
 class KeptTask(TaskRecord):
-    """A task's record, and what its store notes of it.
-
-    Attributes
-    ----------
-    epoch
-        The revision that laid its occurrences out.
-    told
-        The revision that the engine knows of.
-    grown
-        How many rows this engine has added since it last looked for too many.
-    """
+    """A task's record, and what its store notes of it."""
 
     epoch: int = 0
     told: int = 0

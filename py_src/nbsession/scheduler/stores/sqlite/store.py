@@ -39,27 +39,6 @@ class SqliteStore(SqliteClaims, SqliteEngines):
     A database that is damaged, or of a newer nbsession, is renamed, never deleted, and a new one
     begun; unless a server that still runs is using it. On a network file system SQLite's journal
     is used, which needs no shared memory, and only by one machine at a time.
-
-    Parameters
-    ----------
-    path
-        The file; made for its owner alone, with its folder, if it is not there.
-    clock
-        By which engines live and rows grow old.
-    log
-        Is told of what was set aside, and of what cannot be read.
-    limits
-        How much of the past is kept.
-    kind_of_file_system
-        Tells the name of a folder's, as mounts have it.
-    is_patient
-        Whether to wait some seconds for others when it is opened, which blocks the event loop.
-
-    Attributes
-    ----------
-    file_notice
-        The last time that the file was deleted or replaced while in use, as ``message`` and the
-        names of ``missing`` tasks; None if it never was.
     """
 
     def __init__(  # noqa: PLR0913 - the last two say how to open it

@@ -32,17 +32,6 @@ class SqliteRecords:
 
     Each task has one record as long as the store is open, so that what a run's end counts reaches
     whoever holds the task.
-
-    Parameters
-    ----------
-    path
-        The database's.
-    clock
-        By which engines live and rows grow old.
-    log
-        Is told of what cannot be read.
-    limits
-        How much of the past is kept.
     """
 
     shared = True
