@@ -1,4 +1,4 @@
-"""The sidebar's views on a page of their own, `js_src/stage`: no JupyterLab, no server."""
+"""The sidebar's views on a page of their own, `js_src/playground`: no JupyterLab, no server."""
 
 from __future__ import annotations
 
