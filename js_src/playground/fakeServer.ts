@@ -12,7 +12,7 @@ import type { Fixtures } from '../testing/fixtures';
 import { changes } from '../testing/samples';
 
 /** Obeys at once, and tells what has changed, like the real one. */
-export class StageServer implements SidebarApi, EventSource {
+export class FakeServer implements SidebarApi, EventSource {
   tasks: Task[] = [];
   sessions: Session[] = [];
   writable = true;

@@ -1,7 +1,7 @@
 /**
  * The panel on a page of its own, without JupyterLab and without a server: for tests, and to look at it.
  *
- * `window.stage.show({...})` puts it there; the page has `<div id="stage">` and one of JupyterLab's themes.
+ * `window.playground.show({...})` puts it there; the page has `<div id="playground">` and one of JupyterLab's themes.
  */
 import * as React from 'react';
 import { createRoot, type Root } from 'react-dom/client';
@@ -11,7 +11,7 @@ import { SidebarPanel } from '../lab/panel/sidebarPanel';
 import { english } from '../testing/english';
 import { Fixtures } from '../testing/fixtures';
 import { FakeNotebooks } from '../testing/samples';
-import { refusal, StageServer } from './fakeServer';
+import { FakeServer, refusal } from './fakeServer';
 
 interface Scene {
   /** A number for that many of the same; left out for one of each kind. */
@@ -23,8 +23,8 @@ interface Scene {
   readonly failure?: number;
 }
 
-class Stage {
-  server!: StageServer;
+class Playground {
+  server!: FakeServer;
   model!: SidebarModel;
   state!: PanelState;
   fixtures!: Fixtures;
@@ -35,7 +35,7 @@ class Stage {
   show({ tasks, sessions, writable = true, problem, failure }: Scene = {}): void {
     this.root?.unmount();
     this.fixtures = new Fixtures(Date.now());
-    this.server = new StageServer(this.fixtures);
+    this.server = new FakeServer(this.fixtures);
     this.server.tasks = tasks === undefined ? this.fixtures.tasks() : this.fixtures.many(tasks);
     this.server.sessions =
       sessions === undefined ? this.fixtures.sessions() : this.fixtures.manySessions(sessions);
@@ -52,7 +52,7 @@ class Stage {
       page: document,
     });
     this.state = new PanelState(this.model);
-    this.root = createRoot(document.getElementById('stage') as HTMLElement);
+    this.root = createRoot(document.getElementById('playground') as HTMLElement);
     this.root.render(
       <SidebarPanel
         model={this.model}
@@ -79,8 +79,8 @@ class Stage {
 
 declare global {
   interface Window {
-    stage: Stage;
+    playground: Playground;
   }
 }
 
-window.stage = new Stage();
+window.playground = new Playground();

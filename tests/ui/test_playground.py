@@ -29,9 +29,9 @@ Show = Callable[..., "Page"]
 
 
 @pytest.fixture(scope="module")
-def stage_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def playground_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the bundled page."""
-    folder = tmp_path_factory.mktemp("stage")
+    folder = tmp_path_factory.mktemp("playground")
     sources = ["js_src/playground/index.tsx", "js_src/style/base.css"]
     options = ["--bundle", "--format=iife", "--jsx=transform", "--log-level=warning"]
     esbuild = shutil.which("esbuild") or ROOT / "node_modules/.bin/esbuild"
@@ -40,25 +40,25 @@ def stage_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def show(browser: Browser, stage_files: Path) -> Iterator[Show]:
+def show(browser: Browser, playground_files: Path) -> Iterator[Show]:
     """Return a function that shows a scene; nothing on the page may have raised in the end."""
     contexts, errors = [], []
 
     def new(theme: str = "light", width: int = 300, **scene: Any) -> Page:
         css = Path(THEMES, f"theme-{theme}-extension", "index.css").read_text()
-        style = f"body {{ margin: 0 }} #stage {{ width: {width}px; height: 800px }} {css}"
+        style = f"body {{ margin: 0 }} #playground {{ width: {width}px; height: 800px }} {css}"
         context = browser.new_context(viewport={"width": width, "height": 800})
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         page.set_content(
-            f'<!doctype html><html lang="en"><title>stage</title><style>{style}</style>'
-            '<main id="stage"></main>'
+            f'<!doctype html><html lang="en"><title>playground</title><style>{style}</style>'
+            '<main id="playground"></main>'
         )
-        page.add_style_tag(path=stage_files / "style/base.css")
-        page.add_script_tag(path=stage_files / "stage/index.js")
-        page.evaluate("scene => stage.show(scene)", scene)
+        page.add_style_tag(path=playground_files / "style/base.css")
+        page.add_script_tag(path=playground_files / "playground/index.js")
+        page.evaluate("scene => playground.show(scene)", scene)
         return page
 
     yield new
@@ -89,7 +89,7 @@ def test_axe_finds_nothing(show: Show, theme: str, width: int) -> None:
     page.get_by_role("button", name="Cancel: nightly report").click()
     open_failed_run(page)
     page.add_script_tag(path=AXE)
-    result = page.evaluate("axe.run('#stage')")
+    result = page.evaluate("axe.run('#playground')")
     found = [(each["id"], each["nodes"][0]["html"][:200]) for each in result["violations"]]
     assert found == []
 
@@ -180,10 +180,10 @@ class TestKeys:
 
     def test_news_take_no_focus_away(self, show: Show) -> None:
         page = show(tasks=50)
-        page.evaluate("stage.model.tasks.order = 'next'")
+        page.evaluate("playground.model.tasks.order = 'next'")
         page.get_by_role("button", name="task 3", exact=True).focus()
-        later = "{...stage.server.tasks[2], next_run: '2099-01-01T00:00:00Z'}"
-        page.evaluate(f"stage.server.tell({{tasks: [{later}]}})")
+        later = "{...playground.server.tasks[2], next_run: '2099-01-01T00:00:00Z'}"
+        page.evaluate(f"playground.server.tell({{tasks: [{later}]}})")
         eventually(lambda: task(page, "task 3").count() == 1)
         assert focused(page) == "task 3"
 
@@ -214,7 +214,7 @@ class TestActions:
 
     def test_a_refusal_is_told_and_can_be_dismissed(self, show: Show) -> None:
         page = show()
-        page.evaluate("stage.refuse('its worker does not start')")
+        page.evaluate("playground.refuse('its worker does not start')")
         page.get_by_role("button", name="Run now: heartbeat").click()
         row = task(page, "heartbeat")
         row.get_by_text("its worker does not start").wait_for()
@@ -241,17 +241,17 @@ class TestActions:
         page.get_by_text("A whole number of ms, at least 1").wait_for()
         period.fill("250")
         period.press("Enter")
-        sent = "stage.server.sessions[0].callbacks[0].period"
+        sent = "playground.server.sessions[0].callbacks[0].period"
         eventually(lambda: page.evaluate(sent) == 250)
 
     def test_the_notebook_of_a_session_is_opened(self, show: Show) -> None:
         page = show()
         page.get_by_role("button", name="tour.ipynb").last.click()
-        assert page.evaluate("stage.opened") == ["notebooks/tour.ipynb"]
+        assert page.evaluate("playground.opened") == ["notebooks/tour.ipynb"]
 
     def test_a_kernel_that_a_cell_keeps_obeys_later_and_that_is_said(self, show: Show) -> None:
         page = show()
-        page.evaluate("stage.server.blocked = true")
+        page.evaluate("playground.server.blocked = true")
         page.get_by_role("button", name="Pause: redraw").click()
         said = page.get_by_role("status")
         eventually(lambda: said.inner_text() == "redraw is paused when the cell has ended.")
@@ -272,7 +272,9 @@ class TestSessions:
         said = page.locator(".nbsession-Session-busy")
         eventually(lambda: said.all_inner_texts() == ["busy", "idle"])  # of the third none knows
         assert page.locator(".nbsession-Session-busy .nbsession-Icon-busy").count() == 1
-        page.evaluate("stage.server.tell({sessions: [{...stage.server.sessions[0], busy: false}]})")
+        page.evaluate(
+            "playground.server.tell({sessions: [{...playground.server.sessions[0], busy: false}]})"
+        )
         eventually(lambda: said.all_inner_texts() == ["idle", "idle"])
 
     def test_the_last_error_of_a_task_is_in_its_details(self, show: Show) -> None:
@@ -304,7 +306,8 @@ class TestRuns:
         row = task(page, "refresh prices")
         assert "Last error" not in row.inner_text()  # It is at the run.
         page.evaluate(
-            "stage.server.tell({tasks: [{...stage.server.tasks[0], last_error: 'OSError: old'}]})"
+            "playground.server.tell({tasks:"
+            " [{...playground.server.tasks[0], last_error: 'OSError: old'}]})"
         )
         row.get_by_text("Last error: OSError: old").wait_for()
 
@@ -350,7 +353,7 @@ class TestRuns:
         assert missed.locator("time").count() == 2
         page.evaluate(
             """() => {
-                const { fixtures, server } = stage;
+                const { fixtures, server } = playground;
                 const task = server.tasks.find((each) => each.name === "heartbeat");
                 const gap = { ...task.gap, until: fixtures.at(5000), count: 1235 };
                 server.tell({ tasks: [{ ...task, gap }], runs: [gap] });
@@ -362,12 +365,12 @@ class TestRuns:
 
     def test_a_run_is_revealed(self, show: Show) -> None:
         page = show()
-        page.evaluate("stage.model.tasks.text = 'heart'")
-        page.evaluate("stage.state.reveal('refresh prices', { runId: 791 })")
+        page.evaluate("playground.model.tasks.text = 'heart'")
+        page.evaluate("playground.state.reveal('refresh prices', { runId: 791 })")
         run = page.locator('[data-run="791"]')
         run.locator("pre").wait_for()
         eventually(lambda: focused(page) == "refresh prices")
-        eventually(lambda: page.evaluate("stage.model.tasks.text") == "")
+        eventually(lambda: page.evaluate("playground.model.tasks.text") == "")
         box, view = run.bounding_box(), page.locator(".nbsession-List").first.bounding_box()
         assert box
         assert view
@@ -446,8 +449,8 @@ def test_what_is_said_of_a_task_with_the_focus_stays(show: Show) -> None:
 def test_a_hidden_panel_does_nothing(show: Show) -> None:
     page = show(tasks=1000)
     page.get_by_text("task 1", exact=True).wait_for()
-    page.evaluate("document.querySelector('#stage').style.display = 'none'")
+    page.evaluate("document.querySelector('#playground').style.display = 'none'")
     eventually(lambda: page.locator(".nbsession-Task").count() == 0)
-    assert page.evaluate("stage.model.ticker.subscriptions.size") == 0
-    page.evaluate("document.querySelector('#stage').style.display = ''")
+    assert page.evaluate("playground.model.ticker.subscriptions.size") == 0
+    page.evaluate("document.querySelector('#playground').style.display = ''")
     page.get_by_text("task 1", exact=True).wait_for()
