@@ -87,6 +87,8 @@ class Host:
         self.runtime = self.tmp / "run"
         for directory in (self.root, self.runtime):
             directory.mkdir(exist_ok=True, parents=True)
+        if app in ("lab", "notebook"):
+            self._disable_other_extensions()
         self.port = free_port()
         self.log_path = home / f"{app}.log"
         self.url = f"{scheme}://127.0.0.1:{self.port}{base_url}"
@@ -127,6 +129,13 @@ class Host:
             f"--ServerApp.base_url={self.base_url}",
             f"--IdentityProvider.token={self.token}",
         ]
+
+    def _disable_other_extensions(self) -> None:
+        # Where Panel is installed, its extension has ipywidgets keep the manager of a notebook that
+        # is closed: opened again in the same page, the notebook has no widget, and no page of ours.
+        config = self.home / "config" / "labconfig" / "page_config.json"
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text(json.dumps({"disabledExtensions": {"@pyviz/jupyterlab_pyviz": True}}))
 
     def _environment(self, extra: dict[str, str]) -> dict[str, str]:
         home = self.home
@@ -193,7 +202,7 @@ class Host:
     def client(self, kernel_id: str) -> Iterator[BlockingKernelClient]:
         client = BlockingKernelClient(connection_file=str(self.connection_file(kernel_id)))
         client.load_connection_file()
-        client.start_channels()
+        client.start_channels(hb=False)
         try:
             wait_for_kernel(client)
             yield client

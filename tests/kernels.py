@@ -54,7 +54,9 @@ def plain_kernel() -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
         manager = KernelManager(transport="ipc", connection_file=str(file))
         manager.start_kernel()
         client = manager.client()
-        client.start_channels()
+        # The thread of the heartbeat would make sockets without end, if it is only about to start
+        # when the channels are stopped.
+        client.start_channels(hb=False)
         try:
             wait_for_kernel(client)
             yield manager, client

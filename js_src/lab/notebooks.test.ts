@@ -195,6 +195,23 @@ describe('what the kernel has counts', () => {
     expect(partsOf(open('a.ipynb', 'k'))[2]).toBe(false);
   });
 
+  test('whatever comes late for one that was closed', async () => {
+    load('/lab/tree/a.ipynb?n=1');
+    const [a, view] = [open('a.ipynb', 'shared'), open('b.ipynb', 'shared')];
+    const closed: boolean[] = [];
+    urls.addEventListener('change', () => closed.push(urls.isClosed('shared')));
+    urls.remove(view);
+    expect([closed.at(-1), urls.isClosed('never opened')]).toEqual([false, false]);
+    urls.remove(a);
+    expect(closed.at(-1)).toBe(true); // Said while the kernel can still be told.
+    urls.write('shared', { search: '?n=2' });
+    const again = open('a.ipynb', 'shared');
+    expect([urls.isClosed('shared'), urls.url('shared').known]).toEqual([false, false]);
+    urls.setFront(again, true);
+    await turn();
+    expect(browser.address).not.toContain('n=2');
+  });
+
   test('after a reload, except for the notebook that the URL names', () => {
     load('/lab/tree/a.ipynb?n=1');
     open('a.ipynb');

@@ -155,7 +155,14 @@ export class NotebookUrls extends EventTarget implements Notebooks {
     return { pathname: this.documents.pathnameOf(path), ...parts, known };
   }
 
+  isClosed(kernelId: string): boolean {
+    return this.closed.has(kernelId) && this.ownersOf(kernelId).length === 0;
+  }
+
   write(kernelId: string, { search, hash }: Partial<UrlParts>): void {
+    if (this.isClosed(kernelId)) {
+      return; // A late one; when it is opened again, what the kernel has then counts.
+    }
     const { parts } = this.entryOf(kernelId);
     this.set(kernelId, { search: search ?? parts.search, hash: hash ?? parts.hash });
     if (kernelId === this.kernelInFront) {

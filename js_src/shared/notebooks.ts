@@ -25,6 +25,8 @@ export interface Notebooks {
   /** Id of the kernel whose notebook, console or output is in front; null if none is. */
   readonly kernelInFront: string | null;
   url(kernelId: string): NotebookUrl;
+  /** True once all that showed the kernel is closed, until something shows it again. */
+  isClosed(kernelId: string): boolean;
   /** Changes the kernel's own URL, and the address bar if the kernel is in front. */
   write(kernelId: string, parts: { readonly search?: string; readonly hash?: string }): void;
   addEventListener(type: 'change', listener: () => void): void;

@@ -59,7 +59,10 @@ export interface Hello {
   readonly document: PageDocument;
 }
 
-/** Page → kernel: this page is going. Best effort, as a browser may drop it. */
+/**
+ * Page → kernel: this page is going, or shows the kernel no more; or another, that this one has replaced,
+ * has gone. Best effort, as a browser may drop it.
+ */
 export interface Goodbye {
   readonly kind: 'goodbye';
   readonly page: string;

@@ -57,11 +57,19 @@ export class FakeKernel {
 export class FakeNotebooks extends EventTarget implements Notebooks {
   kernelInFront: string | null = 'k1';
   urls = new Map<string, NotebookUrl>();
+  closed = new Set<string>();
   listenerCount = 0;
 
   url(kernelId: string): NotebookUrl {
     const empty = { pathname: `/lab/tree/${kernelId}.ipynb`, search: '', hash: '', known: true };
     return this.urls.get(kernelId) ?? empty;
+  }
+  isClosed(kernelId: string): boolean {
+    return this.closed.has(kernelId);
+  }
+  setClosed(kernelId: string, isClosed: boolean): void {
+    this.closed[isClosed ? 'add' : 'delete'](kernelId);
+    this.dispatchEvent(new Event('change'));
   }
   write(kernelId: string, parts: Partial<NotebookUrl>): void {
     this.urls.set(kernelId, { ...this.url(kernelId), known: true, ...parts });
@@ -125,6 +133,12 @@ export class FakeScheme extends FakeEvents {
 
 export class FakeBrowser extends FakeEvents implements Browser {
   [NOTEBOOKS]: Notebooks | undefined;
+  stored = new Map<string, string>();
+  sessionStorage = {
+    getItem: (key: string) => this.stored.get(key) ?? null,
+    setItem: (key: string, value: string) => void this.stored.set(key, value),
+    removeItem: (key: string) => void this.stored.delete(key),
+  };
   navigator = { language: 'de-DE' };
   crypto = { getRandomValues: (array: Uint8Array<ArrayBuffer>) => crypto.getRandomValues(array) };
   devicePixelRatio = 2;

@@ -92,7 +92,27 @@ describe('a page of JupyterLab with several notebooks', () => {
     expect(browser.loads).toEqual(['assign http://h/lab/tree/other.ipynb?n=1']);
   });
 
-  test('is silent once its notebook is closed', () => {
+  test('says goodbye when its notebook is closed, and nothing of where it was', () => {
+    start();
+    model.sent = [];
+    notebooks.setClosed('k1', true);
+    expect(model.sent).toEqual([]);
+    notebooks.setClosed('k2', true);
+    notebooks.urls.set('k2', { pathname: '/lab', search: '', hash: '', known: false });
+    notebooks.dispatchEvent(new Event('change'));
+    expect(model.sent).toEqual([{ kind: 'goodbye', page }]);
+  });
+
+  test('says hello when another notebook shows the kernel then', () => {
+    start();
+    notebooks.setClosed('k2', true);
+    notebooks.urls.set('k2', { ...notebooks.url('k2'), known: false });
+    model.sent = [];
+    notebooks.setClosed('k2', false);
+    expect(model.sent).toMatchObject([{ kind: 'hello', page, answer: false, known: false }]);
+  });
+
+  test('is silent once its connection is closed', () => {
     start();
     kernel.dispose();
     model.sent = [];

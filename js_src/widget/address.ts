@@ -11,6 +11,8 @@ export interface Address {
   readonly location: PageLocation;
   /** True if the page knows query and hash; else those that the kernel has count. */
   readonly known: boolean;
+  /** True once the page has closed all that showed the kernel. */
+  readonly isClosed: boolean;
   /** True if the kernel may load another page in this one's place. */
   readonly canLoad: boolean;
   /** Takes a URL of this site. */
@@ -28,6 +30,7 @@ export function addressOf(browser: Browser, kernelId: string | undefined): Addre
 
 class PageAddress implements Address {
   readonly known = true;
+  readonly isClosed = false;
   readonly canLoad = true;
 
   constructor(private readonly browser: Browser) {}
@@ -80,6 +83,10 @@ class NotebookAddress implements Address {
 
   get known(): boolean {
     return this.notebooks.url(this.kernelId).known;
+  }
+
+  get isClosed(): boolean {
+    return this.notebooks.isClosed(this.kernelId);
   }
 
   get canLoad(): boolean {

@@ -30,6 +30,7 @@ export interface Browser extends Events {
     getElementById(id: string): { readonly textContent: string | null } | null;
     querySelector(selector: 'title'): Node | null;
   };
+  readonly sessionStorage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
   readonly navigator: { readonly language: string };
   readonly performance: { now(): number };
   readonly crypto: { getRandomValues(array: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> };
@@ -55,6 +56,33 @@ export function pageId(browser: Browser): string {
   const document = browser as Browser & { [PAGE_ID]?: string };
   document[PAGE_ID] ??= newUuid(browser.crypto);
   return document[PAGE_ID];
+}
+
+const LEFT = Symbol.for('nbsession.left');
+const LEFT_KEY = 'nbsession.left';
+
+/** Notes that this document goes, for the one that its tab shows next. */
+export function noteLeaving(browser: Browser): void {
+  try {
+    browser.sessionStorage?.setItem(LEFT_KEY, pageId(browser));
+  } catch {
+    // The browser allows no storage.
+  }
+}
+
+/** The id of the document that this one has replaced in its tab, as by a reload; null if it is none of ours. */
+export function replacedPage(browser: Browser): string | null {
+  const document = browser as Browser & { [LEFT]?: string | null };
+  if (document[LEFT] === undefined) {
+    document[LEFT] = null;
+    try {
+      document[LEFT] = browser.sessionStorage?.getItem(LEFT_KEY) ?? null;
+      browser.sessionStorage?.removeItem(LEFT_KEY); // Another tab may begin with a copy of this one's.
+    } catch {
+      // The browser allows no storage.
+    }
+  }
+  return document[LEFT];
 }
 
 export function pageInfo(browser: Browser): PageInfo {

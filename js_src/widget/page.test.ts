@@ -74,6 +74,37 @@ test('goodbye names the page that said hello', () => {
   expect(model.sent[1]).toEqual({ kind: 'goodbye', page: model.sent[0]?.page });
 });
 
+test('a page that is loaded again says goodbye for the one before, whose own may be lost', () => {
+  connect(model, browser);
+  browser.fire('pagehide');
+  const next = new FakeBrowser();
+  next.stored = browser.stored;
+  const [one, two] = [new FakeModel(), new FakeModel()];
+  connect(one, next);
+  connect(two, next); // Of another kernel.
+  for (const { sent } of [one, two]) {
+    expect(sent).toMatchObject([
+      { kind: 'goodbye', page: model.sent[0]?.page },
+      { kind: 'hello', answer: false },
+    ]);
+  }
+  const copy = new FakeBrowser(); // Of the tab, which is still there.
+  copy.stored = new Map(next.stored);
+  const third = new FakeModel();
+  connect(third, copy);
+  expect(third.kinds).toEqual(['hello']);
+});
+
+test('where the browser stores nothing, a page is as another window', () => {
+  const refuse = () => {
+    throw new Error('SecurityError');
+  };
+  browser.sessionStorage = { getItem: refuse, setItem: refuse, removeItem: refuse };
+  connect(model, browser);
+  browser.fire('pagehide');
+  expect(model.kinds).toEqual(['hello', 'goodbye']);
+});
+
 test('a page is one document: same id for every model in it, another in another', () => {
   connect(model, browser)();
   connect(model, browser);

@@ -6,8 +6,18 @@
  */
 import type { KernelMessage, PageMessage } from '../shared/pageMessages';
 import { type Address, addressOf } from './address';
-import { type Browser, pageDocument, pageId, pageInfo, watchDocument, watchFocus } from './browser';
+import {
+  type Browser,
+  noteLeaving,
+  pageDocument,
+  pageId,
+  pageInfo,
+  replacedPage,
+  watchDocument,
+  watchFocus,
+} from './browser';
 import { Navigator } from './navigator';
+import { receiveAlways } from './reception';
 
 /** Waiting until the widgets of a page are made. */
 
@@ -68,6 +78,7 @@ export function whenMade(
 /** The part of anywidget's model that we use. */
 export interface PageModel {
   readonly widget_manager?: Manager | undefined;
+  get?(trait: string): unknown;
   send(message: PageMessage): void;
   on(event: 'msg:custom', callback: (message: KernelMessage) => void): void;
   off(event: 'msg:custom', callback: (message: KernelMessage) => void): void;
@@ -87,6 +98,7 @@ class Connection {
   private readonly undos: (() => void)[] = [];
   private reported = { href: '', applied: 0, document: '', appliedTitle: 0 };
   private appliedTitle = 0;
+  private isClosed = false;
 
   constructor(
     private readonly model: PageModel,
@@ -100,7 +112,10 @@ class Connection {
   start(): void {
     const { browser, model } = this;
     const receive = (message: KernelMessage) => this.receive(message);
-    const hide = () => this.send({ kind: 'goodbye', page: this.page });
+    const hide = () => {
+      noteLeaving(browser);
+      this.goodbye();
+    };
     const show = (event: object) => {
       if ((event as PageTransitionEvent).persisted) {
         this.hello(false); // Back from the browser's page cache, after a goodbye.
@@ -114,12 +129,16 @@ class Connection {
       () => browser.removeEventListener('pagehide', hide),
       () => browser.removeEventListener('pageshow', show),
       () => this.navigator.stop(),
-      this.address.watch(() => this.reportLocation()),
+      this.address.watch(() => this.followAddress()),
       watchDocument(browser, () => this.reportDocument()),
       watchFocus(browser, () => this.send({ kind: 'focus', page: this.page })),
     );
     // JupyterLab keeps the models of a closed notebook, whose messages go nowhere.
     model.widget_manager?.kernel?.disposed?.connect(() => this.end());
+    const replaced = replacedPage(browser);
+    if (replaced !== null) {
+      this.goodbye(replaced); // The browser may have dropped its own.
+    }
     this.hello(false);
   }
 
@@ -152,6 +171,21 @@ class Connection {
     this.reported.document = JSON.stringify([document, info]);
     const focused = browser.document.hasFocus();
     this.send({ kind: 'hello', page, answer, focused, info, location, known, document });
+  }
+
+  private goodbye(page = this.page): void {
+    this.send({ kind: 'goodbye', page });
+  }
+
+  /** Reports the URL, or that the page shows the kernel no more: the connection ends without a word. */
+  private followAddress(): void {
+    const { isClosed } = this.address;
+    if (isClosed !== this.isClosed) {
+      this.isClosed = isClosed;
+      isClosed ? this.goodbye() : this.hello(false);
+    } else if (!isClosed) {
+      this.reportLocation();
+    }
   }
 
   /** Reports what is news: another URL, or that a command has been dealt with. */
@@ -187,6 +221,7 @@ class Connection {
 
 export default {
   initialize({ model }: { model: PageModel }): () => void {
+    receiveAlways(model.widget_manager, model);
     return whenMade(model.widget_manager, window, () => connect(model, window));
   },
 };

@@ -134,3 +134,39 @@ def test_a_long_run(start_host: Callable[..., Host], tmp_path: Path, where: str)
     else:
         eventually(_is_active_after(host, since), 120, "the run counts")
         assert time.monotonic() - began > LONG_RUN_SECONDS - 15
+
+
+ENDLESS = """
+import time
+from pathlib import Path
+
+def work():
+    while True:
+        with Path("beats").open("a") as beats:
+            beats.write(".")
+        time.sleep(0.2)
+"""
+
+
+@pytest.mark.server
+@pytest.mark.slow
+def test_a_cancelled_run_that_does_not_end(start_host: Callable[..., Host]) -> None:
+    """A sync callable in a thread cannot be ended; the server is not kept for it."""
+    host = start_host("server", LEAN)
+    (host.root / "work_module.py").write_text(ENDLESS)
+    kernel = host.start_kernel("notebooks/x.ipynb")
+    host.run(
+        kernel,
+        "from nbsession import state\nfrom work_module import work\n"
+        "state.schedule_task('endless', work)",
+    )
+    beats = host.root / "beats"
+    eventually(beats.exists, 60, "the run has begun")
+    began = time.monotonic()
+    host.run(kernel, "state.cancel_task('endless')")
+    since = _settled_activity(host)
+    while time.monotonic() - began < LONG_RUN_SECONDS + 15:
+        time.sleep(1)
+    assert _last_activity(host) == since
+    size = beats.stat().st_size
+    eventually(lambda: beats.stat().st_size > size, 60, "the code goes on")

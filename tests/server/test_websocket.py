@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import zmq
 from websockets.sync.client import connect
+from zmq.eventloop.zmqstream import ZMQStream
 
 from nbsession.server.websocket import SETTING, KernelSockets, composed_connection, send_at_once
 from server_probe import CONNECTION, EXTENSION, MANAGER, REPLACES, Probe
@@ -159,6 +161,34 @@ def test_counted_from_the_request_to_the_end(counted: Counted) -> None:
     assert sockets.count("k") == 1
     second.disconnect()
     assert (sockets.count("k"), sockets.count("other")) == (0, 0)
+
+
+class Channels(Plain):
+    """A connection whose channels are closed with what is queued in them."""
+
+    channels: dict[str, Any]
+
+    def disconnect(self) -> str:
+        for stream in self.channels.values():
+            stream.close()
+        return super().disconnect()
+
+
+def test_what_a_page_says_last_reaches_the_kernel() -> None:
+    async def leave() -> bytes:
+        with zmq.Context() as context, context.socket(zmq.PULL) as kernel:
+            kernel.bind("inproc://kernel")
+            page = context.socket(zmq.PUSH)
+            page.connect("inproc://kernel")
+            connection: Any = composed_connection(Channels)()
+            connection.channels = {"shell": ZMQStream(page)}
+            connection.connect()
+            connection.channels["shell"].send(b"goodbye")
+            connection.disconnect()
+            connection.disconnect()
+            return kernel.recv() if kernel.poll(5000) else b""
+
+    assert asyncio.run(leave()) == b"goodbye"
 
 
 def test_a_page_that_leaves_before_it_is_connected(counted: Counted) -> None:

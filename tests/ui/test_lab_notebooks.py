@@ -25,6 +25,22 @@ if "size" not in globals():
     location.sync(size)
 size
 """
+# JupyterLab opens the document of its URL once more after it has restored its layout. On a busy
+# machine that is late, and takes the front from what a test has opened meanwhile.
+NOTE_OPENED = """
+let app;
+Object.defineProperty(window, 'jupyterapp', {
+    get: () => app,
+    set: value => {
+        app = value;
+        window.opened = new Promise(resolve => {
+            app.commands.commandExecuted.connect((_, { id, result }) => {
+                if (id === 'filebrowser:open-path') result.then(resolve, resolve);
+            });
+        });
+    },
+});
+"""
 NAMES = ("a", "b", "c", "named", "old", "sub/d e")
 
 
@@ -47,6 +63,7 @@ class Window:
 
     def __init__(self, host: Host, visit: Visit) -> None:
         self.host, self.visit, self.page = host, visit, visit.page
+        self.page.add_init_script(NOTE_OPENED)
 
     def load(self, address: str) -> Window:
         """Load the page."""
@@ -57,7 +74,13 @@ class Window:
 
     def wait_until_restored(self) -> Window:
         self.page.wait_for_function("() => window.jupyterapp")
-        self.page.evaluate("async () => { await window.jupyterapp.restored; }")
+        self.page.evaluate(
+            """async () => {
+                await window.jupyterapp.restored;
+                const [{ name }] = performance.getEntriesByType('navigation');
+                if (/\\/lab\\/tree\\//.test(name)) await window.opened;
+            }"""
+        )
         return self
 
     def front(self, path: str, **arguments: Any) -> str:
@@ -117,6 +140,34 @@ class Window:
         except AssertionError:
             assert self.address == address  # shows what it is
 
+    def describe(self) -> str:
+        """Return what the page and the server were like, for the report of a failure."""
+        page = self.page.evaluate(
+            """() => {
+                const { shell } = window.jupyterapp ?? {};
+                const widgets = [...(shell?.widgets('main') ?? [])].map(widget => {
+                    const { context, sessionContext } = widget;
+                    const { session, isReady } = sessionContext ?? {};
+                    const kernel = session?.kernel;
+                    return [
+                        widget === shell.currentWidget ? 'in front' : 'behind',
+                        context?.path ?? widget.id,
+                        `ready: ${isReady}`,
+                        `session: ${session?.id}`,
+                        `kernel: ${kernel?.id} ${kernel?.status} ${kernel?.connectionStatus}`,
+                        JSON.stringify(
+                            kernel && window[Symbol.for('nbsession.notebooks')]?.url(kernel.id)
+                        ),
+                    ].join(', ');
+                });
+                const dialogs = [...document.querySelectorAll('.jp-Dialog, .Toastify__toast')];
+                return [location.href, ...widgets, ...dialogs.map(({ innerText }) => innerText)];
+            }"""
+        )
+        sessions = self.host.http.get("api/sessions").json()
+        kernels = [f"{each['path']}: {each['kernel']}" for each in sessions]
+        return "\n".join([*page, *kernels, *self.visit.complaints, self.host.log[-6000:]])
+
     @property
     def entries(self) -> int:
         return int(self.page.evaluate("history.length"))
@@ -130,18 +181,23 @@ class Window:
 
 
 @pytest.fixture
-def window(lab: Host, visit: NewVisit) -> Callable[[str], Window]:
+def window(
+    lab: Host, visit: NewVisit, request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], Window]]:
     """Return a function that opens a window; the kernels of the test before have ended."""
     for session in lab.http.get("api/sessions").json():
         lab.http.delete(f"api/sessions/{session['id']}")
     for workspace in (lab.home / "workspaces").glob("*"):
         workspace.unlink()
-    count = iter(range(9))
+    windows: list[Window] = []
 
     def open_window(address: str) -> Window:
-        return Window(lab, visit(lab, f"window-{next(count)}")).load(address)
+        windows.append(Window(lab, visit(lab, f"window-{len(windows)}")))
+        return windows[-1].load(address)
 
-    return open_window
+    yield open_window
+    for each in windows:
+        request.node.add_report_section("teardown", "window", each.describe())
 
 
 def test_each_notebook_has_its_own_query(window: Callable[[str], Window]) -> None:
@@ -247,6 +303,32 @@ def test_two_windows_each_keep_their_own(window: Callable[[str], Window]) -> Non
     one.wait_for_address("lab/tree/a.ipynb?n=1&size=7")
     assert two.address == "lab/tree/a.ipynb?n=2&size=5"
     assert one.see(b, "[size.value, location.search]") == [0, "?size=0"]
+
+
+def test_closed_in_one_of_two_windows(window: Callable[[str], Window]) -> None:
+    one = window("lab/tree/a.ipynb?n=1")
+    a = one.run("a.ipynb")
+    two = window("lab/tree/a.ipynb?n=2")
+    two.kernel("a.ipynb")
+    two.wait(a, "location.query_params.get('n')", "2")
+    two.visit.command("docmanager:save")  # or JupyterLab asks
+    two.visit.command("application:close")
+    two.wait(a, "location.query_params.get('n')", "1")  # said by the page, not found out later
+    one.do(a, "size.value = 5")
+    one.wait_for_address("lab/tree/a.ipynb?n=1&size=5")
+    assert "size" not in two.address
+
+
+@pytest.mark.usefixtures("window")
+def test_page_that_starts_slowly_hears_its_kernel(lab: Host, visit: NewVisit) -> None:
+    page = Window(lab, visit(lab, "slow"))
+    # anywidget gives 2 s to a model's code; more are needed where the machine is busy.
+    page.page.add_init_script(
+        "const { timeout } = AbortSignal; AbortSignal.timeout = () => timeout.call(AbortSignal, 0);"
+    )
+    page.load("lab/tree/a.ipynb?n=1")
+    page.run("a.ipynb")
+    page.wait_for_address("lab/tree/a.ipynb?n=1&size=0")
 
 
 def test_what_shows_one_kernel_has_one_location(window: Callable[[str], Window]) -> None:

@@ -60,9 +60,14 @@ def soon(now):
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _jobs(workers: Workers) -> None:
+    # Once: a file that is written again is an edit, for which a fresh worker takes over.
+    workers.write("scarcity.py", JOBS)
+
+
 @pytest.fixture
 def scarce(workers: Workers) -> Workers:
-    workers.write("scarcity.py", JOBS)
     workers.run("scarcity:plenty")
     workers.run("scarcity:keep_no_threads")
     return workers

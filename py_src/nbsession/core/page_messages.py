@@ -56,7 +56,10 @@ class Hello(TypedDict):
 
 
 class Goodbye(TypedDict):
-    """Page → kernel: this page is going. Best effort, as a browser may drop it."""
+    """Page → kernel: this page is going, or shows the kernel no more. Best effort.
+
+    A browser may drop it; the page that is loaded in its place says it once more.
+    """
 
     kind: Literal["goodbye"]
     page: str

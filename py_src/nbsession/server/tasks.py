@@ -273,7 +273,7 @@ class TaskService:
         }
 
     def begun(self) -> list[int]:
-        """Return the ids of the runs that go on in this server's workers."""
+        """Return the ids of the runs in this server's workers that were not told to end."""
         return self._engine.begun() if self._engine is not None else []
 
     async def close(self) -> None:

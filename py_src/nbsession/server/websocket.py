@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+import zmq
 from jupyter_core.utils import ensure_async
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
@@ -132,6 +134,7 @@ class SessionConnectionMixin:
         self._is_closed = True
         was_connected, self._is_connected = self._is_connected, False
         if was_connected:
+            self._flush()
             return super().disconnect()  # type: ignore[misc]
         managers, kernel_id = self.multi_kernel_manager, self.kernel_id
         if not isinstance(self, ZMQChannelsWebsocketConnection):
@@ -144,6 +147,13 @@ class SessionConnectionMixin:
             return super().disconnect()  # type: ignore[misc]
         finally:
             managers.notify_disconnect(kernel_id)
+
+    def _flush(self) -> None:
+        # Closed with its channels, what a page says last would not reach the kernel: its goodbye.
+        for stream in getattr(self, "channels", {}).values():
+            with suppress(zmq.ZMQError):
+                if stream is not None and not stream.closed():
+                    stream.flush(zmq.POLLOUT)
 
     def _count(self) -> KernelSockets | None:
         sockets = self._sockets

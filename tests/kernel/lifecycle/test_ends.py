@@ -34,7 +34,7 @@ def test_several_shutdown_requests_leave_no_traceback(hook: str) -> None:
         with log.open("w") as stream:
             manager.start_kernel(stdout=stream, stderr=stream)
         client = manager.client()
-        client.start_channels()
+        client.start_channels(hb=False)
         try:
             wait_for_kernel(client)
             run_cell(client, HOOKS[hook])

@@ -137,3 +137,51 @@ def test_a_notebook_opened_again_in_a_page_that_is_still_there(
     page.hello(known=False, **at("?n=5"))
     assert navigations(page, 1) == [({"search": "?n=6", "hash": ""}, "replace")]
     assert see(kernel, "[slider.value, location.search]") == [6, "?n=6"]
+
+
+def test_a_notebook_opened_again_while_a_part_is_written(kernel: BlockingKernelClient) -> None:
+    # First of all who are told, so that the write is on its way before the URL is looked at.
+    run_cell(
+        kernel,
+        "from nbsession import state\n"
+        "pages = state._pages\n"
+        "def write(record, content):\n"
+        "    if not record.knows_query: state.location.hash_ = '#written'\n"
+        "pages.subscribe('hello', write)\n"
+        "location = state.location",
+    )
+    page = FakePage(kernel)
+    page.hello(**at("?n=5"))
+    page.collect()
+    page.hello(known=False, **at(""))
+    assert navigations(page, 2) == [
+        ({"hash": "#written"}, "push"),
+        ({"search": "?n=5", "hash": "#written"}, "replace"),
+    ]
+    page.say("location", location=at("") | {"hash": "#written"}, applied=1)
+    assert see(kernel, "[location.search, location.hash_]") == ["?n=5", "#written"]
+
+
+def test_a_page_loaded_again_whose_goodbye_was_lost(
+    kernel: BlockingKernelClient, page: FakePage
+) -> None:
+    page.hello(**at("?n=5"))
+    run_cell(kernel, SLIDER)
+    page.say("goodbye")  # said by the next page, as this one's own did not arrive
+    FakePage(kernel, "page-2").hello(**at("?n=6"))
+    assert see(kernel, "[slider.value, location.search]") == [6, "?n=6"]
+    assert see(kernel, "state._pages.current.id") == "page-2"
+
+
+def test_a_notebook_that_is_closed_and_opened_again(
+    kernel: BlockingKernelClient, page: FakePage
+) -> None:
+    page.hello(**at("?n=5"))
+    run_cell(kernel, SLIDER)
+    page.collect()
+    page.say("goodbye")
+    run_cell(kernel, "slider.value = 6; location.hash_ = '#x'")
+    assert not [m for m in page.collect() if m["kind"] == "navigate"], "sent to nobody"
+    page.hello(known=False, **at(""))
+    assert navigations(page, 1)[0][0] == {"search": "?n=6", "hash": "#x"}
+    assert see(kernel, "[slider.value, location.search, location.hash_]") == [6, "?n=6", "#x"]

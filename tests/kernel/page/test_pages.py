@@ -189,6 +189,15 @@ def test_two_pages(kernel: BlockingKernelClient, page: FakePage) -> None:
     assert see(kernel, current) == "page-2"
 
 
+def test_goodbye_that_is_handled_late(kernel: BlockingKernelClient, page: FakePage) -> None:
+    page.hello()
+    page.collect()
+    page.say("goodbye")  # of the connection that it had before
+    eventually(lambda: {"kind": "ping"} in page.collect(), what="a ping")
+    page.hello(answer=True)
+    assert see(kernel, "pages.current.id") == "page-1"
+
+
 def test_page_gone_without_a_word_is_pruned(kernel: BlockingKernelClient, page: FakePage) -> None:
     page.hello()
     other = FakePage(kernel, "page-2")

@@ -383,6 +383,27 @@ async def test_a_task_that_cancels_itself_comes_to_its_own_end(bench: Bench) -> 
 
 
 @on_bench
+async def test_a_run_is_listed_until_it_ends_or_is_cancelled(bench: Bench) -> None:
+    async def cancel_itself() -> None:
+        bench.engine.cancel("cancels itself")
+        await asyncio.sleep(10)
+
+    stubborn = _Stubborn()
+    bench.add("stubborn", stubborn.stay, period="10s")
+    bench.add("ends with its next run", stubborn.stay, period="10s")
+    bench.add("cancels itself", cancel_itself, period="10s")
+    await asyncio.sleep(1)
+    counts = [len(bench.engine.begun())]
+    bench.engine.cancel("stubborn")
+    bench.engine.cancel("ends with its next run", wait=True)
+    counts.append(len(bench.engine.begun()))
+    await asyncio.sleep(15)
+    counts.append(len(bench.engine.begun()))
+    stubborn.is_released = True
+    assert counts == [3, 2, 1], "the code of the one that was cancelled goes on, but unwanted"
+
+
+@on_bench
 async def test_a_task_may_schedule_and_cancel_others(bench: Bench) -> None:
     def meddle() -> None:
         bench.add("new", period="10s")

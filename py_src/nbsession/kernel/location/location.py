@@ -165,12 +165,16 @@ class LiveUrl(HasTraits):
         """Take over the URL of the page last used, unless it has yet to deal with our writes."""
         with self._lock:
             record = self._pages.current
-            if record is None or "navigate" in record.awaits:
+            if record is None:
+                return
+            # One of many notebooks of its page, which takes the URL that we have.
+            is_ours = self._is_known and not record.knows_query
+            if "navigate" in record.awaits and not is_ours:
                 return
             before, page_id = self._url, self._page_id
             self._page_id = record.id
             url = PageUrl.from_report(record.location)
-            if self._is_known and not record.knows_query:  # one of many notebooks of its page
+            if is_ours:  # all of it: a write that is on its way may be but a part
                 url = replace(url, search=before.search, hash_=before.hash_)
                 own = {"search": before.search, "hash_": before.hash_}
                 self._navigation.add(own, None, "replace", reload=False)

@@ -263,6 +263,9 @@ class Pages:
             self._roll_call.begin()
         for kind in heard.kinds:
             self._tell(kind, self._book.get(heard.page_id) or heard.record, content)
+        if "goodbye" in heard.kinds and heard.record is not None:
+            # It may show the notebook again, and have said so over another connection before.
+            self._ping()
 
     def _tell(self, kind: str, record: PageRecord | None, content: Mapping[str, Any]) -> None:
         if record is None:

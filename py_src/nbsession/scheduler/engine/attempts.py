@@ -66,8 +66,13 @@ class Attempts:
         return [attempt.run for attempt in self._of.get(task.id, {}).values()]
 
     def begun(self) -> list[int]:
-        """Return the ids of the runs whose callables are being called."""
-        return [run_id for run_id, attempt in self._open.items() if attempt.is_begun]
+        """Return the ids of the runs whose callables are being called and are to go on."""
+        # The code of one that was told to end may go on for ever, in a thread.
+        return [
+            run_id
+            for run_id, attempt in self._open.items()
+            if attempt.is_begun and attempt.end is None
+        ]
 
     def live(self, run_id: int) -> Run | None:
         """Return a run that is open here, with progress that its row may not have yet."""

@@ -174,7 +174,7 @@ class Engine:
         return max(self._room.dispatch.attempts.of(task), key=lambda run: run.id, default=None)
 
     def begun(self) -> list[int]:
-        """Return the ids of the runs that go on here."""
+        """Return the ids of the runs that go on here and have not been told to end."""
         return self._room.dispatch.attempts.begun()
 
     def gap(self, task: TaskRecord) -> Run | None:
