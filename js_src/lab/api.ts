@@ -10,8 +10,7 @@ import type {
   SessionListing,
   TaskListing,
 } from '../shared/rest';
-import { ApiError } from './model/apiError';
-import type { OrderAnswer, OrderOptions, SidebarApi } from './model/interfaces';
+import { ApiError, type OrderAnswer, type OrderOptions, type SidebarApi } from './model/interfaces';
 
 /** Speaks with the server as Lab does: its token, its XSRF cookie, its base URL. */
 export class NBSessionApi implements SidebarApi {

@@ -1,7 +1,7 @@
 /** Rows as the server makes them, and a server that does as it is told. For tests. */
 import { Signal } from '@lumino/signaling';
-import type { ApiError } from '../lab/model/apiError';
 import type {
+  ApiError,
   EventSource,
   Notebook,
   Notebooks,

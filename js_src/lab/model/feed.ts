@@ -1,7 +1,6 @@
 import { type ISignal, Signal } from '@lumino/signaling';
 import { CHANGES_SCHEMA, type Changes, type Listing } from '../../shared/rest';
-import { ApiError } from './apiError';
-import type { EventSource } from './interfaces';
+import { ApiError, type EventSource } from './interfaces';
 
 /** `next`: in its turn. `known`: an old one. `gap`: some were lost, or another server counts. */
 export type Verdict = 'next' | 'known' | 'gap';

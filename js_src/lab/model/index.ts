@@ -1,17 +1,18 @@
 /** What the sidebar, the status bar and the rest show, without anything of JupyterLab's. */
-export { ApiError } from './apiError';
+
 export { Feed, type FeedStatus } from './feed';
 export type { StateFilter, TaskCounts, TaskOrder } from './filter';
-export type {
-  EventSource,
-  Notebook,
-  Notebooks,
-  OrderAnswer,
-  OrderOptions,
-  Page,
-  SessionApi,
-  SidebarApi,
-  TaskApi,
+export {
+  ApiError,
+  type EventSource,
+  type Notebook,
+  type Notebooks,
+  type OrderAnswer,
+  type OrderOptions,
+  type Page,
+  type SessionApi,
+  type SidebarApi,
+  type TaskApi,
 } from './interfaces';
 export type { Outcome } from './pendingActions';
 export { HISTORY_LENGTH, RunHistory } from './runHistory';

@@ -1,4 +1,4 @@
-import { ApiError } from './apiError';
+import { ApiError } from './interfaces';
 
 /** What came of an order. */
 export type Outcome<Answer = unknown> =

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Task } from '../../shared/rest';
 import { aCallback, aSession, aTask, changes, settled } from '../../testing/samples';
 import { model, notebooks, pass, server, start } from '../../testing/sidebarHarness';
-import { ApiError } from './apiError';
+import { ApiError } from './interfaces';
 
 describe('sessions', () => {
   const session = aSession('k1', {

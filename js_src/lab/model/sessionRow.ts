@@ -1,6 +1,5 @@
 import type { CallbackChange, KernelAnswer, Session, SessionCallback } from '../../shared/rest';
-import type { ApiError } from './apiError';
-import type { Notebook } from './interfaces';
+import type { ApiError, Notebook } from './interfaces';
 import { Ledger, type Outcome } from './pendingActions';
 import type { TaskRow } from './taskRow';
 

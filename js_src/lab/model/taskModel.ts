@@ -1,6 +1,5 @@
 import { type ISignal, Signal } from '@lumino/signaling';
 import type { Changes, Order, Run, Task, TaskListing } from '../../shared/rest';
-import type { ApiError } from './apiError';
 import {
   compareNames,
   countTasks,
@@ -12,7 +11,7 @@ import {
   type TaskOrder,
   wordsOf,
 } from './filter';
-import type { OrderAnswer, OrderOptions, TaskApi } from './interfaces';
+import type { ApiError, OrderAnswer, OrderOptions, TaskApi } from './interfaces';
 import type { Outcome } from './pendingActions';
 import { RunHistory } from './runHistory';
 import { isOpen, type TaskRow, TaskRows, taskKey } from './taskRow';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { aRun, aTask } from '../../testing/samples';
 import { apply, list, model, names, server, shown } from '../../testing/taskHarness';
-import { ApiError } from './apiError';
+import { ApiError } from './interfaces';
 import { taskKey } from './taskRow';
 
 describe('orders', () => {

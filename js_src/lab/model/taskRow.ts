@@ -1,5 +1,5 @@
 import type { Order, Run, RunState, Task } from '../../shared/rest';
-import type { ApiError } from './apiError';
+import type { ApiError } from './interfaces';
 import { Ledger, type Outcome } from './pendingActions';
 
 /** A task as it is shown; a new object only when something of it has changed. */
