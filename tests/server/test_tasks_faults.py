@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from hosts import LEAN
 from linked_tasks import FINAL, any_link, declaration, ended, history, wait_for_runs, write_jobs
 from nbsession.core.schedule.instant import from_iso
 from setup_scripts import workers
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.server
 
-KEEPING = (LEAN, "--NBSession.history_runs=10000")
+KEEPING = "--NBSession.history_runs=10000"
 
 NOTING = """
 import json, os
@@ -85,7 +84,7 @@ def _kill_cycles(home: Path, start: Callable[..., Host], cycles: int) -> None:
     moments = random.Random(4)  # noqa: S311 - the same ones in every run of the test
 
     def begin() -> Host:
-        return start("server", *KEEPING, home=home)
+        return start("server", KEEPING, home=home)
 
     host = begin()
     link = any_link(host)
@@ -127,7 +126,7 @@ def test_a_server_that_is_killed_many_times(
 
 def test_two_servers_on_one_database(tmp_path: Path, start_host: Callable[..., Host]) -> None:
     folder = write_jobs(tmp_path / "h" / "root", NOTING)
-    stays, dies = (start_host("server", *KEEPING, home=tmp_path / "h") for _ in "12")
+    stays, dies = (start_host("server", KEEPING, home=tmp_path / "h") for _ in "12")
     link = any_link(stays)
     names = [f"task{number:02}" for number in range(50)]
     for name in names:
@@ -160,7 +159,7 @@ def test_two_servers_on_one_database(tmp_path: Path, start_host: Callable[..., H
 def test_the_kernel_that_scheduled_is_killed(
     tmp_path: Path, start_host: Callable[..., Host]
 ) -> None:
-    host = start_host("server", *KEEPING, "--KernelManager.autorestart=False")
+    host = start_host("server", KEEPING, "--KernelManager.autorestart=False")
     folder = write_jobs(host.root, NOTING)
     kernel = host.start_kernel("lab/tree/x.ipynb")
     host.run(
@@ -205,7 +204,7 @@ ENDS = {
 
 def test_bad_tasks(start_host: Callable[..., Host]) -> None:
     """The server answers meanwhile; processes of their own spare the other tasks too."""
-    host = start_host("server", *KEEPING)
+    host = start_host("server", KEEPING)
     folder = write_jobs(host.root, BAD)
     link = any_link(host)
     link.post("tasks", declaration(folder, "tick", "tick", period="100ms"))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from described import described
-from hosts import LEAN
 from linked_tasks import any_link, declaration, history, wait_for_runs, write_jobs
 from nbsession.core.errors import StoreBusyError
 from nbsession.core.tasks.spec import Home, TaskSpec
@@ -37,7 +36,7 @@ def _kept(host: Host) -> list[Path]:
 
 @server_test
 def test_none_without_tasks(start_host: Callable[..., Host]) -> None:
-    host = start_host("server", LEAN)
+    host = start_host("server")
     link = any_link(host)
     assert described(host.http.get(API))["tasks"] == []
     assert link.get("tasks") == {"tasks": []}
@@ -63,7 +62,7 @@ def test_what_a_server_imports() -> None:
 def test_tasks_outlive_the_server(tmp_path: Path, start_host: Callable[..., Host]) -> None:
     home = tmp_path / "h"
     folder = write_jobs(home / "root", JOBS)
-    first = start_host("server", LEAN, home=home)
+    first = start_host("server", home=home)
     link = any_link(first)
     link.post("tasks", declaration(folder, "hourly", period="1h"))
     link.post("tasks", declaration(folder, "paused", period="1h"))
@@ -72,7 +71,7 @@ def test_tasks_outlive_the_server(tmp_path: Path, start_host: Callable[..., Host
     before = link.get("tasks/hourly")
     first.stop()
 
-    second = start_host("server", LEAN, home=home)
+    second = start_host("server", home=home)
     after = described(second.http.get(f"{API}/hourly"))
     assert after["next_run"] == before["next_run"], "the stored grid goes on"
     assert (after["state"], after["run_count"]) == ("scheduled", 1)
@@ -89,7 +88,7 @@ def test_tasks_that_are_not_kept(
     home = tmp_path / "h"
     folder = write_jobs(home / "root", JOBS)
     (home / "root" / "folder").mkdir()
-    host = start_host("server", LEAN, f"--NBSession.database={database}", home=home)
+    host = start_host("server", f"--NBSession.database={database}", home=home)
     link = any_link(host)
     link.post("tasks", declaration(folder, "once"))
     wait_for_runs(link, "once", 1, lambda run: run["state"] == "succeeded")
@@ -160,7 +159,7 @@ def test_a_server_hears_of_the_first_task_of_another(
     """A task that one server makes is there for the other, which had none when it started."""
     home = tmp_path / "h"
     folder = write_jobs(home / "root", JOBS)
-    idle, busy = (start_host("server", LEAN, home=home) for _ in range(2))
+    idle, busy = (start_host("server", home=home) for _ in range(2))
     link = any_link(busy)
     link.post("tasks", declaration(folder, "shared", period="1h"))
     eventually(lambda: [task["name"] for task in idle.http.get(API).json()["tasks"]] == ["shared"])

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from described import described
-from hosts import LEAN, Host
+from hosts import Host
 from linked_tasks import declaration, write_jobs
 from nbsession.core.environment import take_link
 from nbsession.core.link_http import PROTOCOL, PROTOCOL_HEADER
@@ -45,7 +45,7 @@ kernel.control_handlers["nbsession_request"] = answer
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    host = Host("server", tmp_path_factory.mktemp("bad"), LEAN)
+    host = Host("server", tmp_path_factory.mktemp("bad"))
     try:
         yield host.wait_ready()
     finally:

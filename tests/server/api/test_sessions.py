@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from described import described
-from hosts import LEAN
 from waiting import eventually
 
 if TYPE_CHECKING:
@@ -149,7 +148,6 @@ def test_a_user_who_may_only_read(tmp_path: Path, start_host: Callable[..., Host
     (tmp_path / "leave.py").write_text(READ_ONLY)
     host = start_host(
         "server",
-        LEAN,
         "--ServerApp.authorizer_class=leave.ReadOnly",
         env={"PYTHONPATH": str(tmp_path)},
     )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from hosts import LEAN, Host
+from hosts import Host
 from linked_tasks import any_link, owner_of
 from nbsession.core.text import MAX_LINES_PER_SECOND
 from nbsession.server.link import server as link_server
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.server
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    host = Host("server", tmp_path_factory.mktemp("limits"), LEAN)
+    host = Host("server", tmp_path_factory.mktemp("limits"))
     try:
         yield host.wait_ready()
     finally:

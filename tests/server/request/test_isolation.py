@@ -33,7 +33,7 @@ def test_voila(tmp_path: Path, start_host: Callable[..., Host]) -> None:
 
 def test_voila_in_a_jupyter_server(tmp_path: Path, start_host: Callable[..., Host]) -> None:
     write_notebook(tmp_path / "s" / "root" / "x.ipynb", SHOW)
-    host = start_host("server", "--debug", home=tmp_path / "s", base_url="/hub/x/")
+    host = start_host("server", "--debug", home=tmp_path / "s", base_url="/hub/x/", lean=False)
     visits = waves(host.url + "voila/render/x.ipynb", token=host.token)
     _all_right(visits, host)
     assert {visit.seen["base"] for visit in visits} == {"/hub/x/"}

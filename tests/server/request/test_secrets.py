@@ -95,7 +95,7 @@ def test_voila_with_a_token_in_its_url(tmp_path: Path, start_host: Callable[...,
     mark = uuid.uuid4().hex
     env = "import os\nprint('ENV', {k: v for k, v in os.environ.items()})"
     write_notebook(tmp_path / "s" / "root" / "x.ipynb", SHOW, env)
-    host = start_host("server", "--debug", home=tmp_path / "s")
+    host = start_host("server", "--debug", home=tmp_path / "s", lean=False)
     page = visit(f"{host.url}voila/render/x.ipynb?token={host.token}", mark)
     assert page.is_right
     assert host.token not in page.page

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from hosts import LEAN
 from kernels import handles_messages_beside_cells
 from nbsession.server.request.records import SessionRecords
 from nbsession.server.sessions.culling import Expiration
@@ -108,7 +107,7 @@ RUNS = {
 @pytest.mark.slow
 def test_user_code_that_runs_is_activity(start_host: Callable[..., Host]) -> None:
     """None of it prints anything, so that Jupyter alone does not see it."""
-    host = start_host("server", LEAN, *CULL)
+    host = start_host("server", *CULL)
     kernels = [host.start_kernel() for _ in RUNS]
     for kernel, code in zip(kernels, RUNS.values(), strict=True):
         host.run(kernel, f"import asyncio, time\nfrom nbsession import state\n{code}")
@@ -120,7 +119,7 @@ def test_user_code_that_runs_is_activity(start_host: Callable[..., Host]) -> Non
 
 @pytest.mark.server
 def test_what_our_own_page_says_is_no_activity(start_host: Callable[..., Host]) -> None:
-    host = start_host("server", LEAN, *CULL)
+    host = start_host("server", *CULL)
     kernel = host.start_kernel()
     comm = host.run(
         kernel,
@@ -141,7 +140,7 @@ def test_what_our_own_page_says_is_no_activity(start_host: Callable[..., Host]) 
 def test_whoever_wants_busy_kernels_culled_has_them_culled(
     start_host: Callable[..., Host],
 ) -> None:
-    host = start_host("server", LEAN, *CULL, "--MappingKernelManager.cull_busy=True")
+    host = start_host("server", *CULL, "--MappingKernelManager.cull_busy=True")
     kernel = host.start_kernel()
     host.run(kernel, f"import asyncio, time\nfrom nbsession import state\n{RUNS['execute']}")
     eventually(lambda: not host.has_kernel(kernel), 30, "it is culled")
