@@ -284,7 +284,7 @@ def test_odd_orders_are_refused_where_they_are_given(workers):
     workers.write(
         "orders.py",
         """
-        from nbsession.worker import active
+        from nbsession.worker import state as active
 
         def order():
             ask = active.state._desk._board._channel.ask
@@ -330,7 +330,7 @@ def test_a_worker_declares_only_tasks(workers, change):
         "declare.py",
         """
         import json
-        from nbsession.worker import active
+        from nbsession.worker import state as active
 
         def declare(spec):
             active.state._desk._board._channel.ask("schedule", spec, replace=False)
