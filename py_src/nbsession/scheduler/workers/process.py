@@ -16,9 +16,8 @@ from nbsession.core.tracebacks import clean
 from nbsession.core.version import __version__
 from nbsession.scheduler.abc import abandoned
 
-from .flags import BegunFlags
 from .jobs import RunJob
-from .messages import STOPPED, Lines, Message, to_line
+from .messages import STOPPED, BegunFlags, Lines, Message, to_line
 from .output import WorkerOutput
 from .sources import WorkerSources
 from .validation import InvalidMessageError, checked_message
@@ -174,7 +173,7 @@ class WorkerProcess(asyncio.Protocol):
             flag = self._flag_of.pop(number)
             if isinstance(job, RunJob):
                 job.is_begun = self._flags.is_set(flag)
-            self._flags.give_back(flag)
+            self._flags.release(flag)
         return job
 
     def take_back_all(self) -> list[Job]:
