@@ -11,8 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from nbsession.core.link_http import PROTOCOL
-from nbsession.core.tracebacks import error_text
-from nbsession.core.tracebacks import user_traceback_text as traceback_text
+from nbsession.core.tracebacks import error_text, traceback_text
 from nbsession.core.version import __version__
 from nbsession.scheduler.workers.messages import STOPPED
 from nbsession.worker.output.capture import divert, wait_until_read

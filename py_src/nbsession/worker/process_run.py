@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from codecs import getincrementaldecoder
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.process import kill_group
@@ -81,16 +81,15 @@ class ProcessRun:
 
     def supervise(self) -> None:
         """Run it to its end. The process ends with the thread that calls this."""
+        if self._kill_reason is not None:
+            self.run.fail_with(reason=self._kill_reason)
+            return
         try:
-            ours = self._start()
+            process, ours = self._start()
         except OSError as error:
             self.run.fail(error)
             return
         with ours:
-            process = self._process
-            if process is None:
-                self.run.fail_with(reason=self._kill_reason)
-                return
             try:
                 self._connection = ours
                 self._channel.send({"op": "child", "job": self.run.job, "pid": process.pid})
@@ -101,36 +100,29 @@ class ProcessRun:
                 self._reap(process)
         self._report(process.returncode)
 
-    def _start(self) -> socket.socket:
-        """Start the process, unless it has been killed before; return our end of the connection."""
-        with no_forks:
+    def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        """Start the process; return our end of the connection to it, too."""
+        with no_forks, ExitStack() as stack:
             ours, theirs = socket.socketpair()
-            try:
-                if self._kill_reason is None:
-                    self._start_with(theirs)
-            except BaseException:
-                ours.close()
-                raise
-            finally:
-                theirs.close()
-        return ours
-
-    def _start_with(self, theirs: socket.socket) -> None:
-        options = ["-u", "-P", "-m", "nbsession.worker.child", str(theirs.fileno())]
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, *options],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=[theirs.fileno()],
-            cwd=self._home["directory"],
-            process_group=0,
-        )
+            stack.callback(ours.close)
+            with theirs:
+                options = ["-u", "-P", "-m", "nbsession.worker.child", str(theirs.fileno())]
+                process = subprocess.Popen(  # noqa: S603 - our own interpreter
+                    [sys.executable, *options],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=[theirs.fileno()],
+                    cwd=self._home["directory"],
+                    process_group=0,
+                )
+            stack.pop_all()
         self._guard.watch(process.pid)
         with self._lock:  # not before: a slow disk may hold that up, and `kill` does not wait
             self._process = process
             if self._kill_reason is not None:
                 kill_group(process.pid)
+        return process, ours
 
     def _listen(self, process: subprocess.Popen[bytes], ours: socket.socket) -> None:
         """Take what it prints and sends, until it sends no more."""

@@ -13,8 +13,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.tasks.run import CurrentRun, current_run
-from nbsession.core.tracebacks import error_text
-from nbsession.core.tracebacks import user_traceback_text as traceback_text
+from nbsession.core.tracebacks import error_text, traceback_text
 from nbsession.worker.output.capture import RunOutput, current_output, when_read
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbsession.core.callables import is_async
 from nbsession.core.session import takes_context
-from nbsession.core.tracebacks import user_traceback_text as traceback_text
+from nbsession.core.tracebacks import traceback_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The output of a worker's process that belongs to no run: drained, and logged in part."""
+"""The output of a worker's process that belongs to no run: read, and logged in part."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LINE_SECONDS = 0.2
 class WorkerOutput:
     """Reads the pipe behind a process's stdout and stderr; on the loop.
 
-    A flood costs the loop one read every 20 ms, and the one who writes it is slowed down.
+    A flood costs the loop one read every 20 ms, and its writer is slowed down.
     """
 
     def __init__(self, log: Logger, name: str) -> None:
@@ -44,17 +44,17 @@ class WorkerOutput:
 
     @property
     def tail(self) -> str:
-        """The end of what was written so far."""
+        """The end of the output so far."""
         return self._tail.decode(errors="replace").strip()
 
     def started(self) -> None:
-        """Let go of the end that the process writes to: it has its own by now."""
+        """Close the end that the process writes to: it has its own by now."""
         if self.writes >= 0:
             os.close(self.writes)
             self.writes = -1
 
     def close(self) -> None:
-        """Take what is left, and let go of the pipe."""
+        """Log the rest, and close the pipe."""
         self.started()
         if self._reads >= 0:
             self._read()
