@@ -41,9 +41,9 @@ os.register_at_fork(
 
 _CHUNK_BYTES = 65_536
 _EXIT_SECONDS = 5.0
-"""How long a process may take to exit once its run has ended."""
+"""The time that a process may take to exit once its run has ended."""
 _FLOOD_SECONDS = 0.5
-"""How long output is drained that never stops."""
+"""The time for which output is drained that never stops."""
 
 
 class ProcessRun:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nbsession.scheduler.workers import supervisor as worker_edits
+from nbsession.scheduler.workers import supervisor
 from nbsession.scheduler.workers.supervisor import MAX_SECONDS, WorkerEdits
 from workers import Workers, wait_for
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr(worker_edits.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now[0])
     return now
 
 

@@ -156,12 +156,12 @@ def test_a_server_that_has_nothing_left_to_start_with(workers, monkeypatch, part
     wait_for(lambda: workers.run("jobs:which")["state"] == "succeeded")
 
 
-def test_a_folder_that_cannot_even_be_looked_for(workers):
+def test_a_folder_whose_existence_cannot_be_checked(workers):
     home = Home(sys.executable, f"/{'x' * 300}")
     assert "is not there" in workers.run("jobs:which", home=home)["error"]
 
 
-def test_a_look_that_fails_is_not_the_last_one(workers, monkeypatch):
+def test_a_check_that_fails_is_not_the_last_one(workers, monkeypatch):
     pid_of(workers)
     (slot,) = workers.executor._slots.values()
     looks = []
@@ -198,7 +198,7 @@ def test_an_nbsession_of_another_protocol(workers, tmp_path):
     assert "install one version in both" in error
 
 
-def test_the_code_of_a_trigger_is_asked_in_the_worker(workers):
+def test_the_code_of_a_trigger_is_called_in_the_worker(workers):
     spec = _code_spec(workers, "jobs:soon")
     workers.board.schedule(spec, replace=False)
     assert wait_for(lambda: workers.board.show("soon")["next_run"])
@@ -208,7 +208,7 @@ def test_the_code_of_a_trigger_is_asked_in_the_worker(workers):
     assert "ValueError: no more" in workers.board.show("never")["last_error"]
 
 
-def test_a_question_to_a_worker_that_has_retired_and_died_is_asked_again(workers):
+def test_trigger_code_is_called_again_if_its_retired_worker_dies(workers):
     old = pid_of(workers)
     workers.board.schedule(_code_spec(workers, "jobs:stuck"), replace=False)
     wait_for((workers.folder / "asked").exists)

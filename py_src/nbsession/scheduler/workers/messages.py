@@ -1,4 +1,4 @@
-"""How a server and its workers talk: JSON values, one a line, both ways over a socket pair.
+"""Messages of a server and its workers: JSON values, one a line, both ways over a socket pair.
 
 Server to worker: `home` (the answer to `hello`), `run`, `cancel`, `abandon`, `next`, `session`,
 `forget`, `answer`, `ping`, `stop`. Worker to server: `hello`, `source`, `ready` or `broken`,

@@ -18,7 +18,7 @@ _PAUSE_SECONDS = 0.02
 _LOGGED_BYTES_PER_SECOND = 16_384
 _MAX_LINE_CHARACTERS = 8_192
 _LINE_SECONDS = 0.2
-"""How long the end of a line is waited for."""
+"""The time to wait for the end of a line."""
 
 
 class WorkerOutput:

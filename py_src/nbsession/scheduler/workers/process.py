@@ -81,7 +81,7 @@ _LAST_MESSAGES_SECONDS = 1.0
 _SHOWN_CHARACTERS = 500
 _OF_JOBS = ("ended", "answered", "child")
 ABANDON_SECONDS = 1.0
-"""How long a worker may take to confirm that it gives a run up."""
+"""The time that a worker may take to confirm that it gives a run up."""
 
 
 class WorkerOwner(Protocol):

@@ -13,7 +13,7 @@ from .messages import STOPPED
 from .process import WorkerOwner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from logging import Logger
 
     from nbsession.core.tasks.spec import Home
@@ -38,7 +38,7 @@ class WorkerBackoff:
 
     @property
     def wait_seconds(self) -> float:
-        """How long from now; 0 or less if the next one may start."""
+        """The wait from now on; 0 or less if the next one may start."""
         return self._not_before - time.monotonic()
 
     def ready(self) -> None:
@@ -85,54 +85,7 @@ IDLE_SECONDS = 600.0
 ABANDONED = "code went on there whose run had ended, so it was killed"
 
 LOOP_SECONDS = 30.0
-"""How long the loop of a worker with abandoned code may not answer before it is killed."""
-
-
-class RetiredWorkers:
-    """Lets workers finish what they have begun, and stops them."""
-
-    def __init__(self) -> None:
-        self._busy: set[WorkerProcess] = set()
-        self._stops: set[asyncio.Task[None]] = set()
-
-    def __iter__(self) -> Iterator[WorkerProcess]:
-        """Iterate over those that are still at work."""
-        return iter(tuple(self._busy))
-
-    def add(self, worker: WorkerProcess | None) -> None:
-        """Give a worker no more work."""
-        if worker is not None and worker.jobs:
-            self._busy.add(worker)
-        elif worker is not None:
-            self.stop(worker)
-
-    def look(self) -> None:
-        """Stop those that have done all, and those whose abandoned code lets nothing else run."""
-        for worker in self:
-            if not worker.jobs:
-                self.discard(worker)
-                self.stop(worker)
-            elif worker.is_abandoned and worker.ping() > LOOP_SECONDS:
-                worker.kill(
-                    f"its event loop has not answered for {LOOP_SECONDS:g} s, and code goes on "
-                    "there whose run has ended, so it was killed"
-                )
-
-    def stop(self, worker: WorkerProcess) -> None:
-        """Stop a worker that has nothing to do; at once if abandoned code goes on there."""
-        if worker.is_abandoned:
-            worker.kill(ABANDONED)
-        task = asyncio.get_running_loop().create_task(worker.stop(), context=Context())
-        self._stops.add(task)
-        task.add_done_callback(self._stops.discard)
-
-    def discard(self, worker: WorkerProcess) -> None:
-        """Forget a worker that has ended, or is stopped."""
-        self._busy.discard(worker)
-
-    async def close(self, seconds: float) -> None:
-        """Stop all; what has not ended after so long is killed."""
-        await asyncio.gather(*(worker.stop(seconds) for worker in self), *self._stops)
+"""A worker with abandoned code is killed if its loop does not answer for so long."""
 
 
 class WorkerSlot(WorkerOwner):
@@ -159,7 +112,8 @@ class WorkerSlot(WorkerOwner):
         self._current: WorkerProcess | None = None
         self._starting: WorkerProcess | None = None
         self._latest: WorkerProcess | None = None
-        self._retired = RetiredWorkers()
+        self._retired: set[WorkerProcess] = set()  # that finish what they have begun
+        self._stops: set[asyncio.Task[None]] = set()
         self._waiting: deque[Job] = deque()
         self._problem: str | None = None
         self._is_broken = False
@@ -220,11 +174,19 @@ class WorkerSlot(WorkerOwner):
     def look(self) -> None:
         """Do what is due: take up edits, stop what has retired or is idle."""
         self._take_up_edits()
-        self._retired.look()
+        for worker in tuple(self._retired):
+            if not worker.jobs:
+                self._retired.discard(worker)
+                self._stop(worker)
+            elif worker.is_abandoned and worker.ping() > LOOP_SECONDS:
+                worker.kill(
+                    f"its event loop has not answered for {LOOP_SECONDS:g} s, and code goes on "
+                    "there whose run has ended, so it was killed"
+                )
         current = self._current
         if current is not None and not current.jobs and self._is_idle():
             self._current = self._latest = None
-            self._retired.stop(current)
+            self._stop(current)
 
     def _is_idle(self) -> bool:
         """Return whether nothing has run for ten minutes, and nothing is to run again."""
@@ -249,8 +211,8 @@ class WorkerSlot(WorkerOwner):
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
-        stops = [worker.stop(seconds) for worker in (self._current, self._starting) if worker]
-        await asyncio.gather(*stops, self._retired.close(seconds))
+        stops = [worker.stop(seconds) for worker in self._workers()]
+        await asyncio.gather(*stops, *self._stops)
         waiting, self._waiting = list(self._waiting), deque()
         for job in waiting:
             job.lost(STOPPED)
@@ -260,7 +222,7 @@ class WorkerSlot(WorkerOwner):
             return
         self._on_settled(worker, tasks)
         self._settle(None)
-        self._retired.add(self._current)
+        self._retire(self._current)
         self._current, self._starting = worker, None
         self._backoff.ready()
         self._flush()
@@ -273,7 +235,7 @@ class WorkerSlot(WorkerOwner):
         self._on_settled(worker, None)
         self._starting = None
         self._is_broken = True
-        self._retired.stop(worker)
+        self._stop(worker)
         self._settle(f"the setup script {setup} has raised {error}; it is tried again when edited")
         self._flush()
 
@@ -312,7 +274,7 @@ class WorkerSlot(WorkerOwner):
         worker.is_abandoned = True
         if worker is self._current and not self._is_closed:
             self._current = self._latest = None
-            self._retired.add(worker)
+            self._retire(worker)
             if self._starting is None:
                 self._launch_in(self._edits.pause_seconds())
 
@@ -321,6 +283,21 @@ class WorkerSlot(WorkerOwner):
 
     def worker_requested(self, worker: WorkerProcess, message: Message) -> None:
         self._on_request(worker, message)
+
+    def _retire(self, worker: WorkerProcess | None) -> None:
+        """Give a worker no more work; stop it once it has done all that it has begun."""
+        if worker is not None and worker.jobs:
+            self._retired.add(worker)
+        elif worker is not None:
+            self._stop(worker)
+
+    def _stop(self, worker: WorkerProcess) -> None:
+        """Stop a worker that has nothing to do; at once if abandoned code goes on there."""
+        if worker.is_abandoned:
+            worker.kill(ABANDONED)
+        task = asyncio.get_running_loop().create_task(worker.stop(), context=Context())
+        self._stops.add(task)
+        task.add_done_callback(self._stops.discard)
 
     def _workers(self) -> list[WorkerProcess]:
         return [worker for worker in (self._current, self._starting, *self._retired) if worker]
@@ -360,9 +337,9 @@ class WorkerSlot(WorkerOwner):
         self._log.info("nbsession: a source file has changed: a new %s", latest.name)
         self._quarantine.clear()
         starting, self._starting = self._starting, None
-        self._retired.add(starting)
+        self._retire(starting)
         if self.home.setup is None:  # no script has to succeed first
-            self._retired.add(self._current)
+            self._retire(self._current)
             self._current = None
         self._latest = None  # the fresh one will read what else is edited meanwhile
         self._launch_in(self._edits.pause_seconds())

@@ -26,7 +26,7 @@ HEAD_CHARACTERS = 32_768
 TAIL_CHARACTERS = 32_768
 
 READ_SECONDS = 1.0
-"""How long the output of a run's subprocesses is read after its end."""
+"""The time for which the output of a run's subprocesses is read after its end."""
 
 _CHUNK_BYTES = 65_536  # what a pipe holds
 _LATE_PAUSE_SECONDS = 0.02
