@@ -68,7 +68,7 @@ def _run(channel: Channel, home: Mapping[str, Any], request: Mapping[str, Any]) 
 
 
 def _call(run: WorkerRun, call: Call) -> None:
-    report_end = run.call(lambda: call, run.wait_in_thread)
+    report_end = run.call(lambda: call, run.wait_here)
     if report_end is not None:
         report_end()
 

@@ -179,7 +179,7 @@ class WorkerRun:
         finally:
             self.task = None  # which would refer to itself through this frame
 
-    def wait_in_thread(self, pending: Pending) -> None:
+    def wait_here(self, pending: Pending) -> None:
         """Await a call on a loop of this thread's own."""
         thread_end = self.thread_end = Future()
         try:

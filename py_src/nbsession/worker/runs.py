@@ -210,7 +210,7 @@ class Runs:
 
         def wait(pending: Pending) -> None:
             if run.request["threaded"]:
-                run.wait_in_thread(pending)
+                run.wait_here(pending)
             else:
                 self._loop.call_soon_threadsafe(self._wait_on_loop, run, pending)
 

@@ -54,8 +54,7 @@ class WorkerExecutor(Executor):
     ) -> None:
         self._log = log
         self._python = python
-        self._base_url = base_url
-        self._root_dir = root_dir
+        self._server = {"base_url": base_url, "root_dir": root_dir}
         self._setups = [
             Home(python or sys.executable, str(PurePath(setup).parent), setup) for setup in setups
         ]
@@ -191,9 +190,7 @@ class WorkerExecutor(Executor):
     def _launch(self, home: Home, slot: WorkerSlot) -> WorkerProcess:
         python = self._python or home.python
         # A declaration may come in a visitor's request, which is none of a worker's business.
-        return Context().run(
-            WorkerProcess, home, python, self._base_url, self._root_dir, slot, self._log
-        )
+        return Context().run(WorkerProcess, home, python, self._server, slot, self._log)
 
     def _look_later(self) -> None:
         if self._timer is None:

@@ -91,7 +91,6 @@ class RunJob(Job):
         }
         super().__init__(number, task.id, message)
         self.run_id = run.id
-        self.name = spec.name
         self.child: psutil.Process | None = None
         self.flag: int | None = None  # of `BegunFlags`
         self.is_begun = True
@@ -258,7 +257,7 @@ class Quarantine:
         self._suspects = {task for task in running if task is not None}
         self._sources = [*self._sources[-1:], sources]
         self._isolated |= repeated
-        return sorted(running[task].name for task in repeated)
+        return sorted(running[task].message["task"] for task in repeated)
 
     def isolates(self, job: RunJob) -> bool:
         """Return whether a run is to have a process of its own."""

@@ -23,6 +23,7 @@ from .sources import WorkerSources
 from .validation import InvalidMessageError, checked_message
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from logging import Logger
 
     import psutil
@@ -109,12 +110,11 @@ class WorkerOwner(Protocol):
 class WorkerProcess(asyncio.Protocol):
     """Starts a worker, and exchanges messages with it."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - it stands between all of these
+    def __init__(
         self,
         home: Home,
         python: str,
-        base_url: str | None,
-        root_dir: str | None,
+        server: Mapping[str, str | None],
         owner: WorkerOwner,
         log: Logger,
     ) -> None:
@@ -125,8 +125,7 @@ class WorkerProcess(asyncio.Protocol):
         self.made: dict[str, int] = {}
         self.declared: set[int] = set()
         self._python = python
-        self._base_url = base_url
-        self._root_dir = root_dir
+        self._server = server  # facts for its "home" message
         self._flags: BegunFlags | None = None
         self._pinged_at: float | None = None
         self.is_abandoned = False
@@ -389,9 +388,8 @@ class WorkerProcess(asyncio.Protocol):
 
     def _greet(self, message: Message) -> None:
         if message["protocol"] == PROTOCOL:
-            message = {"op": "home", **self.home.to_json(), "base_url": self._base_url}
             flags = None if self._flags is None else self._flags.number
-            self.send({**message, "root_dir": self._root_dir, "flags": flags})
+            self.send({"op": "home", **self.home.to_json(), **self._server, "flags": flags})
             return
         self._problem = (
             f"the nbsession of {self._python} is version {message['version']}, this server's is "
