@@ -96,7 +96,7 @@ class RunJob(Job):
         self.is_begun = True
         self.is_isolated = False
         self.goes_on = False
-        self._cancel_reason: str | None = None
+        self.cancel_reason: str | None = None
         self._listener = listener
         self._on_end = on_end
 
@@ -110,18 +110,14 @@ class RunJob(Job):
         if isolated or self.is_isolated:
             self.is_isolated = self.message["process"] = isolated
 
-    def cancel(self, reason: str) -> None:
-        """Note that it is to end."""
-        self._cancel_reason = reason
-
     def is_abandoned(self, message: Message) -> bool:
         """Return whether this is the end of a run whose code goes on."""
-        reason = self._cancel_reason
+        reason = self.cancel_reason
         return reason is not None and message.get("reason") == abandoned(reason)
 
     def abandon(self) -> None:
         """End it for a worker that does not answer."""
-        reason = self._cancel_reason or "cancelled"
+        reason = self.cancel_reason or "cancelled"
         self.end(Outcome("failed", reason=abandoned(reason) if self.is_begun else reason))
 
     def progressed(self, message: Message) -> None:
@@ -148,8 +144,8 @@ class RunJob(Job):
         if self.is_begun or why == STOPPED:
             self.end(Outcome("lost", reason=why))
             return False
-        if self._cancel_reason is not None:
-            self.end(Outcome("failed", reason=self._cancel_reason))
+        if self.cancel_reason is not None:
+            self.end(Outcome("failed", reason=self.cancel_reason))
             return False
         return True
 

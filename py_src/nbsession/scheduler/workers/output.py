@@ -61,10 +61,15 @@ class WorkerOutput:
         if self._timer is not None:
             self._timer.cancel()
         if self._reads >= 0:
-            self._loop.remove_reader(self._reads)
-            os.close(self._reads)
-            self._reads = -1
-            self._log_rest()
+            self._close_reads()
+
+    def _close_reads(self) -> None:
+        self._loop.remove_reader(self._reads)
+        os.close(self._reads)
+        self._reads = -1
+        self._line += self._decode(b"", final=True)
+        self._log_line()
+        self._log_left_out()
 
     def _read(self) -> None:
         try:
@@ -75,12 +80,10 @@ class WorkerOutput:
             data = b""
         if self._timer is not None:
             self._timer.cancel()
-        self._loop.remove_reader(self._reads)
         if not data:
-            os.close(self._reads)
-            self._reads = -1
-            self._log_rest()
+            self._close_reads()
             return
+        self._loop.remove_reader(self._reads)
         self._tail = (self._tail + data)[-_TAIL_BYTES:]
         self._write_to_log(data)
         self._timer = self._loop.call_later(_PAUSE_SECONDS, self._read_on)
@@ -108,11 +111,6 @@ class WorkerOutput:
         if self._line:
             self._line = rest + self._line[_MAX_LINE_CHARACTERS:]
             self._log.info("nbsession: %s: %s", self._name, printable(line.rstrip("\r")))
-
-    def _log_rest(self) -> None:
-        self._line += self._decode(b"", final=True)
-        self._log_line()
-        self._log_left_out()
 
     def _log_left_out(self) -> None:
         if self._left_out:

@@ -172,18 +172,14 @@ class WorkerProcess(asyncio.Protocol):
             self._flags.release(job.flag)
         return job
 
-    def take_back_all(self) -> list[Job]:
-        """Return all that it has not done: it has ended."""
-        return [job for number in tuple(self.jobs) if (job := self.take_back(number))]
-
     def cancel(self, job: RunJob, reason: str) -> None:
         """Have a run end, if it is one that can be ended."""
-        job.cancel(reason)
+        job.cancel_reason = reason
         self.send({"op": "cancel", "job": job.number, "reason": reason})
 
     def abandon(self, job: RunJob, reason: str) -> None:
         """Have a run given up that has not ended, if need be without the worker's answer."""
-        job.cancel(reason)
+        job.cancel_reason = reason
         message = {"op": "abandon", "job": job.number, "reason": reason}
         self.send({**message, "begun": abandoned(reason)})
         loop = asyncio.get_running_loop()

@@ -240,7 +240,7 @@ class WorkerSlot(WorkerOwner):
         self._flush()
 
     def worker_ended(self, worker: WorkerProcess, problem: str) -> None:
-        jobs = worker.take_back_all()
+        jobs = [job for number in tuple(worker.jobs) if (job := worker.take_back(number))]
         self._retired.discard(worker)
         was_needed = worker in (self._current, self._starting)
         self._note_death(worker, jobs)
