@@ -164,15 +164,15 @@ def test_a_folder_whose_existence_cannot_be_checked(workers):
 def test_a_check_that_fails_is_not_the_last_one(workers, monkeypatch):
     pid_of(workers)
     (slot,) = workers.executor._slots.values()
-    looks = []
+    checks = []
 
-    def look():
-        looks.append(1)
+    def check():
+        checks.append(1)
         raise RuntimeError
 
-    monkeypatch.setattr("nbsession.scheduler.workers.executor.LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(slot, "look", look)
-    wait_for(lambda: len(looks) > 2)
+    monkeypatch.setattr("nbsession.scheduler.workers.executor.CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(slot, "check", check)
+    wait_for(lambda: len(checks) > 2)
 
 
 def test_an_environment_without_nbsession(workers, tmp_path):
@@ -257,7 +257,7 @@ def test_an_idle_worker_ends_unless_something_is_to_run_there(workers, monkeypat
     assert workers.board.wait_for_run(row["id"], 30)["state"] == "succeeded"
     (pid,) = workers.pids()
     assert pid_of(workers) == pid
-    workers.call(_look(workers))
+    workers.call(_check(workers))
     assert workers.pids() == [pid]
     workers.board.cancel(planned, wait=False)
     wait_for(lambda: not workers.pids())
@@ -265,6 +265,6 @@ def test_an_idle_worker_ends_unless_something_is_to_run_there(workers, monkeypat
     assert pid_of(workers) != pid
 
 
-async def _look(workers: Workers) -> None:
+async def _check(workers: Workers) -> None:
     for slot in workers.executor._slots.values():
-        slot.look()
+        slot.check()

@@ -32,7 +32,7 @@ MAX_SESSION_EVENTS = 10_000
 """That wait for setup scripts."""
 CLOSE_SECONDS = 5.0
 SETUP_SECONDS = 30.0
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 
 
 class WorkerExecutor(Executor):
@@ -92,7 +92,7 @@ class WorkerExecutor(Executor):
             wait.cancel()
         if late:
             self._log.warning(
-                "nbsession: %d setup scripts have not run through after %g s; their tasks wait",
+                "nbsession: %d setup scripts have not finished after %g s; their tasks wait",
                 len(late),
                 SETUP_SECONDS,
             )
@@ -117,7 +117,9 @@ class WorkerExecutor(Executor):
                     await self._no_session_jobs.wait()
         except TimeoutError:
             count = len(self._session_jobs)
-            self._log.warning("nbsession: callbacks for %d sessions were cut off", count)
+            self._log.warning(
+                "nbsession: the callbacks for %d session events have not ended", count
+            )
 
     def status(self) -> list[dict[str, Any]]:
         """Return the process and the problem of each home's worker."""
@@ -184,7 +186,7 @@ class WorkerExecutor(Executor):
             requests = self._requests
             slot = WorkerSlot(home, self._launch, requests.take, requests.settled, self._log)
             self._slots[home] = slot
-            self._look_later()
+            self._check_later()
         return slot
 
     def _launch(self, home: Home, slot: WorkerSlot) -> WorkerProcess:
@@ -192,25 +194,25 @@ class WorkerExecutor(Executor):
         # A declaration may come in a visitor's request, which is none of a worker's business.
         return Context().run(WorkerProcess, home, python, self._server, slot, self._log)
 
-    def _look_later(self) -> None:
+    def _check_later(self) -> None:
         if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(LOOK_SECONDS, self._look, context=Context())
+            self._timer = loop.call_later(CHECK_SECONDS, self._check, context=Context())
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         self._timer = None
-        self._look_later()  # first: a slot that raises must not end the looking at all
+        self._check_later()  # first: a slot that raises must not end the checks
         for slot in tuple(self._slots.values()):
             try:
-                slot.look()
-            except Exception:  # noqa: BLE001 - the others are looked after all the same
-                self._log.exception("nbsession: the worker of %s was not looked after", slot.home)
+                slot.check()
+            except Exception:  # noqa: BLE001 - the others are checked all the same
+                self._log.exception("nbsession: the worker of %s could not be checked", slot.home)
 
     def _send_event(self, event: str, context: dict[str, Any]) -> None:
         if self._is_closed:
             return
         if len(self._session_jobs) >= MAX_SESSION_EVENTS:  # a script has hung for a very long time
-            self._log.warning("nbsession: no callback will hear of session %s", context["id"])
+            self._log.warning("nbsession: no callback is called for session %s", context["id"])
             return
         for home in self._setups:
             slot, number = self._slot(home), next(self._numbers)

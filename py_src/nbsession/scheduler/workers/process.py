@@ -309,7 +309,7 @@ class WorkerProcess(asyncio.Protocol):
         try:
             self._take(message)
         except Exception:  # noqa: BLE001 - not its fault: the other messages still count
-            self._log.exception("nbsession: a message of %s could not be taken", self.name)
+            self._log.exception("nbsession: a message of %s could not be handled", self.name)
 
     def _check_job(self, message: Message) -> None:
         job = self.jobs.get(message["job"]) if message["op"] in _OF_JOBS else None

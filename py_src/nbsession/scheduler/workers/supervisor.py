@@ -171,7 +171,7 @@ class WorkerSlot(WorkerOwner):
         if self._current is None and self._starting is None:
             self._launch_in(0)
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Do what is due: take up edits, stop what has retired or is idle."""
         self._take_up_edits()
         for worker in tuple(self._retired):
@@ -270,7 +270,7 @@ class WorkerSlot(WorkerOwner):
             self._start_soon()
 
     def worker_abandoned(self, worker: WorkerProcess) -> None:
-        self._log.warning("nbsession: %s: code goes on whose run has ended", worker.name)
+        self._log.warning("nbsession: %s: the code of an ended run goes on", worker.name)
         worker.is_abandoned = True
         if worker is self._current and not self._is_closed:
             self._current = self._latest = None
@@ -334,7 +334,7 @@ class WorkerSlot(WorkerOwner):
         latest = self._latest
         if latest is None or self._is_closed or not latest.sources.changed:
             return
-        self._log.info("nbsession: a source file has changed: a new %s", latest.name)
+        self._log.info("nbsession: a source file has changed: starting a new %s", latest.name)
         self._quarantine.clear()
         starting, self._starting = self._starting, None
         self._retire(starting)
