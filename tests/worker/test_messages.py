@@ -280,7 +280,7 @@ def test_the_answer_of_a_trigger(workers, answer, why):
     assert why in task["ended_by"]
 
 
-def test_invalid_requests_are_refused_where_they_are_made(workers):
+def test_odd_requests_are_refused_where_they_are_made(workers):
     workers.write(
         "orders.py",
         """
