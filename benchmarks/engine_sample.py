@@ -13,6 +13,7 @@ import sys
 import time
 import tracemalloc
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,12 +34,13 @@ class Ours:
     def __init__(self) -> None:
         import logging
 
+        sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+        from inline_executor import InlineExecutor
         from nbsession.core.schedule.clock import SystemClock
         from nbsession.core.tasks.spec import Target
         from nbsession.scheduler.api.declare import Place
         from nbsession.scheduler.engine.engine import Engine
         from nbsession.scheduler.stores.memory import MemoryStore
-        from nbsession.scheduler.workers.inline import InlineExecutor
 
         clock = SystemClock()
         self.now_us = clock.now_us

@@ -9,10 +9,10 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from fake_clock import FakeClock, run_fast
+from inline_executor import InlineExecutor
 from nbsession.core.tasks.spec import Target
 from nbsession.scheduler.engine.engine import Engine
 from nbsession.scheduler.stores.memory import MemoryStore
-from nbsession.scheduler.workers.inline import InlineExecutor
 from scheduling import local_spec
 
 if TYPE_CHECKING:

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
 
-PATIENCE_SECONDS = 60.0
+WAIT_SECONDS = 60.0
 
 Row = dict[str, Any]
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
     """Return what a condition gives once it is true."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while not (value := condition()):
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.01)
@@ -62,7 +62,7 @@ class Workers:
         self.call(self._open(paths, options))
 
     async def _open(self, setups: list[str], options: dict[str, Any]) -> None:
-        log = logging.Logger("workers")  # noqa: LOG001 - one of its own, that nobody else hears
+        log = logging.Logger("workers")  # noqa: LOG001 - one of its own, without the root's handlers
         handler = logging.Handler()
         handler.emit = self.log.append  # type: ignore[method-assign]
         log.addHandler(handler)
@@ -82,16 +82,16 @@ class Workers:
     def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the loop."""
         waiting = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
-        return waiting.result(PATIENCE_SECONDS)
+        return waiting.result(WAIT_SECONDS)
 
     def start_setups(self) -> None:
         """Run the setup scripts."""
         self.call(self.executor.start_setups())
 
-    def tell(self, event: str, context: Row) -> None:
-        """Tell of a session."""
-        tell = getattr(self.executor, f"session_{event}")
-        self.loop.call_soon_threadsafe(tell, context)
+    def notify(self, event: str, context: Row) -> None:
+        """Notify the setup scripts of a session."""
+        notify = getattr(self.executor, f"session_{event}")
+        self.loop.call_soon_threadsafe(notify, context)
 
     def write(self, name: str, source: str) -> None:
         """Write a file as an editor does."""

@@ -1,4 +1,4 @@
-"""Runs whose code does not end though it was told to."""
+"""Runs whose code does not end though they were cancelled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from nbsession.core.session import SessionContext
 from nbsession.scheduler.engine import attempts
-from nbsession.scheduler.workers import supervisor as worker_retired
+from nbsession.scheduler.workers import supervisor
 from workers import Workers, is_alive, wait_for
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def pid_of(workers: Workers) -> int:
 
 
 def ended(workers: Workers, run_id: int) -> dict[str, Any]:
-    """Return a run once it is final; its task may have gone."""
+    """Return a run once it is final; its task may have been removed."""
     return wait_for(
         lambda: (r := workers.board.wait_for_run(run_id, 1)) and r["state"] != "running" and r
     )
@@ -137,7 +137,7 @@ def test_what_else_runs_in_the_old_worker_comes_to_its_end(quick, tmp_path):
 
 
 def test_a_loop_that_does_not_answer(quick, monkeypatch, tmp_path):
-    monkeypatch.setattr(worker_retired, "LOOP_SECONDS", 2)
+    monkeypatch.setattr(supervisor, "LOOP_SECONDS", 2)
     old = pid_of(quick)
     other = quick.begin("jobs:other")
     wait_for(lambda: quick.row(other)["state"] == "running")
@@ -156,7 +156,7 @@ def test_a_loop_that_does_not_answer(quick, monkeypatch, tmp_path):
 
 
 def test_a_worker_that_answers_nothing(quick, monkeypatch):
-    monkeypatch.setattr(worker_retired, "LOOP_SECONDS", 2)
+    monkeypatch.setattr(supervisor, "LOOP_SECONDS", 2)
     old = pid_of(quick)
     name = quick.begin("jobs:stay", timeout_us=3_000_000)
     row = quick.row(name)
@@ -202,7 +202,7 @@ state.schedule_task("which", which, period="1h")
     row = ended(own_workers, run["id"])
     assert (row["state"], row["error"]) == ("succeeded", None)
     assert int(row["output"]) != old
-    own_workers.tell("created", SessionContext("s", "k", datetime.now(UTC)).to_json())
+    own_workers.notify("created", SessionContext("s", "k", datetime.now(UTC)).to_json())
     own_workers.call(own_workers.executor.hook_drain())
     assert f"created in {int(row['output'])}" in own_workers.logged()
     assert own_workers.board.show("stay")["run_count"] == 1

@@ -1,4 +1,4 @@
-"""What workers send is checked before it is believed."""
+"""Messages of workers are checked before they are trusted."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_what_no_worker_says(message: Any) -> None:
     assert len(str(raised.value)) < 300
 
 
-def test_what_workers_say_is_kept_short_and_storable() -> None:
+def test_long_and_odd_text_of_workers_is_shortened_and_storable() -> None:
     for message in (ENDED, PROGRESS, ASK, LOG):
         assert checked_message(message) == message
     assert checked_message(LOG | {"more": 1}) == LOG
@@ -280,11 +280,11 @@ def test_the_answer_of_a_trigger(workers, answer, why):
     assert why in task["ended_by"]
 
 
-def test_odd_orders_are_refused_where_they_are_given(workers):
+def test_odd_requests_are_refused_where_they_are_made(workers):
     workers.write(
         "orders.py",
         """
-        from nbsession.worker import active
+        from nbsession.worker import state as active
 
         def order():
             ask = active.state._desk._board._channel.ask
@@ -330,7 +330,7 @@ def test_a_worker_declares_only_tasks(workers, change):
         "declare.py",
         """
         import json
-        from nbsession.worker import active
+        from nbsession.worker import state as active
 
         def declare(spec):
             active.state._desk._board._channel.ask("schedule", spec, replace=False)
@@ -378,7 +378,7 @@ def test_a_session_hook_that_answers_oddly(tmp_path):
         )
         workers.start_setups()
         session = SessionContext("s", "k", datetime.now(UTC))
-        workers.tell("created", session.to_json())
+        workers.notify("created", session.to_json())
         workers.call(workers.executor.hook_drain())
         assert "callbacks for session s" in workers.logged(), workers.logged()
     finally:

@@ -1,4 +1,4 @@
-"""What has no need of a process."""
+"""Parts of workers that need no process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nbsession.worker.threads import ThreadPool
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_output_is_whole_up_to_its_limit(size):
+def test_output_is_complete_up_to_its_limit(size):
     limit = HEAD_CHARACTERS + TAIL_CHARACTERS
     text = "".join(chr(ord("a") + n % 26) for n in range(limit + 100))
     for length in (0, 5, HEAD_CHARACTERS, limit):
@@ -55,7 +55,7 @@ def test_waits_double_up_to_half_a_minute():
     assert waits[-1] == 30
 
 
-def test_a_source_is_another_one_when_it_was_written_or_has_gone(tmp_path):
+def test_a_source_has_changed_when_it_was_written_or_removed(tmp_path):
     path = tmp_path / "a.py"
     path.write_text("1")
     for change in (lambda: path.write_text("2 "), path.unlink):
@@ -84,7 +84,7 @@ def test_as_many_threads_as_there_is_work():
             assert done.acquire(timeout=30)
 
 
-def test_who_hears_of_a_jobs_end_gets_its_thread():
+def test_a_job_submitted_at_the_end_of_another_gets_its_thread():
     pool = ThreadPool()
     threads: list[int] = []
     done = threading.Semaphore(0)
@@ -123,7 +123,7 @@ def test_a_flood_of_lines_is_cut_and_counted():
         state.log("x", "loud")
 
 
-def test_a_question_that_is_too_long_is_not_waited_for():
+def test_a_request_that_is_too_long_is_not_waited_for():
     ours, theirs = socket.socketpair()
     with theirs:
         channel = Channel(ours.detach())

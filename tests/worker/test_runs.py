@@ -1,4 +1,4 @@
-"""What a worker does with the callables of tasks; each test runs in the same real worker."""
+"""The callables of tasks in a worker; each test uses the same real worker."""
 
 from __future__ import annotations
 
@@ -303,7 +303,7 @@ def test_what_cannot_be_found_says_so(workers):
     assert "takes" in workers.run("jobs:nap", 1)["error"]
 
 
-def test_a_module_that_was_mended_is_found(workers):
+def test_a_module_that_was_fixed_is_found(workers):
     assert workers.run("late:run")["state"] == "failed"
     workers.write("late.py", "def run(:")
     assert "SyntaxError" in workers.run("late:run")["error"]
@@ -321,7 +321,7 @@ def test_output_keeps_its_beginning_and_its_end(workers, process):
     assert len(workers.run("jobs:one_line", 50, process=process)["output"]) < 70_000
 
 
-def test_any_text_can_be_kept(workers):
+def test_any_text_can_be_stored(workers):
     row = workers.run("jobs:half_a_character")
     assert row["output"] == "bad \\ud800 text\\xff bytes"
 

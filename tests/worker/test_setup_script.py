@@ -151,10 +151,10 @@ def test_hooks_see_every_session_in_order(own_workers):
     workers = own_workers
     workers.write("setup.py", HOOKS)
     for number in range(3):  # also what happens before the script has run
-        workers.tell("created", context(number))
+        workers.notify("created", context(number))
     workers.start_setups()
     for number in range(3):
-        workers.tell("destroyed", context(number, ended=True))
+        workers.notify("destroyed", context(number, ended=True))
     workers.call(workers.executor.hook_drain())
     lines = (workers.folder / "heard").read_text().splitlines()
     assert "never" not in lines
@@ -177,7 +177,7 @@ def test_hooks_run_before_the_worker_ends(own_workers):
     workers.write("setup.py", HOOKS)
     workers.start_setups()
     for number in range(5):
-        workers.tell("destroyed", context(number, ended=True))
+        workers.notify("destroyed", context(number, ended=True))
     workers.call(workers.executor.close())
     assert (workers.folder / "heard").read_text().count("second") == 5
 
@@ -230,7 +230,7 @@ def test_an_edit_that_raises_changes_nothing(own_workers):
 
 def test_a_script_that_raises_at_the_start_is_tried_again_when_edited(own_workers):
     workers = own_workers
-    workers.tell("created", context(1))
+    workers.notify("created", context(1))
     workers.start_setups()  # there is none
     assert "FileNotFoundError" in workers.logged()
     workers.write("setup.py", HOOKS + "raise SystemExit(3)")
@@ -311,7 +311,7 @@ def test_a_script_that_says_two_things_of_one_name(own_workers):
     assert workers.board.show("first")["id"] == first["id"]
 
 
-def test_a_process_loads_the_script_and_orders_nothing(own_workers):
+def test_a_process_loads_the_script_and_schedules_nothing(own_workers):
     workers = own_workers
     workers.write(
         "setup.py",
@@ -402,6 +402,6 @@ def test_a_script_that_does_not_work_holds_up_no_end(own_workers):
     workers = own_workers
     workers.write("setup.py", "1 / 0")
     workers.start_setups()
-    workers.tell("created", context(1))
+    workers.notify("created", context(1))
     workers.call(workers.executor.close(seconds=60))
     assert "callbacks for session s1 (created)" in workers.logged()

@@ -7,14 +7,39 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HAS_THREADS = sys.platform not in ("emscripten", "wasi") or bool(
     getattr(getattr(sys, "_emscripten_info", None), "pthreads", False)
 )
 """False where no thread can be started: in a browser, where pyodide runs."""
+
+
+class ForkGuard:
+    """Tells the process that made it from its forked children.
+
+    They inherit hooks, links, files and `atexit` callbacks, and must leave them to their parent.
+    """
+
+    __slots__ = ("_pid",)
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+
+    @property
+    def is_forked(self) -> bool:
+        """Return whether this is a forked child of the process that made the guard."""
+        return os.getpid() != self._pid
+
+    def call(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+        """Call a function, unless this is a forked child."""
+        if not self.is_forked:
+            function(*args, **kwargs)
 
 
 def is_alive(pid: int) -> bool:
@@ -37,12 +62,11 @@ def kill_group(process_id: int) -> None:
 
 
 _PROC = Path("/proc")
-_GONE_STATES = ("Z", "X")  # a zombie, whose parent has not looked yet, runs no more
+_ENDED_STATES = ("Z", "X")  # a zombie, whose parent has not waited for it yet, runs no more
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process, told apart from every other one that ever was."""
+class Process(NamedTuple):
+    """A process, distinct from every other one that ever was."""
 
     machine: str
     boot: str
@@ -60,12 +84,12 @@ class Process:
         return bool(self.boot) and self.boot == other.boot
 
     def sees(self, other: Process) -> bool:
-        """Return whether the other's number says something here."""
+        """Return whether the other's pid means the same process here."""
         return self.host == other.host and self.pids == other.pids
 
 
 def own_process() -> Process:
-    """Return the process that asks."""
+    """Return the calling process."""
     pid = os.getpid()  # never kept: a forked child is another one
     machine, boot, pids = _surroundings()
     return Process(machine, boot, pids, pid, process_start(pid) or "")
@@ -79,13 +103,13 @@ def is_gone(process: Process) -> bool:
 def process_start(pid: int) -> str | None:
     """Return when a process was started, as text to be compared; None if it has ended."""
     if (_PROC / "self/stat").exists():
-        # Not psutil: its time depends on when the wall clock was last set, and so on who asks.
+        # Not psutil: its time depends on when the wall clock was last set, and so on who reads it.
         try:
             status = (_PROC / f"{pid}/stat").read_text(encoding="utf-8", errors="replace")
         except (FileNotFoundError, ProcessLookupError):
             return None
         state, *fields = status.rpartition(")")[2].split()
-        return None if state in _GONE_STATES else fields[18]
+        return None if state in _ENDED_STATES else fields[18]
     import psutil
 
     try:

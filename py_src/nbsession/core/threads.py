@@ -1,4 +1,4 @@
-"""Carrying a few context variables into the threads and thread pools that a piece of work uses."""
+"""Carrying a few context variables into the threads and thread pools that some code uses."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Values = tuple[tuple[ContextVar[Any], Any], ...]
 """Context variables, each with the value that a thread is to see."""
 
 _submitting: ContextVar[bool] = ContextVar("nbsession_submitting", default=False)
-"""True while a pool starts its threads: they serve whoever submits, and belong to nobody."""
+"""True while a pool starts its threads: they serve all that submit, and belong to no one."""
 
 
 class ThreadCarrier:
     """Hooks in `Thread.start` and `ThreadPoolExecutor.submit`, so `loop.run_in_executor` too.
 
-    Only the given variables are carried; the user's own stay behind, as Python has it.
+    Only the given variables are carried; the user's own are not, as always in Python.
     """
 
     def __init__(self, capture: Callable[[], Values], *, into_initializers: bool = False) -> None:
@@ -43,7 +43,7 @@ class ThreadCarrier:
     def remove(self) -> None:
         """Take the hooks out again.
 
-        One that somebody else has wrapped meanwhile stays, does nothing, and serves the next time.
+        One that other code has wrapped meanwhile stays, does nothing, and is used the next time.
         """
         with self._lock:
             self._uses = max(0, self._uses - 1)
@@ -51,7 +51,7 @@ class ThreadCarrier:
                 self._unhook()
 
     def close(self) -> None:
-        """Take the hooks out, whoever still uses them."""
+        """Take the hooks out, even if they are still used."""
         with self._lock:
             self._uses = 0
             self._unhook()

@@ -1,4 +1,4 @@
-"""What is kept of an exception that a task has raised, as text for people."""
+"""Exceptions as text for people, and the part of a traceback that is the user's code."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def error_text(error: BaseException) -> str:
     """Return an error's type and message, on one line for each of the message's."""
     try:
         message = str(error)
-    except BaseException:  # noqa: BLE001 - the user's class; its name has to do
+    except BaseException:  # noqa: BLE001 - the user's class; its name has to suffice
         message = "<its text cannot be shown>"
     text = f"{type(error).__qualname__}: {message}" if message else type(error).__qualname__
     return clean(text, MAX_ERROR_CHARACTERS)
 
 
-def traceback_text(error: BaseException, frames: TracebackType | None) -> str:
-    """Return an error's traceback, of these frames."""
+def traceback_text(error: BaseException, frames: TracebackType | None = None) -> str:
+    """Return an error's traceback: of these frames, or else from the user's first one on."""
     import traceback
 
     try:
-        lines = traceback.format_exception(type(error), error, frames)
+        lines = traceback.format_exception(type(error), error, frames or user_traceback(error))
     except BaseException:  # noqa: BLE001 - the user's class; the run has to end all the same
         lines = [f"{type(error).__qualname__}, whose traceback cannot be shown"]
     return clean("".join(lines), MAX_TRACEBACK_CHARACTERS)
@@ -50,12 +50,7 @@ _OURS = (
         for path in (os.path.dirname(__file__), asyncio.__file__, importlib.__file__)  # noqa: PTH120
     ),
 )
-"""Whose frames call the user's code: all of nbsession, the loop, the import system."""
-
-
-def user_traceback_text(error: BaseException) -> str:
-    """Return an error's traceback, without the frames from which we called the user's code."""
-    return traceback_text(error, user_traceback(error))
+"""Files whose frames call the user's code: all of nbsession, the loop, the import system."""
 
 
 def user_traceback(error: BaseException) -> TracebackType | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.environment import inherited_link
+from nbsession.core.process import ForkGuard
 from nbsession.kernel.link.client import Link
 from nbsession.kernel.link.session_info import Session
 from nbsession.kernel.runtime.process import running_kernel_id, running_shell
@@ -26,7 +26,7 @@ class _Active:
     """A session that is active in this process."""
 
     def __init__(self, shell: Any | None) -> None:
-        self.pid = os.getpid()
+        self.process = ForkGuard()
         self.parked = False
         self.state = State(_own_session(), shell)
 
@@ -44,7 +44,7 @@ def activate() -> State:
         shell = running_shell()
         keeper = shell or _alone
         active: _Active | None = getattr(keeper, _KEEPER, None)
-        if active is None or active.pid != os.getpid():  # a forked child needs one of its own
+        if active is None or active.process.is_forked:  # a forked child needs one of its own
             active = _Active(shell)
             # Past traitlets: the shell's class knows no such trait.
             object.__setattr__(keeper, _KEEPER, active)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from traitlets import HasTraits
@@ -186,7 +185,7 @@ class PageState(StateParts):
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any] | None:
         runtime = self._runtime
-        if runtime.kernel is None or os.getpid() != runtime.pid:
+        if runtime.kernel is None or runtime.process.is_forked:
             return None
         self._pages.open()
         self._callback_rows.publish()

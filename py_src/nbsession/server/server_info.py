@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_core.paths import jupyter_runtime_dir
 
-from nbsession.core.process import is_alive
+from nbsession.core.process import ForkGuard, is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,14 +29,8 @@ def write_owner_file(facts: Mapping[str, Any]) -> Path:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump({**facts, "pid": os.getpid(), "host": socket.gethostname()}, file)
-    atexit.register(remove_owner_file, path, os.getpid())
+    atexit.register(ForkGuard().call, path.unlink, missing_ok=True)
     return path
-
-
-def remove_owner_file(path: Path, owner: int) -> None:
-    """Remove the file, if this is the process that wrote it and no fork of it."""
-    if os.getpid() == owner:
-        path.unlink(missing_ok=True)
 
 
 def _remove_stale(folder: Path) -> None:

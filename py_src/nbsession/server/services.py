@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -35,7 +34,7 @@ from nbsession.server.sessions.sessions import SessionBoard
 from .activity import ServerActivity
 from .config import NBSession
 from .event_loop import run_on_stopped
-from .server_info import remove_owner_file, write_owner_file
+from .server_info import write_owner_file
 from .tasks import TaskService
 from .websocket import KernelSockets
 
@@ -101,7 +100,7 @@ class ServerLife:
             self._feed.close()
         await self._services.tasks.close()
         if self._owner_file is not None:
-            remove_owner_file(self._owner_file, os.getpid())
+            self._owner_file.unlink(missing_ok=True)
 
     async def _end_sessions_in_kernels(self) -> None:
         """Have the hooks called of kernels that are still there: nobody shuts them down."""

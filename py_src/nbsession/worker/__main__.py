@@ -21,11 +21,11 @@ def _main(argument: str) -> None:
 
     from .channel import Channel
     from .guard import end_with_parent
-    from .main import WorkerProcess
+    from .main import serve
 
     end_with_parent()
     faulthandler.enable()
-    WorkerProcess(Channel(int(argument))).run()
+    serve(Channel(int(argument)))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbsession.core.callables import is_async, load_callable
-from nbsession.core.tracebacks import error_text
-from nbsession.core.tracebacks import user_traceback_text as traceback_text
+from nbsession.core.tracebacks import error_text, traceback_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

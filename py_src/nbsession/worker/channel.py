@@ -1,4 +1,4 @@
-"""The line to whoever started this process: messages both ways, questions with answers."""
+"""The connection to whoever started this process: messages both ways, requests with answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nbsession.core.tracebacks import clean
 from nbsession.scheduler.workers.messages import MAX_LINE_BYTES, Lines, Message, to_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _CHUNK_BYTES = 65_536
 
@@ -35,8 +35,8 @@ _ERRORS: dict[str, type[Exception]] = {
 class Channel:
     """One end of a socket pair. Anything may be sent from any thread.
 
-    Messages come in on the thread that calls `read`: a blocked event loop, or a sync callable, is
-    in nobody's way.
+    Messages are received on the thread that iterates over `messages`: a blocked event loop, or a
+    sync callable, does not hold them up.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -49,7 +49,7 @@ class Channel:
         os.register_at_fork(after_in_child=self._abandon)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message; nothing happens if the other end has gone, which `read` will tell."""
+        """Send a message; nothing happens if the other end is closed, which ends `messages`."""
         if not self.is_open:
             return
         line = to_line(message)
@@ -92,14 +92,8 @@ class Channel:
             del self._waiting[number]
             raise
 
-    def answered(self, message: Message) -> None:
-        """Hand an answer to the one who has asked."""
-        on_answer = self._waiting.pop(message["job"], None)
-        if on_answer is not None:
-            on_answer(message)
-
-    def read(self, on_message: Callable[[Message], object]) -> None:
-        """Hand over every message that comes; return when the other end has gone."""
+    def messages(self) -> Iterator[Message]:
+        """Yield what is received until the other end closes; answers go to who has asked."""
         lines = Lines(math.inf)  # from a server that may hold long arguments
         while True:
             try:
@@ -109,7 +103,12 @@ class Channel:
             if not data:
                 return
             for message in lines.feed(data):
-                on_message(message)
+                if message["op"] == "answer":
+                    on_answer = self._waiting.pop(message["job"], None)
+                    if on_answer is not None:
+                        on_answer(message)
+                else:
+                    yield message
 
     def _abandon(self) -> None:
         # A forked child must neither speak for its parent, nor keep the line open after it.
@@ -137,9 +136,9 @@ class ServerLog:
             self._send("warning", f"{left_out:,} lines left out")
         self._send(level, clean(text, MAX_LOG_CHARACTERS))
 
-    def write_trace(self, what: str, trace: str) -> None:
-        """Write what has gone wrong, with its traceback."""
-        self._channel.send({"op": "log", "level": "error", "text": what, "trace": trace})
+    def write_trace(self, text: str, trace: str) -> None:
+        """Write an error with its traceback."""
+        self._channel.send({"op": "log", "level": "error", "text": text, "trace": trace})
 
     def _send(self, level: str, text: str) -> None:
         self._channel.send({"op": "log", "level": level, "text": text})

@@ -1,4 +1,4 @@
-"""Ending what tasks have started, when this process has no chance to do so itself."""
+"""Killing the processes that tasks have started, when this process cannot do so itself."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _LEAVE_SECONDS = 1.0
 class Guard:
     """A shell beside this process, which kills its group and others once it has died.
 
-    The system kills a worker whose server was killed, at once; nobody would be left who knows of
-    the processes of its tasks. A shell takes a tenth of the memory that a Python would.
+    The system kills a worker at once whose server was killed; no process would be left that knows
+    of the processes of its tasks. A shell takes a tenth of the memory that a Python would.
     """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        with suppress(OSError):  # no shell: then only a sudden death leaves something behind
+        with suppress(OSError):  # no shell: only a sudden death leaves processes behind
             self._process = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
                 ["/bin/sh", "-c", _SCRIPT, "nbsession-guard", str(os.getpgrp())],
                 stdin=subprocess.PIPE,
@@ -51,24 +51,24 @@ class Guard:
         os.register_at_fork(after_in_child=self._close)
 
     def watch(self, group_id: int) -> None:
-        """Have another group of processes die with this process; on any thread."""
-        self._say(f"+ {group_id}")
+        """Have a process group killed after this process has died; on any thread."""
+        self._send(f"+ {group_id}")
 
     def forget(self, group_id: int) -> None:
-        """Leave a group alone, which has ended: its id may become another's."""
-        self._say(f"- {group_id}")
+        """Leave a group alone that has ended: its id may become another's."""
+        self._send(f"- {group_id}")
 
     def leave(self) -> None:
-        """Have the guard end without killing anything."""
-        self._say(".")
+        """End the guard without killing anything."""
+        self._send(".")
         self._close()
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_LEAVE_SECONDS)
 
-    def _say(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         if self._process is not None and self._process.stdin is not None:
-            with suppress(OSError, ValueError):  # somebody has killed it, or we are ending
+            with suppress(OSError, ValueError):  # it was killed, or this process is ending
                 self._process.stdin.write(f"{line}\n".encode("ascii"))
 
     def _close(self) -> None:
@@ -80,7 +80,7 @@ class Guard:
 _PR_SET_PDEATHSIG = 1
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""What a terminal or a service manager tells everybody."""
+"""Sent to all processes by a terminal or a service manager."""
 
 _forking = threading.local()
 
@@ -88,12 +88,12 @@ _forking = threading.local()
 def end_with_parent() -> None:
     """Have the system kill this process when its parent dies, where the system can.
 
-    The channel's end tells the same, but no thread hears it while C code holds the GIL.
+    The channel's end says the same, but no thread notices it while C code holds the GIL.
     """
     for number in _SIGNALS:
-        signal.signal(number, _take_no_notice)
+        signal.signal(number, _ignore)
     os.register_at_fork(
-        before=_hold_signals, after_in_parent=_release_signals, after_in_child=_take_notice
+        before=_block_signals, after_in_parent=_unblock_signals, after_in_child=_restore_handlers
     )
     if sys.platform != "linux":
         return
@@ -103,26 +103,26 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _take_no_notice(_number: int, _frame: object) -> None:
-    """Leave it to the server to say when. No SIG_IGN, which subprocesses would inherit."""
+def _ignore(_number: int, _frame: object) -> None:
+    """Ignore it: the server says when to end. Not by SIG_IGN, which subprocesses inherit."""
 
 
-def _hold_signals() -> None:
+def _block_signals() -> None:
     _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
-def _release_signals() -> None:
+def _unblock_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
 
 
-def _take_notice() -> None:
+def _restore_handlers() -> None:
     """Let a forked child be terminated, as by `multiprocessing.Process.terminate`, from its birth.
 
-    What is sent before it has come this far has been held.
+    Signals that are sent before this are blocked, and delivered then.
     """
-    # As in any Python, but for what a script has set.
-    if signal.getsignal(signal.SIGINT) is _take_no_notice:
+    # As in any Python, unless a script has set a handler.
+    if signal.getsignal(signal.SIGINT) is _ignore:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if signal.getsignal(signal.SIGTERM) is _take_no_notice:
+    if signal.getsignal(signal.SIGTERM) is _ignore:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _release_signals()
+    _unblock_signals()

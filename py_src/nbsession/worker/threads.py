@@ -1,4 +1,4 @@
-"""Threads for sync callables: as many as are needed at once, and each task's own one."""
+"""A pool of threads for sync callables, with a preferred thread for each task."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     Job = Callable[[], object]
-    Ended = Callable[[Any], object]
+    OnEnd = Callable[[Any], object]
 
 MAX_THREADS = 128
 OWN_THREADS = 64
-"""So many owners have a thread that is no one else's; further ones share those."""
+"""The number of owners with a thread of their own; further ones share those."""
 
 _IDLE_SECONDS = 60.0
 
@@ -24,9 +24,8 @@ class ThreadPool:
     """Runs jobs on threads, at once while there are fewer than `MAX_THREADS` at work.
 
     The jobs of one owner run on the same thread while that is free: an object that may be used on
-    one thread only, as a connection of sqlite3, serves all of them. The thread of an owner who has
-    more to come stays until the owner is forgotten; others end when they have been idle for a
-    minute.
+    one thread only, as a connection of sqlite3, works in all of them. The thread of an owner with
+    further jobs stays until the owner is forgotten; others end after a minute without a job.
 
     `concurrent.futures` has a pool too, which costs three times as much per job, keeps its threads
     for ever, and has the interpreter wait for them at its end.
@@ -35,9 +34,9 @@ class ThreadPool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._threads: set[_Thread] = set()
-        self._idle: dict[_Thread, None] = {}  # with owners; the one idle longest first
+        self._idle: dict[_Thread, None] = {}  # with owners; the longest idle first
         self._free: dict[_Thread, None] = {}  # idle and without owners
-        self._backlog: deque[tuple[Job, Ended | None]] = deque()
+        self._backlog: deque[tuple[Job, OnEnd | None]] = deque()
         self._own: dict[Hashable, _Thread] = {}
 
     def submit(
@@ -46,9 +45,9 @@ class ThreadPool:
         owner: Hashable = None,
         *,
         stays: bool = False,
-        ended: Ended | None = None,
+        ended: OnEnd | None = None,
     ) -> None:
-        """Run a job, which raises nothing."""
+        """Run a job, which raises nothing; `ended` gets its result when the thread is free."""
         with self._lock:
             thread = self._find_idle(owner)
             if thread is None and len(self._threads) < MAX_THREADS:
@@ -66,7 +65,7 @@ class ThreadPool:
             thread.jobs.put((job, ended))
 
     def forget(self, owner: Hashable) -> None:
-        """Let the thread of an owner end, who has no more jobs."""
+        """Let the thread of an owner end that has no more jobs."""
         with self._lock:
             thread = self._own.pop(owner, None)
             if thread is not None:
@@ -88,7 +87,7 @@ class ThreadPool:
             thread.guest = owner
 
     def _find_idle(self, owner: Hashable) -> _Thread | None:
-        """Return the idle thread that is best for an owner; None if a new one would be better."""
+        """Return the best idle thread for an owner; None if a new one would be better."""
         own = self._own.get(owner) if owner is not None else None
         if own is not None and (own in self._idle or own in self._free):
             return own
@@ -118,13 +117,13 @@ class ThreadPool:
                 self._is_free(thread)
                 if ended is not None:
                     ended(result)
-                # Not to keep what a run has used until the next one comes.
+                # Else they would keep objects of the run alive until the next job.
                 del following, job, ended, result
         finally:
             with self._lock:
                 self._remove(thread)
 
-    def _next(self, thread: _Thread) -> tuple[Job, Ended | None] | None:
+    def _next(self, thread: _Thread) -> tuple[Job, OnEnd | None] | None:
         while True:
             try:
                 return thread.jobs.get(timeout=_IDLE_SECONDS)
@@ -152,11 +151,11 @@ class ThreadPool:
 
 
 class _Thread:
-    """A thread's jobs, and the owners who prefer it: those who stay, and the last other one."""
+    """A thread's jobs, and the owners that prefer it: those that stay, and the last other one."""
 
     __slots__ = ("guest", "jobs", "owners")
 
     def __init__(self) -> None:
-        self.jobs: SimpleQueue[tuple[Job, Ended | None]] = SimpleQueue()
+        self.jobs: SimpleQueue[tuple[Job, OnEnd | None]] = SimpleQueue()
         self.owners: set[Hashable] = set()
         self.guest: Hashable = None

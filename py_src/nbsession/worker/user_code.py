@@ -1,4 +1,4 @@
-"""Running a setup script."""
+"""Running a setup script, and importing the modules of its folder."""
 
 from __future__ import annotations
 
@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 
 
 def setup_name(path: str) -> str:
-    """Return what the functions of a setup script are shown under: its name without suffix."""
+    """Return the module name under which a setup script's functions are shown."""
     return PurePath(path).stem
 
 
-def run_setup(path: str, on_read: Callable[[str, Stamp | None], object]) -> None:
+def _ignore(_path: str, _stamp: Stamp | None) -> None:
+    pass
+
+
+def run_setup(path: str, on_read: OnRead = _ignore) -> None:
     """Run a script as Python runs one: as ``__main__``. Its functions outlive the call."""
     from io import open_code
 
@@ -50,12 +54,11 @@ def run_setup(path: str, on_read: Callable[[str, Stamp | None], object]) -> None
         exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the user's script
     except SystemExit as error:
         if error.code not in (None, 0):
-            raise RuntimeError(
-                f"the script has ended itself by sys.exit({error.code!r})"
-            ) from error
+            message = f"the script has ended itself by sys.exit({error.code!r})"
+            raise RuntimeError(message) from error
 
 
-def make_importable(home: Mapping[str, Any], on_read: OnRead) -> None:
+def make_importable(home: Mapping[str, Any], on_read: OnRead = _ignore) -> None:
     """Let modules of a folder be imported before any others, always from their source.
 
     The entries that a notebook has added to `sys.path` are where they are in the notebook: before
@@ -81,7 +84,7 @@ def make_importable(home: Mapping[str, Any], on_read: OnRead) -> None:
     )
 
     def user_hook(path: str) -> PathEntryFinderProtocol:
-        if not any(_is_users(path, folder) for folder in folders):
+        if not any(_is_user_folder(path, folder) for folder in folders):
             raise ImportError(path)
         return hook(path)
 
@@ -92,11 +95,11 @@ def make_importable(home: Mapping[str, Any], on_read: OnRead) -> None:
 
 
 def _no_bytecode(path: str) -> NoReturn:
-    raise OSError(path)  # as `SourceLoader.path_stats` says of what it cannot tell
+    raise OSError(path)  # as `SourceLoader.path_stats` does where there is no information
 
 
-def _is_users(path: str, folder: str) -> bool:
-    """Return whether a path is in the folder, and not of an environment that may lie there too."""
+def _is_user_folder(path: str, folder: str) -> bool:
+    """Return whether a path is in the folder, but not of an environment that is there too."""
     absolute = os.path.abspath(path)  # noqa: PTH100 - for every entry of sys.path
     if absolute != folder and not absolute.startswith(os.path.join(folder, "")):  # noqa: PTH118
         return False

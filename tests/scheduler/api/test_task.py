@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inline_executor import InlineExecutor
 from nbsession.core.errors import NoSuchTaskError
 from nbsession.core.schedule.clock import SystemClock
 from nbsession.core.schedule.triggers import OnceTrigger, PeriodTrigger
@@ -22,7 +23,6 @@ from nbsession.scheduler.api.task import Tasks, schedule_text
 from nbsession.scheduler.engine.engine import Engine
 from nbsession.scheduler.engine.registry import REMEMBERED
 from nbsession.scheduler.stores.memory import MemoryStore
-from nbsession.scheduler.workers.inline import InlineExecutor
 from waiting import eventually
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nbsession.scheduler.workers import supervisor as worker_edits
+from nbsession.scheduler.workers import supervisor
 from nbsession.scheduler.workers.supervisor import MAX_SECONDS, WorkerEdits
 from workers import Workers, wait_for
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr(worker_edits.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -27,7 +27,7 @@ def test_the_pause_doubles_while_every_worker_is_out_of_date_at_once(now):
     for _ in range(12):
         pauses.append(max(0.0, edits.pause_seconds()))
         now[0] += pauses[-1]
-        edits.settled()
+        edits.ready()
     assert pauses[:4] == pytest.approx([0, 0.1, 0.2, 0.4])
     assert pauses[-1] == MAX_SECONDS
 
@@ -36,7 +36,7 @@ def test_somebody_who_saves_every_few_seconds_does_not_wait(now):
     edits = WorkerEdits()
     for _ in range(12):
         assert edits.pause_seconds() <= 0
-        edits.settled()
+        edits.ready()
         now[0] += 5
 
 

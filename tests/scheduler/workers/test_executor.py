@@ -156,23 +156,23 @@ def test_a_server_that_has_nothing_left_to_start_with(workers, monkeypatch, part
     wait_for(lambda: workers.run("jobs:which")["state"] == "succeeded")
 
 
-def test_a_folder_that_cannot_even_be_looked_for(workers):
+def test_a_folder_whose_existence_cannot_be_checked(workers):
     home = Home(sys.executable, f"/{'x' * 300}")
     assert "is not there" in workers.run("jobs:which", home=home)["error"]
 
 
-def test_a_look_that_fails_is_not_the_last_one(workers, monkeypatch):
+def test_a_check_that_fails_is_not_the_last_one(workers, monkeypatch):
     pid_of(workers)
     (slot,) = workers.executor._slots.values()
-    looks = []
+    checks = []
 
-    def look():
-        looks.append(1)
+    def check():
+        checks.append(1)
         raise RuntimeError
 
-    monkeypatch.setattr("nbsession.scheduler.workers.executor.LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(slot, "look", look)
-    wait_for(lambda: len(looks) > 2)
+    monkeypatch.setattr("nbsession.scheduler.workers.executor.CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(slot, "check", check)
+    wait_for(lambda: len(checks) > 2)
 
 
 def test_an_environment_without_nbsession(workers, tmp_path):
@@ -198,7 +198,7 @@ def test_an_nbsession_of_another_protocol(workers, tmp_path):
     assert "install one version in both" in error
 
 
-def test_the_code_of_a_trigger_is_asked_in_the_worker(workers):
+def test_the_code_of_a_trigger_is_called_in_the_worker(workers):
     spec = _code_spec(workers, "jobs:soon")
     workers.board.schedule(spec, replace=False)
     assert wait_for(lambda: workers.board.show("soon")["next_run"])
@@ -208,7 +208,7 @@ def test_the_code_of_a_trigger_is_asked_in_the_worker(workers):
     assert "ValueError: no more" in workers.board.show("never")["last_error"]
 
 
-def test_a_question_to_a_worker_that_has_retired_and_died_is_asked_again(workers):
+def test_trigger_code_is_called_again_if_its_retired_worker_dies(workers):
     old = pid_of(workers)
     workers.board.schedule(_code_spec(workers, "jobs:stuck"), replace=False)
     wait_for((workers.folder / "asked").exists)
@@ -257,7 +257,7 @@ def test_an_idle_worker_ends_unless_something_is_to_run_there(workers, monkeypat
     assert workers.board.wait_for_run(row["id"], 30)["state"] == "succeeded"
     (pid,) = workers.pids()
     assert pid_of(workers) == pid
-    workers.call(_look(workers))
+    workers.call(_check(workers))
     assert workers.pids() == [pid]
     workers.board.cancel(planned, wait=False)
     wait_for(lambda: not workers.pids())
@@ -265,6 +265,6 @@ def test_an_idle_worker_ends_unless_something_is_to_run_there(workers, monkeypat
     assert pid_of(workers) != pid
 
 
-async def _look(workers: Workers) -> None:
+async def _check(workers: Workers) -> None:
     for slot in workers.executor._slots.values():
-        slot.look()
+        slot.check()

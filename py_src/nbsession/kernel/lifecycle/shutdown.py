@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from nbsession.core.process import HAS_THREADS
+from nbsession.core.process import HAS_THREADS, ForkGuard
 from nbsession.kernel.runtime.process import call_at_exit, kernel_log
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Shutdown:
         self._main_loop = runtime.main_loop if runtime.kernel is not None else None
         self._work = work
         self._on_late = on_late
-        self._pid = os.getpid()
+        self._process = ForkGuard()
         self._active = True
         self._begun = threading.Lock()  # taken by who notices the end first, and never given back
         self._claimed = threading.Lock()  # taken by the thread that does the work, likewise
@@ -136,7 +136,7 @@ class Shutdown:
         return False
 
     def _is_ours(self) -> bool:
-        return self._active and os.getpid() == self._pid
+        return self._active and not self._process.is_forked
 
     def _left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
@@ -204,7 +204,7 @@ class Shutdown:
         self._may_die = True
         # A signal that comes just before the main thread begins to wait is seen when it next wakes.
         while signal.getsignal(signal.SIGTERM) == self._on_sigterm:
-            os.kill(self._pid, signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(_AGAIN_SECONDS)
 
 

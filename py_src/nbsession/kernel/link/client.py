@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from nbsession.core.link_http import (
     VERSION_HEADER,
     open_connection,
 )
+from nbsession.core.process import ForkGuard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,12 +41,12 @@ class Link:
 
     def __init__(self, address: LinkAddress) -> None:
         self._address = address
-        self._pid = os.getpid()
+        self._process = ForkGuard()
 
     @property
     def usable(self) -> bool:
         """Return whether this process is the kernel, and not a child that was forked off it."""
-        return os.getpid() == self._pid
+        return not self._process.is_forked
 
     def get(self, path: str, wait_seconds: float = 0) -> Any:
         """Return the JSON that the server answers to a GET."""

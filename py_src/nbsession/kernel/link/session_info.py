@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import warnings
 from typing import TYPE_CHECKING, Literal
 
 from nbsession.core.errors import LinkError, NBSessionWarning
+from nbsession.core.process import ForkGuard
 from nbsession.kernel.runtime.process import (
     foreign_kernel,
     kernel_log,
@@ -41,7 +41,7 @@ class Session:
     def __init__(self, link: Link | None, kernel_id: str | None) -> None:
         self.link = link
         self.kernel_id = kernel_id
-        self.pid = os.getpid()
+        self.process = ForkGuard()
         self._known: SessionInfo | None = None
         self._waited_for_page = False
         self._warned = False
@@ -52,7 +52,7 @@ class Session:
         """Return what is known of the session."""
         from nbsession.core.session import SessionInfo  # dataclasses: not worth it at every load
 
-        if os.getpid() != self.pid:
+        if self.process.is_forked:
             return SessionInfo()
         known = self._known
         if known is not None and self._suffices(known, need):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import os
 import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
@@ -117,7 +116,7 @@ class Navigation:
 
     def send(self) -> None:
         """Send what was added: now, or at the end of this turn if something was sent in it."""
-        if self._pages.current is None or os.getpid() != self._runtime.pid:
+        if self._pages.current is None or self._runtime.process.is_forked:
             return
         with self._lock:
             if self._unsent is None:

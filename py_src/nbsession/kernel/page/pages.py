@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -88,7 +87,7 @@ class HiddenPage:
             widget.close()
 
     def _is_ours(self) -> bool:
-        return os.getpid() == self._runtime.pid
+        return not self._runtime.process.is_forked
 
 
 KINDS = ("hello", "goodbye", "location", "document", "focus")
@@ -251,7 +250,7 @@ class Pages:
                 self._book.hear(content)
 
     def _receive(self, _widget: object, content: object, _buffers: object) -> None:
-        if not isinstance(content, Mapping) or os.getpid() != self._runtime.pid:
+        if not isinstance(content, Mapping) or self._runtime.process.is_forked:
             return
         with self._lock:
             heard = self._book.hear(content)

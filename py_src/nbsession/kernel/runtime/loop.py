@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
 import threading
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from nbsession.core.process import ForkGuard
 
 from .process import call_at_exit, is_like_ipykernel
 
@@ -96,13 +97,13 @@ def _loop_of_thread() -> tuple[asyncio.AbstractEventLoop, int]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="nbsession", daemon=True)
     thread.start()
-    call_at_exit(partial(_halt, loop, os.getpid()))
+    call_at_exit(partial(ForkGuard().call, _halt, loop))
     return loop, thread.ident or 0
 
 
-def _halt(loop: asyncio.AbstractEventLoop, pid: int) -> None:
+def _halt(loop: asyncio.AbstractEventLoop) -> None:
     """Let a loop of ours run nothing any more: IPython is about to empty the user's namespace."""
-    if os.getpid() != pid or loop.is_closed():
+    if loop.is_closed():
         return
     halted = threading.Event()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from nbsession.core.process import ForkGuard
 
 from .busy import Activity, Busy
 from .hooks import MessageHooks, hears_beside_cells
@@ -24,7 +25,7 @@ class Runtime:
     def __init__(self, shell: Any | None, on_busy: Callable[[bool], None]) -> None:
         self.shell = shell
         self.kernel = getattr(shell, "kernel", None) if is_kernel() else None
-        self.pid = os.getpid()
+        self.process = ForkGuard()
         self.started_at = datetime.now(UTC)
         self.activity = Activity()
         self.busy = Busy(self._note_busy)

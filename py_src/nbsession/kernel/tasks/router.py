@@ -49,7 +49,7 @@ class KernelTaskDesk:
 
     def place(self, function: Callable[..., Any], at: Any) -> Place:
         """Say where a task runs: on the server if all of its code can be imported there."""
-        if os.getpid() != self._session.pid:
+        if self._session.process.is_forked:
             message = (
                 "a process forked off a kernel cannot schedule tasks: its parent's loop does not "
                 "run here; schedule in the parent"

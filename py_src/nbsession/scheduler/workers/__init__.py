@@ -1,1 +1,1 @@
-"""Where callables of tasks are called."""
+"""The server's side of its workers, the processes that call tasks: `executor` is the entry."""

@@ -1,9 +1,10 @@
-"""What a worker is asked to do, and what becomes of it if that worker fails."""
+"""The requests that a worker answers, and what happens to each if that worker fails."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from nbsession.scheduler.abc import Outcome, TriggerCodeError, abandoned
 
@@ -11,17 +12,18 @@ from .messages import STOPPED
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from logging import Logger
 
     import psutil
 
     from nbsession.core.tasks.run import Run
+    from nbsession.core.tasks.spec import Home
     from nbsession.scheduler.abc import RunListener
     from nbsession.scheduler.records import TaskRecord
 
     from .messages import Message
-
+    from .sources import WorkerSources
 
 ISOLATED = (
     "ran in a process of its own, since this task was running in two workers that died one after "
@@ -30,28 +32,35 @@ ISOLATED = (
 """The reason of a run whose task is in quarantine."""
 
 
-class Job(Protocol):
-    """An order that a worker will answer."""
+class Job(ABC):
+    """A request that a worker will answer, of a task given by its id or of none."""
 
-    number: int
-    task: int | None
-    message: Message
-    answer: str
+    answer = "answered"
+    """The kind of message that answers it."""
 
+    def __init__(self, number: int, task: int | None, message: Message) -> None:
+        self.number = number
+        self.task = task
+        self.message: Message = {**message, "job": number}
+
+    @abstractmethod
     def answered(self, message: Message) -> None:
         """Take the answer."""
 
+    @abstractmethod
     def invalid(self, why: str) -> None:
-        """Take note that the worker has answered what no worker answers."""
+        """End it: the worker has sent an invalid answer."""
 
+    @abstractmethod
     def lost(self, why: str) -> bool:
-        """Take note that its worker has died; return whether another one is to do it."""
+        """Deal with the death of its worker; return whether another one is to do it."""
 
+    @abstractmethod
     def refused(self, why: str) -> bool:
-        """Take note that no worker can be had for now; return whether it waits for one."""
+        """Deal with the lack of a worker; return whether it waits for one."""
 
 
-class RunJob:
+class RunJob(Job):
     """A try of a run."""
 
     answer = "ended"
@@ -63,23 +72,11 @@ class RunJob:
         task: TaskRecord,
         attempt: int,
         listener: RunListener,
-        ended: Callable[[RunJob], object],
+        on_end: Callable[[RunJob], object],
     ) -> None:
         spec = task.spec
-        self.number = number
-        self.run_id = run.id
-        self.task: int | None = task.id
-        self.name = spec.name
-        self.child: psutil.Process | None = None
-        self.is_begun = True
-        self.is_isolated = False
-        self.goes_on = False
-        self._cancelled: str | None = None
-        self._listener = listener
-        self._ended = ended
-        self.message: Message = {
+        message = {
             "op": "run",
-            "job": number,
             "id": run.id,
             "of": task.id,
             "task": spec.name,
@@ -92,40 +89,42 @@ class RunJob:
             "threaded": spec.policies.threaded,
             "again": task.due_us is not None or task.paused or task.asks,
         }
+        super().__init__(number, task.id, message)
+        self.run_id = run.id
+        self.child: psutil.Process | None = None
+        self.flag: int | None = None  # of `BegunFlags`
+        self.is_begun = True
+        self.is_isolated = False
+        self.goes_on = False
+        self.cancel_reason: str | None = None
+        self._listener = listener
+        self._on_end = on_end
 
     @property
     def has_process(self) -> bool:
         """Return whether it runs in a process of its own."""
         return bool(self.message["process"])
 
-    def is_of_setup(self, setup: str) -> bool:
-        """Return whether its callable is the setup script's own."""
-        return bool(self.message["target"]["module"] == PurePath(setup).stem)
-
     def isolate(self, isolated: bool) -> None:
         """Have it run in a process of its own, or not, if its task does not say so itself."""
         if isolated or self.is_isolated:
             self.is_isolated = self.message["process"] = isolated
 
-    def has_crashed(self, message: Message) -> bool:
-        """Return whether its own process has ended before its code has."""
-        return message["state"] == "failed" and message.get("traceback") is None
-
-    def cancel(self, reason: str) -> None:
-        """Note that it is to end."""
-        self._cancelled = reason
-
     def is_abandoned(self, message: Message) -> bool:
         """Return whether this is the end of a run whose code goes on."""
-        return self._cancelled is not None and message.get("reason") == abandoned(self._cancelled)
+        reason = self.cancel_reason
+        return reason is not None and message.get("reason") == abandoned(reason)
 
     def abandon(self) -> None:
-        """Tell the end for a worker that does not answer."""
-        reason = self._cancelled or "cancelled"
+        """End it for a worker that does not answer."""
+        reason = self.cancel_reason or "cancelled"
         self.end(Outcome("failed", reason=abandoned(reason) if self.is_begun else reason))
 
+    def progressed(self, message: Message) -> None:
+        """Report its progress."""
+        self._listener.progressed(self.run_id, message["fraction"], message["text"])
+
     def answered(self, message: Message) -> None:
-        """Take the news of its end."""
         self.end(
             Outcome(
                 "lost" if message.get("reason") == STOPPED else message["state"],
@@ -138,53 +137,40 @@ class RunJob:
             )
         )
 
-    def progressed(self, message: Message) -> None:
-        """Take the news of its progress."""
-        self._listener.progressed(self.run_id, message["fraction"], message["text"])
-
     def invalid(self, why: str) -> None:
-        """Tell that nothing is known of it any more."""
         self.end(Outcome("failed", error=why))
 
     def lost(self, why: str) -> bool:
-        """Tell that it has died with its worker; the next one takes it if it had not begun."""
         if self.is_begun or why == STOPPED:
             self.end(Outcome("lost", reason=why))
             return False
-        if self._cancelled is not None:
-            self.end(Outcome("failed", reason=self._cancelled))
+        if self.cancel_reason is not None:
+            self.end(Outcome("failed", reason=self.cancel_reason))
             return False
         return True
 
     def refused(self, why: str) -> bool:
-        """Tell that it cannot be run."""
-        self.end(Outcome("failed", error=why))
+        self.invalid(why)
         return False
 
     def end(self, outcome: Outcome) -> None:
-        """Tell the end."""
+        """Report the end."""
         if self.is_isolated:
             reasons = (outcome.reason, ISOLATED)
             outcome.reason = "; ".join(reason for reason in reasons if reason)
-        self._ended(self)
+        self._on_end(self)
         self._listener.ended(self.run_id, outcome)
 
 
-class QuestionJob:
-    """A question to a trigger's code; waits for a worker that can answer."""
-
-    answer = "answered"
+class TriggerJob(Job):
+    """A request for the next instant of a trigger's code; waits for a worker that can answer."""
 
     def __init__(
         self, number: int, task: TaskRecord, now_us: int, future: asyncio.Future[int | None]
     ) -> None:
         spec = task.spec
-        self.number = number
-        self.task: int | None = task.id
-        self._future = future
-        self.message: Message = {
+        message = {
             "op": "next",
-            "job": number,
             "of": task.id,
             "task": spec.name,
             "target": spec.target.to_json(),
@@ -193,35 +179,31 @@ class QuestionJob:
             "now": now_us,
             "after": task.last_run_us,
         }
+        super().__init__(number, task.id, message)
+        self._future = future
 
     def answered(self, message: Message) -> None:
-        """Take the answer."""
-        if self._future.done():
-            return
         if "error" in message:
-            error = TriggerCodeError(message["error"], message.get("traceback", ""))
-            self._future.set_exception(error)
-        else:
+            self._fail(message["error"], message.get("traceback", ""))
+        elif not self._future.done():
             self._future.set_result(message.get("value"))
 
     def invalid(self, why: str) -> None:
-        """End the task: its worker would say the same again."""
+        self._fail(why, "")  # its worker would answer the same again
+
+    def lost(self, why: str) -> bool:  # noqa: ARG002 - a crash is no answer
+        return not self._future.done()
+
+    def refused(self, why: str) -> bool:  # noqa: ARG002 - its task outlives a broken environment
+        return not self._future.done()
+
+    def _fail(self, error: str, traceback: str) -> None:
         if not self._future.done():
-            self._future.set_exception(TriggerCodeError(why, ""))
-
-    def lost(self, why: str) -> bool:  # noqa: ARG002 - as every job
-        """Ask the next worker: a crash is no answer."""
-        return not self._future.done()
-
-    def refused(self, why: str) -> bool:  # noqa: ARG002 - as every job
-        """Wait: the task is not to end because its environment is being mended."""
-        return not self._future.done()
+            self._future.set_exception(TriggerCodeError(error, traceback))
 
 
-class SessionJob:
-    """The news of a session for a setup script's callbacks."""
-
-    answer = "answered"
+class SessionJob(Job):
+    """An event of a session, for a setup script's callbacks."""
 
     def __init__(
         self,
@@ -229,35 +211,73 @@ class SessionJob:
         event: str,
         context: dict[str, Any],
         log: Logger,
-        done: Callable[[SessionJob], object],
+        on_end: Callable[[SessionJob], object],
     ) -> None:
-        self.number = number
-        self.task: int | None = None
-        self._id = context["id"]
+        super().__init__(number, None, {"op": "session", "event": event, "context": context})
         self._log = log
-        self._done = done
-        self.message: Message = {
-            "op": "session",
-            "job": number,
-            "event": event,
-            "context": context,
-        }
+        self._on_end = on_end
 
-    def answered(self, message: Message) -> None:  # noqa: ARG002 - as every job
-        """Take note that all callbacks have run."""
-        self._done(self)
+    def answered(self, message: Message) -> None:  # noqa: ARG002 - all callbacks have run
+        self._on_end(self)
 
     def lost(self, why: str) -> bool:
-        """Do not call twice: some callbacks may have run."""
         self.invalid(why)
-        return False
+        return False  # some callbacks may have run, and are not to be called twice
 
     def invalid(self, why: str) -> None:
-        """Log that it is not known what has become of the callbacks."""
-        event = self.message["event"]
-        self._log.error("nbsession: callbacks for session %s (%s): %s", self._id, event, why)
-        self._done(self)
+        session, event = self.message["context"]["id"], self.message["event"]
+        self._log.error("nbsession: callbacks for session %s (%s): %s", session, event, why)
+        self._on_end(self)
 
-    def refused(self, why: str) -> bool:  # noqa: ARG002 - as every job
-        """Wait for a setup script that works."""
+    def refused(self, why: str) -> bool:  # noqa: ARG002 - it waits for a setup script that works
         return True
+
+
+class Quarantine:
+    """Gives tasks processes of their own that were running in two workers that died in a row.
+
+    Each stays there until a run of it has returned or raised, or until a source file of those
+    workers is edited.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._suspects: set[int] = set()
+        self._isolated: set[int] = set()
+        self._sources: list[WorkerSources] = []
+
+    def worker_died(self, jobs: Iterable[RunJob], sources: WorkerSources) -> list[str]:
+        """Note the runs that were running in a worker; return the names of newly isolated tasks."""
+        running = {job.task: job for job in jobs if not job.has_process and self._can_isolate(job)}
+        repeated = self._suspects & set(running) - self._isolated
+        self._suspects = {task for task in running if task is not None}
+        self._sources = [*self._sources[-1:], sources]
+        self._isolated |= repeated
+        return sorted(running[task].message["task"] for task in repeated)
+
+    def isolates(self, job: RunJob) -> bool:
+        """Return whether a run is to have a process of its own."""
+        if job.task not in self._isolated:
+            return False
+        if any(sources.changed for sources in self._sources):
+            self.clear()
+            return False
+        return True
+
+    def forget(self, task_id: int) -> None:
+        """Forget a task that is removed, or has proved harmless."""
+        self._isolated.discard(task_id)
+        self._suspects.discard(task_id)
+
+    def clear(self) -> None:
+        """Forget all: a source file was edited."""
+        self._suspects.clear()
+        self._isolated.clear()
+        self._sources.clear()
+
+    def _can_isolate(self, job: RunJob) -> bool:
+        """Return whether another process could find the callable, unlike a closure."""
+        setup, target = self._home.setup, job.message["target"]
+        is_closure = target["kind"] == "setup" and "<" in target["qualname"]
+        is_of_setup = setup is not None and target["module"] == PurePath(setup).stem
+        return not is_closure or setup is None or is_of_setup

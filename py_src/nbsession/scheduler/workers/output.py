@@ -1,4 +1,4 @@
-"""The output of a worker's process that belongs to no run: drained, and logged in part."""
+"""The output of a worker's process that belongs to no run: read, and logged in part."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _PAUSE_SECONDS = 0.02
 _LOGGED_BYTES_PER_SECOND = 16_384
 _MAX_LINE_CHARACTERS = 8_192
 _LINE_SECONDS = 0.2
-"""How long the end of a line is waited for."""
+"""The time to wait for the end of a line."""
 
 
 class WorkerOutput:
     """Reads the pipe behind a process's stdout and stderr; on the loop.
 
-    A flood costs the loop one read every 20 ms, and the one who writes it is slowed down.
+    A flood costs the loop one read every 20 ms, and its writer is slowed down.
     """
 
     def __init__(self, log: Logger, name: str) -> None:
@@ -44,27 +44,32 @@ class WorkerOutput:
 
     @property
     def tail(self) -> str:
-        """The end of what was written so far."""
+        """The end of the output so far."""
         return self._tail.decode(errors="replace").strip()
 
     def started(self) -> None:
-        """Let go of the end that the process writes to: it has its own by now."""
+        """Close the end that the process writes to: it has its own by now."""
         if self.writes >= 0:
             os.close(self.writes)
             self.writes = -1
 
     def close(self) -> None:
-        """Take what is left, and let go of the pipe."""
+        """Log the rest, and close the pipe."""
         self.started()
         if self._reads >= 0:
             self._read()
         if self._timer is not None:
             self._timer.cancel()
         if self._reads >= 0:
-            self._loop.remove_reader(self._reads)
-            os.close(self._reads)
-            self._reads = -1
-            self._log_rest()
+            self._close_reads()
+
+    def _close_reads(self) -> None:
+        self._loop.remove_reader(self._reads)
+        os.close(self._reads)
+        self._reads = -1
+        self._line += self._decode(b"", final=True)
+        self._log_line()
+        self._log_left_out()
 
     def _read(self) -> None:
         try:
@@ -75,12 +80,10 @@ class WorkerOutput:
             data = b""
         if self._timer is not None:
             self._timer.cancel()
-        self._loop.remove_reader(self._reads)
         if not data:
-            os.close(self._reads)
-            self._reads = -1
-            self._log_rest()
+            self._close_reads()
             return
+        self._loop.remove_reader(self._reads)
         self._tail = (self._tail + data)[-_TAIL_BYTES:]
         self._write_to_log(data)
         self._timer = self._loop.call_later(_PAUSE_SECONDS, self._read_on)
@@ -108,11 +111,6 @@ class WorkerOutput:
         if self._line:
             self._line = rest + self._line[_MAX_LINE_CHARACTERS:]
             self._log.info("nbsession: %s: %s", self._name, printable(line.rstrip("\r")))
-
-    def _log_rest(self) -> None:
-        self._line += self._decode(b"", final=True)
-        self._log_line()
-        self._log_left_out()
 
     def _log_left_out(self) -> None:
         if self._left_out:

@@ -1,4 +1,4 @@
-"""One worker as its server sees it: a process, a channel to it, and what it was asked."""
+"""One worker, seen from its server: a process, the connection to it, and its jobs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nbsession.core.tracebacks import clean
 from nbsession.core.version import __version__
 from nbsession.scheduler.abc import abandoned
 
-from .flags import BegunFlags
 from .jobs import RunJob
-from .messages import STOPPED, Lines, Message, to_line
+from .messages import STOPPED, BegunFlags, Lines, Message, to_line
 from .output import WorkerOutput
 from .sources import WorkerSources
 from .validation import InvalidMessageError, checked_message
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from logging import Logger
 
     import psutil
@@ -53,7 +53,7 @@ async def launch_worker(
 
 
 def start_problem(python: str, home: Home, error: Exception) -> str:
-    """Say why a worker could not be started."""
+    """Return why a worker could not be started."""
     for folder in (home.folder, home.directory):
         if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises for what cannot be reached
             return f"the folder {folder} is not there (any more)"
@@ -64,7 +64,7 @@ def start_problem(python: str, home: Home, error: Exception) -> str:
 
 
 def end_problem(python: str, code: int, output: str, *, was_ready: bool) -> str:
-    """Say how a worker has ended."""
+    """Return how a worker has ended."""
     if not was_ready and "No module named" in output and "nbsession" in output:
         return (
             f"{python} has no nbsession that could run tasks; install this server's version there: "
@@ -78,44 +78,43 @@ def end_problem(python: str, code: int, output: str, *, was_ready: bool) -> str:
 
 
 _STOP_SECONDS = 5.0
-_LAST_WORDS_SECONDS = 1.0
+_LAST_MESSAGES_SECONDS = 1.0
 _SHOWN_CHARACTERS = 500
 _OF_JOBS = ("ended", "answered", "child")
 ABANDON_SECONDS = 1.0
-"""How long a worker may take to answer that it gives a run up."""
+"""The time that a worker may take to confirm that it gives a run up."""
 
 
 class WorkerOwner(Protocol):
-    """What a worker tells, on the loop."""
+    """Hears from a worker, on the loop."""
 
     def worker_ready(self, worker: WorkerProcess, tasks: list[str]) -> None:
-        """Take note that it can be given work; its setup script has declared these tasks."""
+        """Give it work from now on; its setup script has declared these tasks."""
 
     def worker_broken(self, worker: WorkerProcess, error: str, trace: str) -> None:
-        """Take note that its setup script has raised."""
+        """Leave everything as it was: its setup script has raised."""
 
     def worker_ended(self, worker: WorkerProcess, problem: str) -> None:
-        """Take note that it is no more; `jobs` are those that it has not done."""
+        """Deal with the jobs that it has not done, and start another one in a while."""
 
     def worker_abandoned(self, worker: WorkerProcess) -> None:
-        """Take note that code goes on there whose run has ended."""
+        """Give it no more work, as if its source had been edited: code of an ended run goes on."""
 
-    def worker_run_ended(self, job: RunJob, *, crashed: bool) -> None:
-        """Take note that a run has ended there, which may have crashed a process of its own."""
+    def task_is_harmless(self, task_id: int) -> None:
+        """End a task's quarantine: it has run in a process of its own that did not crash."""
 
-    def worker_asked(self, worker: WorkerProcess, message: Message) -> None:
-        """Do what it wants of the server's tasks or log."""
+    def worker_requested(self, worker: WorkerProcess, message: Message) -> None:
+        """Do what it asks of the server's tasks or log."""
 
 
 class WorkerProcess(asyncio.Protocol):
-    """Starts a worker and talks to it."""
+    """Starts a worker, and exchanges messages with it."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - it stands between all of these
+    def __init__(
         self,
         home: Home,
         python: str,
-        base_url: str | None,
-        root_dir: str | None,
+        server: Mapping[str, str | None],
         owner: WorkerOwner,
         log: Logger,
     ) -> None:
@@ -126,10 +125,8 @@ class WorkerProcess(asyncio.Protocol):
         self.made: dict[str, int] = {}
         self.declared: set[int] = set()
         self._python = python
-        self._base_url = base_url
-        self._root_dir = root_dir
+        self._server = server  # facts for its "home" message
         self._flags: BegunFlags | None = None
-        self._flag_of: dict[int, int | None] = {}
         self._pinged_at: float | None = None
         self.is_abandoned = False
         self._owner = owner
@@ -140,55 +137,49 @@ class WorkerProcess(asyncio.Protocol):
         self._problem: str | None = None
         self._is_stopping = False
         loop = asyncio.get_running_loop()
-        self._silent: asyncio.Future[None] = loop.create_future()
-        self._watch = loop.create_task(self._live())
+        self._disconnected: asyncio.Future[None] = loop.create_future()
+        self._life = loop.create_task(self._live())
 
     @property
     def name(self) -> str:
-        """For the log."""
+        """Its name in the log."""
         return f"worker of {self.home.setup or self.home.folder}"
 
     @property
     def pid(self) -> int | None:
-        """Of the process; None before it is there."""
+        """Its process id; None before it has started."""
         return None if self._process is None else self._process.pid
 
     def send(self, message: Message) -> None:
-        """Send a message, if it still listens."""
+        """Send a message, if the connection is open."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(to_line(message))
 
     def give(self, job: Job) -> None:
-        """Have a job done. It has to be ready."""
+        """Have a job done; the worker has to be ready."""
         self.jobs[job.number] = job
         if isinstance(job, RunJob) and self._flags is not None:
-            flag = self._flag_of[job.number] = self._flags.take()
-            self.send({**job.message, "flag": flag})
+            job.flag = self._flags.take()
+            self.send({**job.message, "flag": job.flag})
         else:
             self.send(job.message)
 
     def take_back(self, number: int) -> Job | None:
         """Return a job that it has done, or is to do no longer."""
         job = self.jobs.pop(number, None)
-        if number in self._flag_of and self._flags is not None:
-            flag = self._flag_of.pop(number)
-            if isinstance(job, RunJob):
-                job.is_begun = self._flags.is_set(flag)
-            self._flags.give_back(flag)
+        if isinstance(job, RunJob) and self._flags is not None:
+            job.is_begun = self._flags.is_set(job.flag)
+            self._flags.release(job.flag)
         return job
-
-    def take_back_all(self) -> list[Job]:
-        """Return all that it has not done: it is no more."""
-        return [job for number in tuple(self.jobs) if (job := self.take_back(number))]
 
     def cancel(self, job: RunJob, reason: str) -> None:
         """Have a run end, if it is one that can be ended."""
-        job.cancel(reason)
+        job.cancel_reason = reason
         self.send({"op": "cancel", "job": job.number, "reason": reason})
 
     def abandon(self, job: RunJob, reason: str) -> None:
-        """Have a run given up that has not ended; without its answer if that does not come."""
-        job.cancel(reason)
+        """Have a run given up that has not ended, if need be without the worker's answer."""
+        job.cancel_reason = reason
         message = {"op": "abandon", "job": job.number, "reason": reason}
         self.send({**message, "begun": abandoned(reason)})
         loop = asyncio.get_running_loop()
@@ -223,17 +214,17 @@ class WorkerProcess(asyncio.Protocol):
         """End it: async callables are cancelled; what has not ended after so long is killed."""
         self._is_stopping = True
         self.send({"op": "stop"})
-        done, _ = await asyncio.wait([self._watch], timeout=seconds if self.is_ready else 0)
+        done, _ = await asyncio.wait([self._life], timeout=seconds if self.is_ready else 0)
         if not done:
             self.kill()
             if self._process is None:
-                self._watch.cancel()
-            await asyncio.wait([self._watch])
+                self._life.cancel()
+            await asyncio.wait([self._life])
 
     async def _live(self) -> None:
-        """Start it, see it to its end, and tell that, whatever happens: jobs wait for the news."""
+        """Start it, wait for its end, and report that, whatever happens: jobs wait for it."""
         try:
-            problem = await self._see_to_its_end()
+            problem = await self._run()
         except Exception as error:  # noqa: BLE001 - no thread or descriptor left, no such program
             self.kill()
             problem = start_problem(self._python, self.home, error)
@@ -244,13 +235,13 @@ class WorkerProcess(asyncio.Protocol):
                 self._flags.close()
                 self._flags = None
 
-    async def _see_to_its_end(self) -> str:
-        """Start it; return why it has ended."""
+    async def _run(self) -> str:
+        """Start it, wait for its end, and return why it has ended."""
         with ExitStack() as stack:
             output = WorkerOutput(self._log, self.name)
             stack.callback(output.close)
             ours, theirs = socket.socketpair()
-            stack.callback(self._hang_up, ours)
+            stack.callback(self._disconnect, ours)
             flags = self._flags = BegunFlags()
             with theirs:
                 descriptors = [theirs.fileno(), flags.descriptor]
@@ -263,7 +254,7 @@ class WorkerProcess(asyncio.Protocol):
             code = await self._process.wait()
             kill_group(self._process.pid)  # what it has left behind
             self.kill()
-            await asyncio.wait([self._silent], timeout=_LAST_WORDS_SECONDS)
+            await asyncio.wait([self._disconnected], timeout=_LAST_MESSAGES_SECONDS)
             output.close()
             problem = self._problem or (
                 STOPPED
@@ -274,37 +265,34 @@ class WorkerProcess(asyncio.Protocol):
                 self._log.error("nbsession: %s: %s\n%s", self.name, problem, output.tail)
             return problem
 
-    def _hang_up(self, ours: socket.socket) -> None:
+    def _disconnect(self, ours: socket.socket) -> None:
         if self._transport is None:
             ours.close()
         else:
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the channel."""
         if isinstance(transport, asyncio.WriteTransport):
             self._transport = transport
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """Take note that it says no more; without a channel it is of no use."""
-        if not self._silent.done():
-            self._silent.set_result(None)
-        self.kill()
+        if not self._disconnected.done():
+            self._disconnected.set_result(None)
+        self.kill()  # without a connection it is of no use
 
     def data_received(self, data: bytes) -> None:
-        """Take messages."""
         try:
             for message in self._lines.feed(data):
                 self._check_and_take(message)
-        except ValueError as error:  # and so nothing that it sends can be believed
+        except ValueError as error:  # so nothing that it sends can be trusted
             self._problem = clean(f"it sent an invalid message: {error}", _SHOWN_CHARACTERS)
             self._log.error("nbsession: %s: %s; it is killed", self.name, self._problem)
             self.kill()
             if self._transport is not None:
-                self._transport.abort()  # what is still to be read is not believed either
+                self._transport.abort()  # what is still to be read is not trusted either
 
     def _check_and_take(self, data: object) -> None:
-        """Take a message; what is wrong with one of a job ends that job."""
+        """Take a message; an invalid one of a job ends that job."""
         try:
             message = checked_message(data)
             self._check_job(message)
@@ -321,7 +309,7 @@ class WorkerProcess(asyncio.Protocol):
         try:
             self._take(message)
         except Exception:  # noqa: BLE001 - not its fault: the other messages still count
-            self._log.exception("nbsession: a message of %s could not be taken", self.name)
+            self._log.exception("nbsession: a message of %s could not be handled", self.name)
 
     def _check_job(self, message: Message) -> None:
         job = self.jobs.get(message["job"]) if message["op"] in _OF_JOBS else None
@@ -371,7 +359,9 @@ class WorkerProcess(asyncio.Protocol):
         if job.is_abandoned(message):
             _kill_child(job)
             self._owner.worker_abandoned(self)
-        self._owner.worker_run_ended(job, crashed=job.has_crashed(message))
+        has_crashed = message["state"] == "failed" and message.get("traceback") is None
+        if job.is_isolated and job.task is not None and not has_crashed:
+            self._owner.task_is_harmless(job.task)
         job.answered(message)
 
     def _take_rare(self, message: Message) -> None:
@@ -390,20 +380,12 @@ class WorkerProcess(asyncio.Protocol):
             case "broken":
                 self._owner.worker_broken(self, message["error"], message["trace"])
             case "ask" | "log":
-                self._owner.worker_asked(self, message)
+                self._owner.worker_requested(self, message)
 
     def _greet(self, message: Message) -> None:
         if message["protocol"] == PROTOCOL:
             flags = None if self._flags is None else self._flags.number
-            self.send(
-                {
-                    "op": "home",
-                    **self.home.to_json(),
-                    "base_url": self._base_url,
-                    "root_dir": self._root_dir,
-                    "flags": flags,
-                }
-            )
+            self.send({"op": "home", **self.home.to_json(), **self._server, "flags": flags})
             return
         self._problem = (
             f"the nbsession of {self._python} is version {message['version']}, this server's is "
@@ -413,7 +395,7 @@ class WorkerProcess(asyncio.Protocol):
 
 
 def _kill_child(job: RunJob) -> None:
-    """Kill a run's own process, unless its number is another's by now."""
+    """Kill a run's own process, unless its id is another's by now."""
     import psutil
 
     if job.child is not None and (job.child.is_running() or not psutil.pid_exists(job.child.pid)):

@@ -1,4 +1,4 @@
-"""Whether the source files that a worker has read are still what it has read."""
+"""The source files that a worker has read, and changes of them since then."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Stamp = tuple[int, int, int]
 
 _MAX_FILES = 20_000
 _SHARE = 0.05
-"""How much of the time may go into looking."""
+"""The part of the time that may be spent on looking for changes."""
 
 
 def stamp_of(path: str) -> Stamp | None:
@@ -37,7 +37,7 @@ class WorkerSources:
 
     @property
     def changed(self) -> bool:
-        """Return whether a file is another one by now; looked up, unless that was a moment ago."""
+        """Return whether a file has changed since; looked up unless that was a moment ago."""
         begin = time.perf_counter()
         if not self._changed and begin >= self._look_at:
             self._changed = any(stamp_of(path) != old for path, old in self._stamps.items())

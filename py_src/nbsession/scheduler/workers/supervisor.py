@@ -8,12 +8,12 @@ from collections import deque
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-from .jobs import RunJob
+from .jobs import Quarantine, RunJob
 from .messages import STOPPED
-from .quarantine import Quarantine
+from .process import WorkerOwner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from logging import Logger
 
     from nbsession.core.tasks.spec import Home
@@ -38,139 +38,57 @@ class WorkerBackoff:
 
     @property
     def wait_seconds(self) -> float:
-        """How long from now; 0 or less if the next one may start."""
+        """The wait from now on; 0 or less if the next one may start."""
         return self._not_before - time.monotonic()
 
     def ready(self) -> None:
-        """Take note that a worker is up."""
+        """Note that a worker is up."""
         self._ready_at = time.monotonic()
 
     def ended(self) -> None:
-        """Take note that one has died, or could not start."""
+        """Note that one has died, or could not start."""
         now = time.monotonic()
-        if self._ready_at is not None and now - self._ready_at >= HEALTHY_SECONDS:
+        self._double(now, is_healthy=self._ready_seconds(now) >= HEALTHY_SECONDS)
+
+    def _ready_seconds(self, now: float) -> float:
+        return 0.0 if self._ready_at is None else now - self._ready_at
+
+    def _double(self, begin: float, *, is_healthy: bool) -> None:
+        if is_healthy:
             self._delay = FIRST_SECONDS
         self._ready_at = None
-        self._not_before = now + self._delay
+        self._not_before = begin + self._delay
         self._delay = min(2 * self._delay, MAX_SECONDS)
 
 
 CALM_SECONDS = 3.0
 
 
-class WorkerEdits:
+class WorkerEdits(WorkerBackoff):
     """Doubles the pause while every fresh worker is out of date at once: it edits its own source.
 
-    Somebody who saves a file every few seconds does not wait.
+    Somebody who saves a file every few seconds does not wait. Here a worker is ready when its
+    script has run through, or has failed.
     """
 
-    def __init__(self) -> None:
-        self._delay = FIRST_SECONDS
-        self._not_before = 0.0
-        self._settled_at: float | None = None
-
-    def settled(self) -> None:
-        """Take note that a worker's script has run through, or has failed."""
-        self._settled_at = time.monotonic()
-
     def pause_seconds(self) -> float:
-        """Take note of an edit; return how long its worker has to wait, perhaps 0 or less."""
-        now = time.monotonic()
-        calm = self._settled_at is not None and now - self._settled_at > self._delay + CALM_SECONDS
-        if calm:
-            self._delay = FIRST_SECONDS
-        pause = self._not_before - now
-        self._settled_at = None
-        self._not_before = max(now, self._not_before) + self._delay
-        self._delay = min(2 * self._delay, MAX_SECONDS)
+        """Note an edit; return how long its worker has to wait, perhaps 0 or less."""
+        now, pause = time.monotonic(), self.wait_seconds
+        is_calm = self._ready_seconds(now) > self._delay + CALM_SECONDS
+        self._double(max(now, self._not_before), is_healthy=is_calm)
         return pause
 
 
 IDLE_SECONDS = 600.0
 
 
-class WorkerPlans:
-    """The tasks that have run in a home, and when one did last."""
-
-    def __init__(self) -> None:
-        self._tasks: dict[int, TaskRecord] = {}
-        self._used_at = time.monotonic()
-
-    @property
-    def is_idle(self) -> bool:
-        """Return whether nothing has run for ten minutes, and nothing is to run again."""
-        if time.monotonic() - self._used_at < IDLE_SECONDS:
-            return False
-        tasks = self._tasks.values()
-        return not any(task.due_us is not None or task.paused or task.asks for task in tasks)
-
-    def used(self, task: TaskRecord | None) -> None:
-        """Take note that something is to run now, perhaps for a task."""
-        self._used_at = time.monotonic()
-        if task is not None:
-            self._tasks[task.id] = task
-
-    def forget(self, task: TaskRecord) -> None:
-        """Forget a task that has gone."""
-        self._tasks.pop(task.id, None)
-
-
 ABANDONED = "code went on there whose run had ended, so it was killed"
 
 LOOP_SECONDS = 30.0
-"""How long the loop of a worker with abandoned code may not answer before it is killed."""
+"""A worker with abandoned code is killed if its loop does not answer for so long."""
 
 
-class RetiredWorkers:
-    """Lets workers finish what they have begun, and ends them."""
-
-    def __init__(self) -> None:
-        self._busy: set[WorkerProcess] = set()
-        self._stops: set[asyncio.Task[None]] = set()
-
-    def __iter__(self) -> Iterator[WorkerProcess]:
-        """Iterate over those that are still at work."""
-        return iter(tuple(self._busy))
-
-    def add(self, worker: WorkerProcess | None) -> None:
-        """Give a worker no more work."""
-        if worker is None:
-            return
-        if worker.jobs:
-            self._busy.add(worker)
-        else:
-            self.stop(worker)
-
-    def look(self) -> None:
-        """End those that have done all, and those whose abandoned code lets nothing else run."""
-        for worker in self:
-            if not worker.jobs:
-                self.ended(worker)
-                self.stop(worker)
-            elif worker.is_abandoned and worker.ping() > LOOP_SECONDS:
-                worker.kill(
-                    f"its event loop has not answered for {LOOP_SECONDS:g} s, and code goes on "
-                    "there whose run has ended, so it was killed"
-                )
-
-    def stop(self, worker: WorkerProcess) -> None:
-        """End a worker that has nothing to do; at once if abandoned code goes on there."""
-        if worker.is_abandoned:
-            worker.kill(ABANDONED)
-        task = asyncio.get_running_loop().create_task(worker.stop(), context=Context())
-        self._stops.add(task)
-        task.add_done_callback(self._stops.discard)
-
-    def ended(self, worker: WorkerProcess) -> None:
-        """Take note that a worker has ended."""
-        self._busy.discard(worker)
-
-    async def close(self, seconds: float) -> None:
-        """End all; what has not ended after so long is killed."""
-        await asyncio.gather(*(worker.stop(seconds) for worker in self), *self._stops)
-
-
-class WorkerSlot:
+class WorkerSlot(WorkerOwner):
     """Gives jobs to the worker of a home.
 
     An edited source file has a fresh worker take over: new jobs go to it once it is ready and its
@@ -181,53 +99,57 @@ class WorkerSlot:
         self,
         home: Home,
         launch: Callable[[Home, WorkerSlot], WorkerProcess],
-        answer: Callable[[WorkerProcess, Message], object],
-        settled: Callable[[WorkerProcess, list[str] | None], object],
+        on_request: Callable[[WorkerProcess, Message], object],
+        on_settled: Callable[[WorkerProcess, list[str] | None], object],
         log: Logger,
     ) -> None:
         self.home = home
         self.settled = asyncio.Event()  # its first script has run, or has failed
         self._launch = launch
-        self._answer = answer
-        self._on_settled = settled
+        self._on_request = on_request
+        self._on_settled = on_settled
         self._log = log
         self._current: WorkerProcess | None = None
-        self._coming: WorkerProcess | None = None
+        self._starting: WorkerProcess | None = None
         self._latest: WorkerProcess | None = None
-        self._retired = RetiredWorkers()
+        self._retired: set[WorkerProcess] = set()  # that finish what they have begun
+        self._stops: set[asyncio.Task[None]] = set()
         self._waiting: deque[Job] = deque()
         self._problem: str | None = None
         self._is_broken = False
         self._backoff = WorkerBackoff()
         self._edits = WorkerEdits()
-        self._plans = WorkerPlans()
+        self._tasks: dict[int, TaskRecord] = {}  # that have run here
+        self._used_at = time.monotonic()
         self._quarantine = Quarantine(home)
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     def forget(self, task: TaskRecord) -> None:
-        """Drop what is kept of a task that has gone."""
-        self._plans.forget(task)
+        """Forget a task that is removed."""
+        self._tasks.pop(task.id, None)
         self._quarantine.forget(task.id)
         for worker in self._workers():
             worker.declared.discard(task.id)
             worker.send({"op": "forget", "of": task.id})
 
     def give(self, job: Job, task: TaskRecord | None = None) -> None:
-        """Have a job done, a task's or one of no task, now or when there is a worker for it."""
-        self._plans.used(task)
+        """Have a job done, of a task or of none, now or when there is a worker for it."""
+        self._used_at = time.monotonic()
+        if task is not None:
+            self._tasks[task.id] = task
         self._take_up_edits()
         worker = self._worker_for(job)
         if worker is not None and worker.is_ready:
-            self._hand_over(job, worker)
-        elif self._coming is None and self._cannot_start():
+            self._give_to(worker, job)
+        elif self._starting is None and self._cannot_start():
             self._refuse(job)
         else:
             self._waiting.append(job)
             self._start_soon()
 
     def cancel(self, job: RunJob, reason: str) -> bool:
-        """End a job that was begun; False if it has not been, and now never will be."""
+        """End a job that was begun; return False if it has not been, and now never will be."""
         if job in self._waiting:
             self._waiting.remove(job)
             return False
@@ -241,75 +163,89 @@ class WorkerSlot:
             worker.abandon(job, reason)
 
     def status(self) -> dict[str, Any]:
-        """Return what the owner may want to know."""
+        """Return its worker's process, and why it has none."""
         return {"pid": self._current and self._current.pid, "problem": self._problem}
 
     def start(self) -> None:
         """Start the worker, if there is none."""
-        if self._current is None and self._coming is None:
-            self._launch_now()
+        if self._current is None and self._starting is None:
+            self._launch_in(0)
 
-    def look(self) -> None:
-        """Do what is due: take up edits, end what has retired or is idle."""
+    def check(self) -> None:
+        """Do what is due: take up edits, stop what has retired or is idle."""
         self._take_up_edits()
-        self._retired.look()
+        for worker in tuple(self._retired):
+            if not worker.jobs:
+                self._retired.discard(worker)
+                self._stop(worker)
+            elif worker.is_abandoned and worker.ping() > LOOP_SECONDS:
+                worker.kill(
+                    f"its event loop has not answered for {LOOP_SECONDS:g} s, and code goes on "
+                    "there whose run has ended, so it was killed"
+                )
         current = self._current
-        is_needed = self.home.setup is not None or self._waiting or (current and current.jobs)
-        if current is not None and not is_needed and self._plans.is_idle:
+        if current is not None and not current.jobs and self._is_idle():
             self._current = self._latest = None
-            self._retired.stop(current)
+            self._stop(current)
+
+    def _is_idle(self) -> bool:
+        """Return whether nothing has run for ten minutes, and nothing is to run again."""
+        if self.home.setup is not None or self._waiting:
+            return False
+        if time.monotonic() - self._used_at < IDLE_SECONDS:
+            return False
+        tasks = self._tasks.values()
+        return not any(task.due_us is not None or task.paused or task.asks for task in tasks)
 
     def give_up(self) -> None:
-        """Drop the news of sessions that no worker will take soon."""
-        if self._current or self._coming or not (self._is_broken or self._backoff.wait_seconds > 1):
+        """Drop the events of sessions that no worker will take soon."""
+        is_late = self._is_broken or self._backoff.wait_seconds > 1
+        if self._current or self._starting or not is_late:
             return
         for job in [job for job in self._waiting if job.task is None]:
             self._waiting.remove(job)
             job.lost(self._problem or STOPPED)
 
     async def close(self, seconds: float) -> None:
-        """End every worker; what they have not done by then is lost."""
+        """Stop every worker; what they have not done by then is lost."""
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
-        stops = [worker.stop(seconds) for worker in (self._current, self._coming) if worker]
-        await asyncio.gather(*stops, self._retired.close(seconds))
+        stops = [worker.stop(seconds) for worker in self._workers()]
+        await asyncio.gather(*stops, *self._stops)
         waiting, self._waiting = list(self._waiting), deque()
         for job in waiting:
             job.lost(STOPPED)
 
     def worker_ready(self, worker: WorkerProcess, tasks: list[str]) -> None:
-        """Let a worker that has started take over."""
-        if worker is not self._coming:
+        if worker is not self._starting:
             return
         self._on_settled(worker, tasks)
         self._settle(None)
-        self._retired.add(self._current)
-        self._current, self._coming = worker, None
+        self._retire(self._current)
+        self._current, self._starting = worker, None
         self._backoff.ready()
         self._flush()
 
     def worker_broken(self, worker: WorkerProcess, error: str, trace: str) -> None:
-        """Let everything stay as it was: the setup script has raised."""
         setup = self.home.setup
         self._log.error("nbsession: the setup script %s has raised\n%s", setup, trace)
-        if worker is not self._coming:
+        if worker is not self._starting:
             return
         self._on_settled(worker, None)
-        self._coming = None
+        self._starting = None
         self._is_broken = True
-        self._retired.stop(worker)
+        self._stop(worker)
         self._settle(f"the setup script {setup} has raised {error}; it is tried again when edited")
         self._flush()
 
     def worker_ended(self, worker: WorkerProcess, problem: str) -> None:
-        """Tell what it has not done; start another one in a while."""
-        jobs = worker.take_back_all()
-        self._retired.ended(worker)
-        was_needed = worker in (self._current, self._coming)
+        jobs = [job for number in tuple(worker.jobs) if (job := worker.take_back(number))]
+        self._retired.discard(worker)
+        was_needed = worker in (self._current, self._starting)
         self._note_death(worker, jobs)
-        if worker is self._coming:
-            self._coming = None
+        if worker is self._starting:
+            self._starting = None
             self._settle(problem)
             if not self._is_closed:
                 self._on_settled(worker, None)
@@ -319,7 +255,7 @@ class WorkerSlot:
             self._backoff.ended()
         again = [job for job in jobs if job.lost(problem)]
         if not was_needed:
-            for job in again:  # to the one that has taken over, which may have nothing to wait for
+            for job in again:  # to the one that has taken over, which may already be ready
                 self.give(job)
             return
         self._waiting.extendleft(reversed(again))
@@ -334,38 +270,49 @@ class WorkerSlot:
             self._start_soon()
 
     def worker_abandoned(self, worker: WorkerProcess) -> None:
-        """Give it no more work, as if its source had been edited: code goes on there."""
-        self._log.warning("nbsession: %s: code goes on whose run has ended", worker.name)
+        self._log.warning("nbsession: %s: the code of an ended run goes on", worker.name)
         worker.is_abandoned = True
         if worker is self._current and not self._is_closed:
             self._current = self._latest = None
-            self._retired.add(worker)
-            if self._coming is None:
+            self._retire(worker)
+            if self._starting is None:
                 self._launch_in(self._edits.pause_seconds())
 
-    def worker_run_ended(self, job: RunJob, *, crashed: bool) -> None:
-        """Let a task out of its quarantine if its own process has not crashed."""
-        if job.is_isolated:
-            self._quarantine.ended(job, crashed=crashed)
+    def task_is_harmless(self, task_id: int) -> None:
+        self._quarantine.forget(task_id)
 
-    def worker_asked(self, worker: WorkerProcess, message: Message) -> None:
-        """Do what it wants of the server's tasks or log."""
-        self._answer(worker, message)
+    def worker_requested(self, worker: WorkerProcess, message: Message) -> None:
+        self._on_request(worker, message)
+
+    def _retire(self, worker: WorkerProcess | None) -> None:
+        """Give a worker no more work; stop it once it has done all that it has begun."""
+        if worker is not None and worker.jobs:
+            self._retired.add(worker)
+        elif worker is not None:
+            self._stop(worker)
+
+    def _stop(self, worker: WorkerProcess) -> None:
+        """Stop a worker that has nothing to do; at once if abandoned code goes on there."""
+        if worker.is_abandoned:
+            worker.kill(ABANDONED)
+        task = asyncio.get_running_loop().create_task(worker.stop(), context=Context())
+        self._stops.add(task)
+        task.add_done_callback(self._stops.discard)
 
     def _workers(self) -> list[WorkerProcess]:
-        return [worker for worker in (self._current, self._coming, *self._retired) if worker]
+        return [worker for worker in (self._current, self._starting, *self._retired) if worker]
 
     def _worker_of(self, job: Job) -> WorkerProcess | None:
-        """Return who has been given a job and has not done it."""
+        """Return the worker that has been given a job and has not done it."""
         return next((worker for worker in self._workers() if job.number in worker.jobs), None)
 
-    def _hand_over(self, job: Job, worker: WorkerProcess) -> None:
+    def _give_to(self, worker: WorkerProcess, job: Job) -> None:
         if isinstance(job, RunJob):
             job.isolate(self._quarantine.isolates(job))
         worker.give(job)
 
     def _note_death(self, worker: WorkerProcess, jobs: list[Job]) -> None:
-        if worker is not self._current or self._is_closed:  # nobody's fault
+        if worker is not self._current or self._is_closed:  # no run's fault
             return
         running = [job for job in jobs if isinstance(job, RunJob) and job.is_begun]
         for name in self._quarantine.worker_died(running, worker.sources):
@@ -377,38 +324,29 @@ class WorkerSlot:
             )
 
     def _worker_for(self, job: Job) -> WorkerProcess | None:
-        """Return who has the job's callable: the one that is coming, if it has declared it."""
-        coming = self._coming
-        if coming is not None and (self._current is None or job.task in coming.declared):
-            return coming
+        """Return the worker with the job's callable: the starting one, if it has declared it."""
+        starting = self._starting
+        if starting is not None and (self._current is None or job.task in starting.declared):
+            return starting
         return self._current
 
     def _take_up_edits(self) -> None:
         latest = self._latest
         if latest is None or self._is_closed or not latest.sources.changed:
             return
-        self._log.info("nbsession: a source file has changed: a new %s", latest.name)
+        self._log.info("nbsession: a source file has changed: starting a new %s", latest.name)
         self._quarantine.clear()
-        coming, self._coming = self._coming, None
-        self._retired.add(coming)
-        if self.home.setup is None:  # nothing has to work out first
-            self._retired.add(self._current)
+        starting, self._starting = self._starting, None
+        self._retire(starting)
+        if self.home.setup is None:  # no script has to succeed first
+            self._retire(self._current)
             self._current = None
-        self._latest = None  # what else is edited meanwhile, the fresh one will read
+        self._latest = None  # the fresh one will read what else is edited meanwhile
         self._launch_in(self._edits.pause_seconds())
-
-    def _launch_now(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._is_closed or self._coming is not None:
-            return
-        self._is_broken = False
-        self._coming = self._latest = self._launch(self.home, self)
 
     def _start_soon(self) -> None:
         """Start a worker when the last one's end is long enough ago, if one is wanted then."""
-        if self._timer or self._coming or self._current or self._is_broken or self._is_closed:
+        if self._timer or self._starting or self._current or self._is_broken or self._is_closed:
             return
         self._launch_in(self._backoff.wait_seconds)
 
@@ -416,11 +354,12 @@ class WorkerSlot:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if seconds <= 0:
-            self._launch_now()
-        else:
+        if seconds > 0:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(seconds, self._launch_now, context=Context())
+            self._timer = loop.call_later(seconds, self._launch_in, 0, context=Context())
+        elif self._starting is None and not self._is_closed:
+            self._is_broken = False
+            self._starting = self._latest = self._launch(self.home, self)
 
     def _cannot_start(self) -> bool:
         """Return whether there is a known problem, and it is too early to try again."""
@@ -430,16 +369,16 @@ class WorkerSlot:
 
     def _settle(self, problem: str | None) -> None:
         self._problem = problem
-        self._edits.settled()
+        self._edits.ready()
         self.settled.set()
 
     def _flush(self) -> None:
-        """Give out what has waited, or say why it cannot be done."""
+        """Give out the jobs that have waited, or refuse them."""
         waiting, self._waiting = self._waiting, deque()
         for job in waiting:
             worker = self._worker_for(job)
             if worker is not None and worker.is_ready:
-                self._hand_over(job, worker)
+                self._give_to(worker, job)
             else:
                 self._refuse(job)
 

@@ -19,6 +19,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from nbsession.core.link_http import MAX_LINK_BYTES
+from nbsession.core.process import ForkGuard
 
 from .handlers import KERNEL_HANDLERS, TASK_HANDLERS
 
@@ -124,7 +125,7 @@ class LinkServer:
                 try:
                     bound = _bind(path)
                 except OSError:
-                    _remove(path.parent, os.getpid())
+                    shutil.rmtree(path.parent, ignore_errors=True)
                     raise
                 self._path, self._bound, self._identity = path, bound, _identity(path)
                 return [bound], f"unix:{path}"  # noqa: TRY300 - what follows is the other kind
@@ -143,8 +144,7 @@ def _make_socket_path() -> Path:
     root = Path(tempfile.gettempdir())
     _remove_stale(root)
     directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))  # made with mode 0700
-    owner = os.getpid()
-    atexit.register(_remove, directory, owner)
+    atexit.register(ForkGuard().call, shutil.rmtree, directory, ignore_errors=True)
     return directory / _SOCKET
 
 
@@ -176,11 +176,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _remove(directory: Path, owner: int) -> None:
-    if os.getpid() == owner:  # a forked child runs the parent's atexit callbacks too
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _remove_stale(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""The output of runs: stored with the run, and no more of it than people read."""
+"""The output of runs, of which the beginning and the end are stored."""
 
 from __future__ import annotations
 
@@ -18,17 +18,15 @@ from nbsession.core.text import MAX_LOG_CHARACTERS
 from nbsession.core.threads import ThreadCarrier
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
-    from nbsession.core.threads import Values
-    from nbsession.worker.channel import Channel, ServerLog
+    from nbsession.worker.channel import ServerLog
 
 HEAD_CHARACTERS = 32_768
 TAIL_CHARACTERS = 32_768
 
 READ_SECONDS = 1.0
-"""How long a run's subprocesses are listened to after its end."""
+"""The time for which the output of a run's subprocesses is read after its end."""
 
 _CHUNK_BYTES = 65_536  # what a pipe holds
 _LATE_PAUSE_SECONDS = 0.02
@@ -39,57 +37,40 @@ _decoder = getincrementaldecoder("utf-8")
 class RunOutput:
     """The beginning and the end of a text that may be long; any thread may add to it."""
 
-    __slots__ = (
-        "_closed",
-        "_decoders",
-        "_dropped",
-        "_head",
-        "_head_left",
-        "_lock",
-        "_pipe",
-        "_tail",
-        "_tail_size",
-    )
-
     def __init__(self) -> None:
         self._head: list[str] = []
         self._head_left = HEAD_CHARACTERS
         self._tail: deque[str] = deque()
         self._tail_size = 0
         self._dropped = 0
-        self._closed = False
+        self.is_closed = False
         self._decoders: dict[str, Any] = {}
-        self._pipe: _Pipe | None = None
+        self.pipe: _Pipe | None = None
         self._lock = threading.Lock()
 
-    @property
-    def is_closed(self) -> bool:
-        """Return whether nothing can be added any more."""
-        return self._closed
-
     def add(self, text: str) -> bool:
-        """Add text; False if it is too late for that."""
-        if self._pipe is not None:  # what a subprocess has written before comes first
-            self._pipe.drain()
+        """Add text; return False if the output is closed."""
+        if self.pipe is not None:  # what a subprocess has written before comes first
+            self.pipe.drain()
         with self._lock:
             return self._add(text)
 
     def add_bytes(self, data: bytes, stream: str) -> bool:
-        """Add bytes of a stream, which may end within a character; False if it is too late."""
-        if self._pipe is not None:
-            self._pipe.drain()
+        """Add bytes of a stream, which may end within a character; return as `add`."""
+        if self.pipe is not None:
+            self.pipe.drain()
         with self._lock:
             if stream not in self._decoders:
                 self._decoders[stream] = _decoder("backslashreplace")
-            return not self._closed and self._add(self._decoders[stream].decode(data))
+            return not self.is_closed and self._add(self._decoders[stream].decode(data))
 
     def add_read(self, text: str) -> bool:
-        """Add text that was read from the pipe; False if it is too late for that."""
+        """Add text that was read from the pipe; return as `add`."""
         with self._lock:
             return self._add(text)
 
     def _add(self, text: str) -> bool:
-        if self._closed:
+        if self.is_closed:
             return False
         if self._head_left:
             self._head.append(text[: self._head_left])
@@ -111,57 +92,26 @@ class RunOutput:
             self._tail_size -= removed
             self._dropped += removed
 
-    def open_pipe(self) -> int | None:
-        """Return a new descriptor that subprocesses can write to; None if there can be none.
-
-        It belongs to the caller, who closes it with `close_descriptor`.
-        """
+    def get_pipe(self) -> _Pipe | None:
+        """Return the pipe for subprocesses; None if there can be none."""
         with self._lock:
-            if self._closed:
+            if self.is_closed:
                 return None
-            if self._pipe is None:
-                try:
-                    self._pipe = _Pipe(self)
-                except (OSError, RuntimeError):  # no descriptor or thread left
-                    return None
-        return self._pipe.open()
-
-    def pipe_path(self) -> str | None:
-        """Return the path at which other processes can open the pipe, where the system has one."""
-        descriptor = self.open_pipe()
-        if descriptor is None:
-            return None
-        self.close_descriptor(descriptor)
-        return None if self._pipe is None else self._pipe.path
-
-    def close_descriptor(self, descriptor: int) -> None:
-        """Close what `open_pipe` has returned."""
-        if self._pipe is not None:
-            self._pipe.close(descriptor)
-
-    def owns(self, pipe: _Pipe) -> bool:
-        """Return whether a pipe is this one's."""
-        return pipe is self._pipe
-
-    def end_pipe(self) -> bool:
-        """Give no more descriptors to subprocesses; return whether all has been read."""
-        return self._pipe is None or self._pipe.end()
-
-    def wait_for_pipe(self) -> None:
-        """Wait until all subprocesses have closed their streams, or for `READ_SECONDS`."""
-        if self._pipe is not None:
-            self._pipe.at_end.wait(READ_SECONDS)
+            if self.pipe is None:
+                with suppress(OSError, RuntimeError):  # no descriptor or thread left
+                    self.pipe = _Pipe(self)
+            return self.pipe
 
     def close(self) -> str:
-        """Return what there is; nothing more is added."""
-        if self._pipe is not None:
-            self._pipe.drain()
+        """Return the output; nothing more is added."""
+        if self.pipe is not None:
+            self.pipe.drain()
         with self._lock:
             for decoder in self._decoders.values():
                 self._add(decoder.decode(b"", final=True))
-            self._closed = True
-        if self._pipe is not None:
-            self._pipe.end()  # it may be younger than the end of the run
+            self.is_closed = True
+        if self.pipe is not None:
+            self.pipe.end()  # it may be younger than the end of the run
         with self._lock:
             text = "".join(self._head)
             if self._tail:
@@ -176,11 +126,11 @@ class RunOutput:
 
 
 current_output: ContextVar[RunOutput | None] = ContextVar("nbsession_run_output", default=None)
-"""Where the running code's prints go; None for the process's own output."""
+"""The output of the run whose code is running; None outside of runs."""
 
 
 class _Pipe:
-    """What subprocesses of a run write to: read by a thread of its own until all have closed it."""
+    """A pipe for subprocesses of a run, read by a thread of its own until all have closed it."""
 
     def __init__(self, output: RunOutput) -> None:
         self._output = output
@@ -188,7 +138,7 @@ class _Pipe:
         self._lock = threading.RLock()
         self.at_end = threading.Event()
         self._reads, self._writes = os.pipe()
-        self.descriptors = {self._writes}
+        self._descriptors = {self._writes}
         _pipes.add(self)
         os.set_blocking(self._reads, False)
         thread = threading.Thread(target=self._read, name="nbsession-output", daemon=True)
@@ -201,23 +151,27 @@ class _Pipe:
             raise
 
     @property
-    def path(self) -> str:
-        return f"/proc/{os.getpid()}/fd/{self._writes}"
+    def path(self) -> str | None:
+        """The path at which other processes can open it, where the system has one."""
+        with self._lock:
+            return None if self._writes < 0 else f"/proc/{os.getpid()}/fd/{self._writes}"
 
     def open(self) -> int | None:
+        """Return a new descriptor that subprocesses can write to; None once it has ended."""
         with self._lock:
             if self._writes < 0:
                 return None
             descriptor = os.dup(self._writes)
-            self.descriptors.add(descriptor)
+            self._descriptors.add(descriptor)
             return descriptor
 
     def close(self, descriptor: int) -> None:
-        with self._lock:  # forgotten first: once closed, the number may be another file's
-            self.descriptors.discard(descriptor)
+        with self._lock:  # removed first: once closed, the number may be another file's
+            self._descriptors.discard(descriptor)
             os.close(descriptor)
 
     def end(self) -> bool:
+        """Give out no more descriptors; return whether all has been read."""
         with self._lock:
             if self._writes >= 0:
                 self.close(self._writes)
@@ -226,7 +180,7 @@ class _Pipe:
         return self.at_end.is_set()
 
     def drain(self) -> None:
-        """Take what is there now."""
+        """Read the data that is there now."""
         with self._lock:
             left = _CHUNK_BYTES  # a process that never stops must not keep the caller here
             while left > 0 and not self.at_end.is_set():
@@ -236,14 +190,14 @@ class _Pipe:
                     return
                 text = self._decoder.decode(data, final=not data)
                 if not self._output.add_read(text):
-                    log_rest(self, text, final=not data)
+                    log_output(self, text, final=not data)
                 if not data:
                     self.at_end.set()
                 left -= len(data)
 
     def close_in_child(self, *, is_own: bool) -> None:
-        """Let go of what a forked process has inherited."""
-        descriptors = {self._reads} if is_own else {self._reads, *self.descriptors}
+        """Close the descriptors that a forked process has inherited."""
+        descriptors = {self._reads} if is_own else {self._reads, *self._descriptors}
         for descriptor in descriptors:
             with suppress(OSError):
                 os.close(descriptor)
@@ -254,7 +208,7 @@ class _Pipe:
         while not self.at_end.is_set():
             poll.poll()
             self.drain()
-            if self._output.is_closed:  # nobody waits for it: a flood costs us little
+            if self._output.is_closed:  # nobody waits for it: limit the cost of a flood
                 time.sleep(_LATE_PAUSE_SECONDS)
         with self._lock:
             _pipes.discard(self)
@@ -264,10 +218,10 @@ class _Pipe:
 _pipes: set[_Pipe] = set()
 
 
-class _Bytes(io.RawIOBase):
+class _StreamBuffer(io.RawIOBase):
     """`sys.stdout.buffer`."""
 
-    def __init__(self, stream: RunStream) -> None:
+    def __init__(self, stream: _RunStream) -> None:
         super().__init__()
         self._stream = stream
 
@@ -283,8 +237,8 @@ class _Bytes(io.RawIOBase):
         return self._stream.fileno()
 
 
-class RunStream(io.TextIOBase):
-    """A standard stream that gives each run its own, and the rest to the server's log."""
+class _RunStream(io.TextIOBase):
+    """A standard stream whose text goes to the output of the run that writes it, or to the log."""
 
     encoding = "utf-8"
 
@@ -293,9 +247,9 @@ class RunStream(io.TextIOBase):
         self.original = original
         self.is_diverted = True
         self._name = name
-        self._rest_decoder = _decoder("backslashreplace")
+        self._log_decoder = _decoder("backslashreplace")
         self._lock = threading.Lock()
-        self.buffer = _Bytes(self)
+        self.buffer = _StreamBuffer(self)
 
     def write(self, text: Any) -> int:
         """Store text with the run that writes it."""
@@ -306,7 +260,7 @@ class RunStream(io.TextIOBase):
             return int(self.original.write(text))
         output = current_output.get()
         if output is None or not output.add(text):
-            log_rest(self._name, text)
+            log_output(self._name, text)
         return len(text)
 
     def write_bytes(self, data: bytes) -> None:
@@ -318,26 +272,23 @@ class RunStream(io.TextIOBase):
         output = current_output.get()
         if output is None or not output.add_bytes(data, self._name):
             with self._lock:
-                text = self._rest_decoder.decode(data)
-            log_rest(self._name, text)
+                text = self._log_decoder.decode(data)
+            log_output(self._name, text)
 
     def writable(self) -> bool:
-        """Return True."""
         return True
 
     def flush(self) -> None:
-        """Flush the process's own stream; a run's is never behind."""
-        self.original.flush()
+        self.original.flush()  # a run's own output is never behind
 
     def fileno(self) -> int:
-        """Return the descriptor of the process's own stream, as for a subprocess."""
         return int(self.original.fileno())
 
     def reconfigure(self, **_options: Any) -> None:
         """Change nothing: text stays text."""
 
 
-class _Rest:
+class _LoggedOutput:
     """Output that belongs to no run (any more), as the setup script's: lines for the log."""
 
     def __init__(self, log: ServerLog) -> None:
@@ -356,63 +307,58 @@ class _Rest:
             self._log.write("info", line)
 
 
-_rest: _Rest | None = None
-_diverted: list[RunStream] = []
+_logged: _LoggedOutput | None = None
+_diverted: list[_RunStream] = []
+_carrier = ThreadCarrier(lambda: ((current_output, current_output.get()),), into_initializers=True)
 
 
-def _carried() -> Values:
-    return ((current_output, current_output.get()),)
-
-
-_carrier = ThreadCarrier(_carried, into_initializers=True)
-
-
-def log_rest(stream: object, text: str, *, final: bool = False) -> None:
-    """Write what belongs to no run to the server's log, by lines; each stream has its own."""
-    if _rest is not None:
-        _rest.write(stream, text, final=final)
+def log_output(stream: object, text: str, *, final: bool = False) -> None:
+    """Write output of no run to the server's log by lines, those of each stream apart."""
+    if _logged is not None:
+        _logged.write(stream, text, final=final)
 
 
 def divert(log: ServerLog) -> None:
-    """Let each run have its own stdout and stderr from now on; the rest goes to the log."""
-    global _rest  # noqa: PLW0603 - as are the standard streams
-    _rest = _Rest(log)
+    """Give each run its own stdout and stderr from now on; other output goes to the log."""
+    global _logged  # noqa: PLW0603 - as are the standard streams
+    _logged = _LoggedOutput(log)
     for name in ("stdout", "stderr"):
         original = getattr(sys, name)
         original.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")
-        stream = RunStream(name, original)
+        stream = _RunStream(name, original)
         _diverted.append(stream)
         setattr(sys, name, stream)
     _carrier.install()
-    os.register_at_fork(after_in_child=_undivert)
+    os.register_at_fork(after_in_child=_restore_streams)
 
 
-def _undivert() -> None:
-    # A forked child has no thread that would read what it adds to a run's output. Who has kept a
+def _restore_streams() -> None:
+    # A forked child has no thread that would read what it adds to a run's output. Whatever holds a
     # stream, as a handler of `logging` does, writes to the original too.
     for stream in _diverted:
         stream.is_diverted = False
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if isinstance(stream, RunStream):
+        if isinstance(stream, _RunStream):
             setattr(sys, name, stream.original)
     output = current_output.get()
     for pipe in tuple(_pipes):
-        pipe.close_in_child(is_own=output is not None and output.owns(pipe))
+        pipe.close_in_child(is_own=output is not None and output.pipe is pipe)
 
 
 _pending: set[threading.Thread] = set()
 
 
 def when_read(output: RunOutput, finish: Callable[[], object]) -> None:
-    """Call back once the subprocesses of an ended run are read, `READ_SECONDS` later at most."""
-    if output.end_pipe():
+    """Call back once the output of an ended run's subprocesses is read, or after `READ_SECONDS`."""
+    pipe = output.pipe
+    if pipe is None or pipe.end():
         finish()
         return
 
     def wait() -> None:
         try:
-            output.wait_for_pipe()
+            pipe.at_end.wait(READ_SECONDS)
             finish()
         finally:
             _pending.discard(thread)
@@ -421,65 +367,12 @@ def when_read(output: RunOutput, finish: Callable[[], object]) -> None:
     _pending.add(thread)
     try:
         thread.start()
-    except RuntimeError:  # no more threads: what comes later goes to the log
+    except RuntimeError:  # no thread can be started: later output goes to the log
         _pending.discard(thread)
         finish()
 
 
 def wait_until_read() -> None:
-    """Wait for all that `when_read` is still waiting for."""
+    """Wait for everything that `when_read` is still waiting for."""
     for thread in tuple(_pending):
         thread.join(READ_SECONDS)
-
-
-_EVERY_SECONDS = 0.1
-
-
-class Progress:
-    """The progress of one run."""
-
-    __slots__ = ("_channel", "_job", "_latest", "_lock", "_loop", "_sent_at", "_timed")
-
-    def __init__(self, channel: Channel, loop: AbstractEventLoop, job: int) -> None:
-        self._channel = channel
-        self._loop = loop
-        self._job = job
-        self._latest: tuple[float, str] | None = None
-        self._sent_at = 0.0
-        self._timed = False
-        self._lock = threading.Lock()
-
-    def report(self, fraction: float, text: str) -> None:
-        """Tell how far the run has come; on any thread."""
-        with self._lock:
-            self._latest = fraction, text
-            if self._timed:
-                return
-            wait = self._sent_at + _EVERY_SECONDS - time.monotonic()
-            self._timed = wait > 0
-        if wait <= 0 or not self._flush_in(wait):
-            self.flush()
-
-    def _flush_in(self, seconds: float) -> bool:
-        """Have the latest told in a while; False if there is nobody who could."""
-        try:
-            if self._loop.is_running():
-                self._loop.call_soon_threadsafe(self._loop.call_later, seconds, self.flush)
-            else:  # in the process of a sync run no loop turns
-                timer = threading.Timer(seconds, self.flush)
-                timer.daemon = True
-                timer.start()
-        except RuntimeError:  # the loop has been closed since, or no thread can be started
-            return False
-        return True
-
-    def flush(self) -> None:
-        """Tell the latest, if it has not been told."""
-        with self._lock:
-            latest, self._latest, self._timed = self._latest, None, False
-            self._sent_at = time.monotonic()
-        if latest is not None:
-            fraction, text = latest
-            self._channel.send(
-                {"op": "progress", "job": self._job, "fraction": fraction, "text": text}
-            )

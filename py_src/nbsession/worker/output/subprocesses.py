@@ -1,4 +1,4 @@
-"""The streams of processes that runs start; if not redirected they are the run's output."""
+"""The output of processes that runs start: the run's, unless it is redirected."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 _STREAMS = (1, 2)
 _own: dict[int, tuple[int, int]] = {}
-"""The files behind this process's own stdout and stderr, by descriptor."""
+"""The files of this process's own stdout and stderr, by descriptor."""
 
 _log_descriptors: list[int] = []
-"""In a process of a run: what leads to the server's log."""
+"""In a process of a run: the descriptor of the server's log."""
 
 
 def attribute_subprocesses() -> None:
@@ -40,8 +40,8 @@ def attribute_subprocesses() -> None:
         setattr(owner, name, wrap(getattr(owner, name)))
 
 
-def _file_of(descriptor: int) -> tuple[int, int]:
-    status = os.fstat(descriptor)
+def _file_of(file: int | str) -> tuple[int, int]:
+    status = os.stat(file)  # noqa: PTH116 - mostly of a descriptor
     return status.st_dev, status.st_ino
 
 
@@ -53,7 +53,7 @@ def _is_own(descriptor: int) -> bool:
 
 
 def _is_unredirected(stream: Any, default: int) -> bool:
-    """Return whether what a caller gives for a stream of a subprocess leads to our own streams."""
+    """Return whether a stream that a caller gives to a subprocess is one of our own."""
     if stream is None:
         return _is_own(default)
     try:
@@ -90,9 +90,10 @@ def _wrap_popen(original: Any) -> Any:
 
 def _open_pipe(stack: ExitStack) -> int | None:
     output = current_output.get()
-    descriptor = None if output is None else output.open_pipe()
-    if output is not None and descriptor is not None:
-        stack.callback(output.close_descriptor, descriptor)
+    pipe = None if output is None else output.get_pipe()
+    descriptor = None if pipe is None else pipe.open()
+    if pipe is not None and descriptor is not None:
+        stack.callback(pipe.close, descriptor)
     return descriptor
 
 
@@ -114,7 +115,7 @@ class _InheritedPipe:
         self.descriptor = descriptor
 
     def attach(self) -> None:
-        """Take it for stdout and stderr; in the process."""
+        """Make it stdout and stderr; in the process."""
         _log_descriptors[:] = [os.dup(1)]
         for stream in _STREAMS:
             os.dup2(self.descriptor, stream)
@@ -150,18 +151,18 @@ def _wrap_bootstrap(original: Any) -> Any:
     @wraps(original)
     def _bootstrap(process: Any, *args: Any, **options: Any) -> Any:
         pipe = vars(process).pop("_nbsession_pipe", None)
-        if pipe is not None:  # forked, so that nothing was sent
+        if pipe is not None:  # forked, so that it was not pickled
             pipe.attach()
         return original(process, *args, **options)
 
     return _bootstrap
 
 
-# A process of a pool serves whoever submits to the pool, and was started by one of them.
-
-
 def _wrap_process_pools() -> None:
-    """Have jobs of process pools print to the run that submits them; once such a pool is there."""
+    """Have jobs of process pools print to the run that submits them, if there are such pools.
+
+    A process of a pool serves every run that submits to it, and was started by one of them.
+    """
     module = sys.modules.get("concurrent.futures.process")
     if module is None or hasattr(module.ProcessPoolExecutor.submit, "__wrapped__"):
         return
@@ -170,8 +171,11 @@ def _wrap_process_pools() -> None:
     @wraps(original)
     def submit(pool: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         output = current_output.get()
-        path = None if output is None else output.pipe_path()
-        file = None if path is None else _file_of_path(path)
+        pipe = None if output is None else output.get_pipe()
+        path, file = None if pipe is None else pipe.path, None
+        if path is not None:
+            with suppress(OSError):
+                file = _file_of(path)
         return original(pool, partial(_call_in_pool, path, file, fn), *args, **kwargs)
 
     module.ProcessPoolExecutor.submit = submit
@@ -185,7 +189,7 @@ def _call_in_pool(
     *args: Any,
     **kwargs: Any,
 ) -> Any:
-    """Call a job in a process of a pool, its output in the pipe of its run, or else in the log."""
+    """Call a job in a process of a pool; its output goes to the pipe of its run, or to the log."""
     if not _log_descriptors or file == _file_of(1):
         return fn(*args, **kwargs)
     with _streams_to(path, file):
@@ -199,7 +203,7 @@ def _streams_to(path: str | None, file: tuple[int, int] | None) -> Iterator[None
         with suppress(OSError):  # no /proc here, or that run has ended
             opened = os.open(path or "", os.O_WRONLY | os.O_NONBLOCK)
             stack.callback(os.close, opened)
-            if _file_of(opened) == file:  # else the number is another file's by now
+            if _file_of(opened) == file:  # else the descriptor is another file's by now
                 os.set_blocking(opened, True)
                 target = opened
         _flush()
@@ -216,10 +220,3 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
-
-
-def _file_of_path(path: str) -> tuple[int, int] | None:
-    with suppress(OSError):
-        status = os.stat(path)  # noqa: PTH116 - of a pipe
-        return status.st_dev, status.st_ino
-    return None
