@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from urllib.parse import (
-    parse_qsl,
-    quote,
     quote_from_bytes,
     quote_plus,
     unquote_plus,
+    unquote_to_bytes,
     urlsplit,
     urlunsplit,
 )
@@ -41,15 +40,14 @@ def normalize(text: str) -> str:
 
 
 def parse_query(query: str) -> dict[str, list[bytes]]:
-    """Return a query's parameters."""
+    """Return a query's parameters as raw bytes: repeats in order, blank ones too."""
     return _parse(normalize(query))
 
 
 def drop_parameters(query: str, is_dropped: Callable[[str], bool]) -> str:
     """Return the query without some parameters; the others keep their exact text and place."""
     parts = query.split("&")
-    kept = [part for part in parts if not is_dropped(unquote_plus(part.partition("=")[0]))]
-    return query if len(kept) == len(parts) else "&".join(kept)
+    return "&".join(part for part in parts if not is_dropped(unquote_plus(part.split("=")[0])))
 
 
 def drop_url_parameters(url: str, is_dropped: Callable[[str], bool]) -> str:
@@ -63,31 +61,22 @@ def drop_url_parameters(url: str, is_dropped: Callable[[str], bool]) -> str:
 
 def query_texts(query: str) -> dict[str, list[str]]:
     """Return a query's parameters as text: every value of every key, in order, blank ones too."""
-    parsed = _parse(quote(query, safe=_ASCII))
-    return {key: [text_of(value) for value in values] for key, values in parsed.items()}
+    return {key: list(map(text_of, values)) for key, values in _parse(query).items()}
 
 
 def update_parameters(query: str, changes: Mapping[str, Sequence[str]]) -> str:
     """Return the query with some parameters changed; the others keep their exact text and place."""
     left = dict(changes)
-    kept: list[str] = []
+    parts: list[str] = []
     for part in query.split("&") if query else ():
-        key = _key_of(part)
+        key = text_of(_decoded(part.partition("=")[0])) if part else None
         if key not in changes:
-            kept.append(part)
+            parts.append(part)
         elif key in left:
-            kept += _encoded(key, left.pop(key))
+            parts += _encoded(key, left.pop(key))
     for key, values in left.items():
-        kept += _encoded(key, values)
-    return "&".join(kept)
-
-
-def _key_of(part: str) -> str | None:
-    """Return the key of one ``key=value``, None for the nothing between two ``&``."""
-    key = part.partition("=")[0]
-    if key.isascii() and key.isidentifier():  # nothing to decode
-        return key
-    return next(iter(query_texts(part)), None)
+        parts += _encoded(key, values)
+    return "&".join(parts)
 
 
 def _encoded(key: str, values: Sequence[str]) -> list[str]:
@@ -95,7 +84,13 @@ def _encoded(key: str, values: Sequence[str]) -> list[str]:
 
 
 def _parse(query: str) -> dict[str, list[bytes]]:
+    # urllib's parse_qsl decodes values, and so loses bytes that are no text.
     parsed: dict[str, list[bytes]] = {}
-    for key, value in parse_qsl(query, keep_blank_values=True, encoding="latin-1"):
-        parsed.setdefault(text_of(key.encode("latin-1")), []).append(value.encode("latin-1"))
+    for part in filter(None, query.split("&")):
+        key, _, value = part.partition("=")
+        parsed.setdefault(text_of(_decoded(key)), []).append(_decoded(value))
     return parsed
+
+
+def _decoded(text: str) -> bytes:
+    return unquote_to_bytes(text.replace("+", " "))

@@ -1,4 +1,4 @@
-"""Text of others, where it must steer nothing: in a log, in a terminal."""
+"""Text from elsewhere, made safe for logs, terminals, messages and databases."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ def checked_level(level: str) -> str:
 
 
 def well_formed(value: Any) -> Any:
-    """Return JSON data in whose texts each half of a surrogate pair is a ``?``."""
+    """Return JSON data in whose texts each half of a surrogate pair, as odd bytes give, is a ``?``.
+
+    UTF-8 cannot hold them, and so no URL, no message and no database.
+    """
     match value:
         case str():
             return value if value.isascii() else value.encode("utf-8", "replace").decode()
@@ -70,8 +73,6 @@ def well_formed(value: Any) -> Any:
     return value
 
 
-def storable(text: str | None) -> str | None:
-    """Return text as SQLite takes it: a lone surrogate, as odd bytes give, becomes ``?``."""
-    if text is None or text.isascii():
-        return text
-    return text.encode("utf-8", "replace").decode("utf-8")
+def escape_surrogates(text: str) -> str:
+    r"""Return text in which halves of surrogate pairs are escapes, such as ``\ud800``."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
