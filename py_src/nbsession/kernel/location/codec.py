@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from nbsession.core.text import well_formed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -26,46 +28,37 @@ def text_of_value(value: object) -> str:
     A bool is ``true`` or ``false``, a number as Python writes it, a date or time ISO 8601, a member
     of an enum its name; a list, tuple, set or dict is JSON without spaces: ``[1,5]``.
     """
-    text = _plain_text(value)
-    return checked_text(_json_text(value) if text is None else text)
-
-
-def checked_text(text: str) -> str:
-    """Return text that a URL can hold, or raise ValueError."""
-    if not _is_unicode(text):
-        message = f"{text!r} holds half of a surrogate pair, which no URL can hold"
-        raise ValueError(message)
-    return text
-
-
-def _plain_text(value: object) -> str | None:  # noqa: PLR0911 - one line a type
+    text: str | None = None
     match value:
         case enum.Enum():
-            return value.name
+            text = value.name
         case str():
-            return str(value)
+            text = str(value)
         case bool():
-            return "true" if value else "false"
+            text = "true" if value else "false"
         case numbers.Integral():
-            return str(int(value))
+            text = str(int(value))
         case numbers.Real():
-            return repr(float(value))
+            text = repr(float(value))
         case dt.date() | dt.time():
-            return value.isoformat()
-        case _:
-            return None
-
-
-def _json_text(value: object) -> str:
-    if not isinstance(value, list | tuple | set | frozenset | Mapping):
+            text = value.isoformat()
+        case list() | tuple() | set() | frozenset() | Mapping():
+            text = dump_json(value, _json_value)
+    if text is None:
         message = (
             f"{type(value).__name__} cannot be a query parameter: {value!r}; use text, a number, a "
             "bool, a date or time, an enum, or a list, tuple or dict of these"
         )
         raise TypeError(message)
-    return json.dumps(
-        value, default=_json_value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    )
+    return checked_text(text)
+
+
+def checked_text(text: str) -> str:
+    """Return text that a URL can hold, or raise ValueError."""
+    if well_formed(text) != text:
+        message = f"{text!r} holds half of a surrogate pair, which no URL can hold"
+        raise ValueError(message)
+    return text
 
 
 def _json_value(value: object) -> object:
@@ -78,14 +71,6 @@ def _json_value(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     return text_of_value(value)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def texts_of_value(value: object) -> list[str]:
@@ -147,9 +132,11 @@ def _kind(value: object) -> type:
     return next((kind for kind in _KINDS if isinstance(value, kind)), type(value))
 
 
-def dump_json(value: object) -> str:
+def dump_json(value: object, default: Callable[[Any], object] | None = None) -> str:
     """Return a value as JSON without spaces."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return json.dumps(
+        value, default=default, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
 
 
 def native_json(value: Any) -> Any:
@@ -223,99 +210,49 @@ class ReaderCodec(Codec):
         self._type = kind
 
     def write(self, value: Any) -> str:
-        """Return a value as text."""
         if not isinstance(value, self._type):
             message = f"{type(value).__name__} is no {self._type.__name__}: {value!r}"
             raise TypeError(message)
         return text_of_value(value)
 
     def read(self, text: str) -> Any:
-        """Return the value that a text stands for."""
         return self._read(text)
 
 
-class IntCodec(Codec):
-    """Whole numbers."""
+class JSONScalarCodec(Codec):
+    """Numbers or bools, which JSON has as well."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: type,
+        make: type,
+        write: Callable[[Any], str],
+        read: Callable[[str], Any],
+    ) -> None:
+        self._name = name
+        self._kind = kind
+        self._make = make
+        self._write = write
+        self._read = read
 
     def write(self, value: Any) -> str:
-        """Return a number as text."""
-        return str(self.to_json(value))
+        return self._write(self.to_json(value))
 
-    def read(self, text: str) -> int:
-        """Return the number that a text stands for."""
-        if not _INT.fullmatch(text):  # int() also takes 1_000, spaces and the digits of any script
-            message = f"{text!r} is no whole number"
-            raise ValueError(message)
-        return int(text)
-
-    def to_json(self, value: Any) -> int:
-        """Return a number as JSON data."""
-        if type(value) is not int and not isinstance(value, numbers.Integral):
-            message = f"{type(value).__name__} is no whole number: {value!r}"
-            raise TypeError(message)
-        return int(value)
-
-    def from_json(self, data: Any) -> int:
-        """Return the number that JSON data stand for."""
-        if not isinstance(data, int) or isinstance(data, bool):
-            raise wrong_json(data, "a whole number")
-        return data
-
-
-class FloatCodec(Codec):
-    """Numbers; with bounds, finite ones only."""
-
-    def __init__(self, *, is_bounded: bool = False) -> None:
-        self._read = read_finite if is_bounded else read_float
-
-    def write(self, value: Any) -> str:
-        """Return a number as text."""
-        return repr(self.to_json(value))
-
-    def read(self, text: str) -> float:
-        """Return the number that a text stands for."""
+    def read(self, text: str) -> Any:
         return self._read(text)
 
-    def to_json(self, value: Any) -> float:
-        """Return a number as JSON data."""
-        if type(value) is not float and not isinstance(value, numbers.Real):
-            message = f"{type(value).__name__} is no number: {value!r}"
+    def to_json(self, value: Any) -> Any:
+        if type(value) is not self._make and not isinstance(value, self._kind):
+            message = f"{type(value).__name__} is no {self._name}: {value!r}"
             raise TypeError(message)
-        return float(value)
+        return self._make(value)
 
-    def from_json(self, data: Any) -> float:
-        """Return the number that JSON data stand for."""
-        if not isinstance(data, int | float) or isinstance(data, bool):
-            raise wrong_json(data, "a number")
-        return float(data)
-
-
-class BoolCodec(Codec):
-    """True and false."""
-
-    def write(self, value: Any) -> str:
-        """Return ``true`` or ``false``."""
-        return "true" if self.to_json(value) else "false"
-
-    def read(self, text: str) -> bool:
-        """Return what a text stands for."""
-        if text.lower() not in _BOOLS:
-            message = f"{text!r} is neither true nor false"
-            raise ValueError(message)
-        return _BOOLS[text.lower()]
-
-    def to_json(self, value: Any) -> bool:
-        """Return a value as JSON data."""
-        if not isinstance(value, bool):
-            message = f"{type(value).__name__} is no bool: {value!r}"
-            raise TypeError(message)
-        return value
-
-    def from_json(self, data: Any) -> bool:
-        """Return what JSON data stand for."""
-        if not isinstance(data, bool):
-            raise wrong_json(data, "a bool")
-        return data
+    def from_json(self, data: Any) -> Any:
+        # Python's bool is an int
+        if not isinstance(data, self._kind) or (isinstance(data, bool) and self._kind is not bool):
+            raise wrong_json(data, f"a {self._name}")
+        return self._make(data)
 
 
 class EnumCodec(Codec):
@@ -325,14 +262,12 @@ class EnumCodec(Codec):
         self._members = members
 
     def write(self, value: Any) -> str:
-        """Return the name of a member."""
         if not isinstance(value, self._members):
             message = f"{value!r} is no member of {self._members.__name__}"
             raise TypeError(message)
         return str(value.name or value.value)
 
     def read(self, text: str) -> Any:
-        """Return the member with a name."""
         if not issubclass(self._members, enum.Flag):
             return self._member(text)
         if _INT.fullmatch(text):
@@ -346,8 +281,21 @@ class EnumCodec(Codec):
         raise ValueError(message)
 
 
-def read_float(text: str) -> float:
-    """Return the number that a text stands for."""
+def _read_int(text: str) -> int:
+    if not _INT.fullmatch(text):  # int() also takes 1_000, spaces and the digits of any script
+        message = f"{text!r} is no whole number"
+        raise ValueError(message)
+    return int(text)
+
+
+def _read_bool(text: str) -> bool:
+    if text.lower() not in _BOOLS:
+        message = f"{text!r} is neither true nor false"
+        raise ValueError(message)
+    return _BOOLS[text.lower()]
+
+
+def _read_float(text: str) -> float:
     if not _FLOAT.fullmatch(text):
         message = f"{text!r} is no number"
         raise ValueError(message)
@@ -360,12 +308,11 @@ def read_float(text: str) -> float:
 
 def load_json(text: str) -> Any:
     """Return what JSON stands for; NaN and infinite numbers are none."""
-    return json.loads(text, parse_constant=read_finite, parse_float=read_finite)
+    return json.loads(text, parse_constant=_read_finite, parse_float=_read_finite)
 
 
-def read_finite(text: str) -> float:
-    """Return the number that a text stands for; NaN and infinite ones are none."""
-    number = read_float(text)
+def _read_finite(text: str) -> float:
+    number = _read_float(text)
     if not math.isfinite(number):
         message = f"{text!r} is not between any bounds"
         raise ValueError(message)
@@ -375,3 +322,13 @@ def read_finite(text: str) -> float:
 def wrong_json(data: object, wanted: str) -> ValueError:
     """Return the error for JSON data of another type."""
     return ValueError(f"JSON holds {type(data).__name__} where {wanted} has to be")
+
+
+TEXT = Codec()
+INT = JSONScalarCodec("whole number", numbers.Integral, int, str, _read_int)
+FLOAT = JSONScalarCodec("number", numbers.Real, float, repr, _read_float)
+FINITE = JSONScalarCodec("number", numbers.Real, float, repr, _read_finite)
+BOOL = JSONScalarCodec("bool", bool, bool, text_of_value, _read_bool)
+DATETIME = ReaderCodec(dt.datetime.fromisoformat, dt.datetime)
+DATE = ReaderCodec(dt.date.fromisoformat, dt.date)
+TIME = ReaderCodec(dt.time.fromisoformat, dt.time)
