@@ -309,7 +309,7 @@ class LocationBinding:
         return any(
             _is_less(one, low)
             or _is_less(high, one)
-            or any(_is_index_beyond(one, n) for n in lengths)
+            or (isinstance(one, int) and any(one >= length for length in lengths))
             for one in values
         )
 
@@ -358,10 +358,6 @@ def _labels(obj: Any, options: Any) -> set[object]:
     if labels is None:
         labels = options if isinstance(options, _Sized) else ()
     return {label for label in labels if isinstance(label, str)}
-
-
-def _is_index_beyond(value: Any, length: int) -> bool:
-    return isinstance(value, int) and value >= length
 
 
 def _is_less(one: Any, other: Any) -> bool:

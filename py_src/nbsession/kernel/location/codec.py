@@ -12,14 +12,15 @@ import math
 import numbers
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.text import well_formed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 
 def text_of_value(value: object) -> str:
@@ -167,7 +168,8 @@ _BOOLS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off"
 class Codec:
     """A type of values; this one is text itself."""
 
-    is_faithful = True
+    is_faithful = True  # all that it writes is read as the same value
+    takes_repeats = False  # the values of a key that is repeated are items of one value
 
     def write(self, value: Any) -> str:
         """Return a value as text."""
@@ -176,18 +178,13 @@ class Codec:
             raise TypeError(message)
         return str.__str__(value)  # an enum's str() is its name
 
-    def read(self, text: str) -> Any:
+    def read(self, text: str, /) -> Any:
         """Return the value that a text stands for."""
         return text
 
     def read_all(self, texts: Sequence[str]) -> Any:
         """Return the value that all values of a key stand for; the last one counts."""
         return self.read(texts[-1])
-
-    def read_items(self, texts: Sequence[str]) -> Any:
-        """Return the value whose items are the values of a key that is repeated."""
-        message = f"no repeated key is taken: {len(texts)} values"
-        raise ValueError(message)
 
     def to_json(self, value: Any) -> Any:
         """Return a value as JSON data, as an item of a container."""
@@ -200,84 +197,70 @@ class Codec:
         return self.read(data)
 
 
+@dataclass(eq=False, repr=False)
 class ReaderCodec(Codec):
     """Values of a type as `text_of_value` writes them, read by a function."""
 
+    kind: type
+    read: Callable[[str], Any]
     is_faithful = False
 
-    def __init__(self, read: Callable[[str], Any], kind: type) -> None:
-        self._read = read
-        self._type = kind
-
     def write(self, value: Any) -> str:
-        if not isinstance(value, self._type):
-            message = f"{type(value).__name__} is no {self._type.__name__}: {value!r}"
+        if not isinstance(value, self.kind):
+            message = f"{type(value).__name__} is no {self.kind.__name__}: {value!r}"
             raise TypeError(message)
         return text_of_value(value)
 
-    def read(self, text: str) -> Any:
-        return self._read(text)
 
-
+@dataclass(eq=False, repr=False)
 class JSONScalarCodec(Codec):
     """Numbers or bools, which JSON has as well."""
 
-    def __init__(
-        self,
-        name: str,
-        kind: type,
-        make: type,
-        write: Callable[[Any], str],
-        read: Callable[[str], Any],
-    ) -> None:
-        self._name = name
-        self._kind = kind
-        self._make = make
-        self._write = write
-        self._read = read
+    name: str
+    kind: type
+    make: type
+    to_text: Callable[[Any], str]
+    read: Callable[[str], Any]
 
     def write(self, value: Any) -> str:
-        return self._write(self.to_json(value))
-
-    def read(self, text: str) -> Any:
-        return self._read(text)
+        return self.to_text(self.to_json(value))
 
     def to_json(self, value: Any) -> Any:
-        if type(value) is not self._make and not isinstance(value, self._kind):
-            message = f"{type(value).__name__} is no {self._name}: {value!r}"
+        if type(value) is not self.make and not isinstance(value, self.kind):
+            message = f"{type(value).__name__} is no {self.name}: {value!r}"
             raise TypeError(message)
-        return self._make(value)
+        return self.make(value)
 
     def from_json(self, data: Any) -> Any:
         # Python's bool is an int
-        if not isinstance(data, self._kind) or (isinstance(data, bool) and self._kind is not bool):
-            raise wrong_json(data, f"a {self._name}")
-        return self._make(data)
+        if not isinstance(data, self.kind) or (isinstance(data, bool) and self.kind is not bool):
+            raise wrong_json(data, f"a {self.name}")
+        return self.make(data)
 
 
+@dataclass(eq=False, repr=False)
 class EnumCodec(Codec):
     """The members of an enum by their names; of flags without a name, the number."""
 
-    def __init__(self, members: type[enum.Enum]) -> None:
-        self._members = members
+    members: type[enum.Enum]
 
     def write(self, value: Any) -> str:
-        if not isinstance(value, self._members):
-            message = f"{value!r} is no member of {self._members.__name__}"
+        if not isinstance(value, self.members):
+            message = f"{value!r} is no member of {self.members.__name__}"
             raise TypeError(message)
         return str(value.name or value.value)
 
     def read(self, text: str) -> Any:
-        if not issubclass(self._members, enum.Flag):
+        if not issubclass(self.members, enum.Flag):
             return self._member(text)
         if _INT.fullmatch(text):
-            return self._members(int(text))
+            return self.members(int(text))
         return reduce(operator.or_, map(self._member, text.split("|")))
 
     def _member(self, name: str) -> Any:
-        if name in self._members.__members__:
-            return self._members[name]
-        message = f"{name!r} is none of {', '.join(self._members.__members__)}"
+        if name in self.members.__members__:
+            return self.members[name]
+        message = f"{name!r} is none of {', '.join(self.members.__members__)}"
         raise ValueError(message)
 
 
@@ -329,6 +312,6 @@ INT = JSONScalarCodec("whole number", numbers.Integral, int, str, _read_int)
 FLOAT = JSONScalarCodec("number", numbers.Real, float, repr, _read_float)
 FINITE = JSONScalarCodec("number", numbers.Real, float, repr, _read_finite)
 BOOL = JSONScalarCodec("bool", bool, bool, text_of_value, _read_bool)
-DATETIME = ReaderCodec(dt.datetime.fromisoformat, dt.datetime)
-DATE = ReaderCodec(dt.date.fromisoformat, dt.date)
-TIME = ReaderCodec(dt.time.fromisoformat, dt.time)
+DATETIME = ReaderCodec(dt.datetime, dt.datetime.fromisoformat)
+DATE = ReaderCodec(dt.date, dt.date.fromisoformat)
+TIME = ReaderCodec(dt.time, dt.time.fromisoformat)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from .codec import TEXT, Codec, dump_json, is_alike, load_json, native_json, wrong_json
 
 
+@dataclass(eq=False, repr=False)
 class JSONCodec(Codec):
-    """What JSON itself can hold, of one type or of any."""
+    """Values that JSON itself can hold, of one type or of any."""
 
-    def __init__(self, kind: Any = object) -> None:
-        self._kind = kind
+    kind: Any = object
 
     def write(self, value: Any) -> str:
         return dump_json(self.to_json(value))
@@ -23,19 +24,21 @@ class JSONCodec(Codec):
         return self.from_json(load_json(text))
 
     def to_json(self, value: Any) -> Any:
-        if not isinstance(value, self._kind):
-            message = f"{type(value).__name__} is no {self._kind.__name__}: {value!r}"
+        if not isinstance(value, self.kind):
+            message = f"{type(value).__name__} is no {self.kind.__name__}: {value!r}"
             raise TypeError(message)
         return native_json(value)
 
     def from_json(self, data: Any) -> Any:
-        if not isinstance(data, self._kind):
-            raise wrong_json(data, self._kind.__name__)
+        if not isinstance(data, self.kind):
+            raise wrong_json(data, self.kind.__name__)
         return data
 
 
 class ItemsCodec(JSONCodec):
     """A list, tuple or set, as a JSON list; in the URL also as a key that is repeated."""
+
+    takes_repeats = True
 
     def __init__(
         self,
@@ -71,9 +74,6 @@ class ItemsCodec(JSONCodec):
             if len(texts) == 1 and not is_item:
                 raise
         return self._make([(self._text_item or c).read(t) for c, t in self._with_codecs(texts)])
-
-    def read_items(self, texts: Sequence[str]) -> Any:
-        return self.read_all(texts)
 
     def _with_codecs(self, values: Sequence[Any]) -> zip[tuple[Codec, Any]]:
         return zip(self._items or [self._item] * len(values), values, strict=True)
@@ -165,8 +165,9 @@ class AnyCodec(Codec):
 
     def read_all(self, texts: Sequence[str]) -> Any:
         for codec in self._codecs if len(texts) > 1 else ():
-            with suppress(ValueError, TypeError):
-                return codec.read_items(texts)
+            if codec.takes_repeats:
+                with suppress(ValueError, TypeError):
+                    return codec.read_all(texts)
         return self.read(texts[-1])
 
     def to_json(self, value: Any) -> Any:

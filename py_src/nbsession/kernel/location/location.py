@@ -43,7 +43,7 @@ _INSTEAD = {
     "query": "change it by update_query(a=1), or write search, as in location.search = '?a=1'",
     "query_params": "change it by update_query(a=1), which keeps all other parameters",
 }
-"""What to write, where the names of others lead astray."""
+"""Remedies for names that `window.location` and other frameworks have."""
 
 
 class Location(PartOfState, IsolatedObservers):
@@ -98,8 +98,8 @@ class Location(PartOfState, IsolatedObservers):
         for kind in ("hello", "location", "focus"):
             runtime.on_remove(pages.subscribe(kind, self._note_report))
         runtime.on_remove(pages.subscribe("goodbye", self._note_goodbye))
-        for close in (self._navigation.close, self._sync.close):
-            runtime.on_remove(close)
+        runtime.on_remove(self._navigation.close)
+        runtime.on_remove(self._sync.close)
         pages.open()
         self._read_page()
 
@@ -107,7 +107,7 @@ class Location(PartOfState, IsolatedObservers):
         return f"<Location {self.href!r}>"
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _INSTEAD:  # the one would be lost without a word, the others give no hint
+        if name in _INSTEAD:  # `hash` would be lost silently, the other errors help nobody
             message = f"location.{name} cannot be set: {_INSTEAD[name]}"
             raise AttributeError(message)
         super().__setattr__(name, value)

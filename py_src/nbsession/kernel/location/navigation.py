@@ -24,7 +24,7 @@ History = Literal["push", "replace"]
 QueryChanges = dict[str, list[str]]
 
 HELD_UP_SECONDS = 0.05
-"""What waits for the end of a turn is sent after this long even if a cell holds up the loop."""
+"""Writes that wait for the end of a turn are sent after this long if a cell holds up the loop."""
 
 
 def check_history(history: object) -> None:

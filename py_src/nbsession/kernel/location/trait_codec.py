@@ -52,6 +52,7 @@ _SCALARS: dict[type, Codec] = {
 """By type; a bool is an int and a datetime a date, so the order counts."""
 
 _ITEMS: tuple[type, ...] = (list, tuple, set, frozenset)
+_CONTAINERS = (traitlets.Container, traitlets.Dict)
 _WIDGET_TRAITS = {"Date": DATE, "Datetime": DATETIME, "Time": TIME}
 
 
@@ -153,8 +154,8 @@ def codec_of_trait(trait: Trait, obj: HasTraits, value: object = None) -> Codec 
     if _is_untyped(trait) and value:
         return codec_like(value)
     codec = _codec_by_type(trait, obj)
-    if codec is None and (like := codec_like(value)) is not None and not _is_container(trait):
-        return AnyCodec([like], is_open=True)
+    if codec is None and not isinstance(trait, (*_CONTAINERS, traitlets.Union)):
+        return AnyCodec([like], is_open=True) if (like := codec_like(value)) else None
     return codec
 
 
@@ -173,16 +174,11 @@ def _takes_anything(trait: Any) -> bool:
     return is_open or any(_takes_anything(item) for item in items if item is not None)
 
 
-def _is_container(trait: Trait) -> bool:
-    return isinstance(trait, traitlets.Container | traitlets.Dict | traitlets.Union)
-
-
 def _is_untyped(trait: Trait) -> bool:
     """Return whether it is a container that takes any items."""
     # traitlets has no public way to ask for the traits of what a container holds
     names = ("_trait", "_traits", "_key_trait", "_value_trait", "_per_key_traits")
-    is_container = isinstance(trait, traitlets.Container | traitlets.Dict)
-    return is_container and not any(getattr(trait, name, None) for name in names)
+    return isinstance(trait, _CONTAINERS) and not any(getattr(trait, n, None) for n in names)
 
 
 def _codec_by_type(trait: Trait, obj: HasTraits) -> Codec | None:  # noqa: C901, PLR0911 - one case a type
@@ -196,7 +192,8 @@ def _codec_by_type(trait: Trait, obj: HasTraits) -> Codec | None:  # noqa: C901,
         case traitlets.Int():
             return INT
         case traitlets.Float():
-            return FINITE if _is_bounded(trait, obj) else FLOAT
+            is_bounded = trait.min > -math.inf or trait.max < math.inf or obj.has_trait("max")
+            return FINITE if is_bounded else FLOAT
         case traitlets.Unicode():
             return TEXT
         case traitlets.Dict():
@@ -225,13 +222,8 @@ def _codec_of_class(kind: type) -> Codec | None:
         **_SCALARS,
     }
     return next(
-        (_made(codec, kind, of) for of, codec in codecs.items() if issubclass(kind, of)), None
+        (_for_class(codec, kind, of) for of, codec in codecs.items() if issubclass(kind, of)), None
     )
-
-
-def _is_bounded(trait: traitlets.Float[Any, Any], obj: HasTraits) -> bool:
-    has_limits = trait.min > -math.inf or trait.max < math.inf
-    return has_limits or obj.has_trait("max")
 
 
 def _items_codec(trait: Any, obj: HasTraits) -> Codec | None:
@@ -273,10 +265,11 @@ def codec_like(value: object) -> Codec | None:
             text_item = next((codec_like(v) for v in value if v is not None), None) or TEXT
             if item is None:
                 return None
-            return _made(ItemsCodec(make, item, text_item=text_item), type(value), make)
+            return _for_class(ItemsCodec(make, item, text_item=text_item), type(value), make)
     if isinstance(value, Mapping):
-        keys, values = _codec_like_keys(list(value)), _codec_like_items(list(value.values()))
-        return None if keys is None or values is None else DictCodec(keys, values, {})
+        key = codec_like(next(iter(value))) if value else TEXT
+        item = _codec_like_items(list(value.values()))
+        return None if key is None or item is None else DictCodec(key, item, {})
     return next((codec for kind, codec in _SCALARS.items() if isinstance(value, kind)), None)
 
 
@@ -290,11 +283,7 @@ def _codec_like_items(values: list[object]) -> Codec | None:
     return _JSON
 
 
-def _codec_like_keys(keys: list[object]) -> Codec | None:
-    return codec_like(keys[0]) if keys else TEXT
-
-
-def _made(codec: Codec, kind: type, of: type) -> Codec:
+def _for_class(codec: Codec, kind: type, of: type) -> Codec:
     """Return a codec of a type for a class that is derived from this type."""
     if kind is of or inspect.isabstract(kind):
         return codec
@@ -309,6 +298,7 @@ class _ConvertingCodec(Codec):
     def __init__(self, codec: Codec, convert: Callable[[Any], Any]) -> None:
         self._codec = codec
         self._convert = convert
+        self.takes_repeats = codec.takes_repeats
         self.write = codec.write  # type: ignore[method-assign]  # as it is
         self.to_json = codec.to_json  # type: ignore[method-assign]
 
@@ -317,9 +307,6 @@ class _ConvertingCodec(Codec):
 
     def read_all(self, texts: Sequence[str]) -> Any:
         return self._convert(self._codec.read_all(texts))
-
-    def read_items(self, texts: Sequence[str]) -> Any:
-        return self._convert(self._codec.read_items(texts))
 
     def from_json(self, data: Any) -> Any:
         return self._convert(self._codec.from_json(data))

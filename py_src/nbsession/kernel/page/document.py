@@ -1,4 +1,4 @@
-"""The page's document: its tab's title, its theme, whether it is seen, and its timers."""
+"""The page's document: title, theme and visibility of its tab, and timers."""
 
 from __future__ import annotations
 
@@ -60,19 +60,7 @@ class Timers:
 
 
 class Document(PartOfState, HasTraits):
-    """The document of the page last used; ``state.curdoc``.
-
-    Parameters
-    ----------
-    runtime
-        Of this process.
-    session_hooks
-        Have the session's context.
-    pages
-        Tell of the page, and write its title.
-    periodic_callbacks
-        Make the periodic ones.
-    """
+    """The document of the page last used; ``state.curdoc``."""
 
     _path = "curdoc"
 
@@ -106,7 +94,7 @@ class Document(PartOfState, HasTraits):
         self._periodic: WeakSet[PeriodicCallback] = WeakSet()
         self._title_of_page = ""
         self._follower: int | None = None  # the thread that follows the page
-        self._outdated = False
+        self._is_outdated = False
         self._lock = threading.Lock()
         for kind in ("hello", "goodbye", "document", "focus", "location"):
             runtime.on_remove(pages.subscribe(kind, self._follow))
@@ -130,18 +118,18 @@ class Document(PartOfState, HasTraits):
             self._pages.send({"kind": "title", "title": well_formed(change["new"])})
 
     def _follow(self, *_: object) -> None:
-        # One thread follows at a time; whoever finds it following leaves the news to it.
+        # One thread follows at a time; another that finds it at work leaves its change to it.
         with self._lock:
-            self._outdated = True
+            self._is_outdated = True
             if self._follower is not None:
                 return
             self._follower = threading.get_ident()
         while True:
             with self._lock:
-                if not self._outdated:
+                if not self._is_outdated:
                     self._follower = None
                     return
-                self._outdated = False
+                self._is_outdated = False
             try:
                 self._show(self._pages.current)
             except BaseException:  # an interrupt of an observer: the next report is followed again
@@ -150,12 +138,9 @@ class Document(PartOfState, HasTraits):
                 raise
 
     def _show(self, page: PageRecord | None) -> None:
-        if page is None:
-            self._title_of_page = ""
-            self._set("title", "")
-        elif "title" not in page.awaits:
-            self._title_of_page = page.title
-            self._set("title", page.title)
+        if page is None or "title" not in page.awaits:
+            self._title_of_page = page.title if page else ""
+            self._set("title", self._title_of_page)
         self._set("theme", page.theme if page else None)
         self._set("visible", page.visible if page else False)
 
@@ -251,7 +236,16 @@ class Document(PartOfState, HasTraits):
         ValueError
             If it is not there (any more): removed, or called already.
         """
-        if not (self._cancel(callback_object) or self._stop(callback_object)):
+        is_waiting, added = False, callback_object
+        if isinstance(added, Timer):
+            is_waiting = added.cancel()
+        elif isinstance(added, PeriodicCallback):
+            with self._lock:
+                is_waiting = added in self._periodic
+                self._periodic.discard(added)
+            if is_waiting:
+                added.stop()
+        if not is_waiting:
             message = (
                 f"{callback_object!r} is not waiting to be called (any more); remove_callback takes"
                 " what add_next_tick_callback, add_timeout_callback or add_periodic_callback"
@@ -265,15 +259,3 @@ class Document(PartOfState, HasTraits):
             if self._timers is None:
                 self._timers = Timers(self._runtime)
             return self._timers
-
-    @staticmethod
-    def _cancel(added: object) -> bool:
-        return isinstance(added, Timer) and added.cancel()
-
-    def _stop(self, added: object) -> bool:
-        with self._lock:
-            if not isinstance(added, PeriodicCallback) or added not in self._periodic:
-                return False
-            self._periodic.discard(added)
-        added.stop()
-        return True
