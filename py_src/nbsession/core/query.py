@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import (
     quote_from_bytes,
     quote_plus,
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
+_Value = TypeVar("_Value")
 
 
 def text_of(raw: bytes) -> str:
@@ -41,7 +42,7 @@ def normalize(text: str) -> str:
 
 def parse_query(query: str) -> dict[str, list[bytes]]:
     """Return a query's parameters as raw bytes: repeats in order, blank ones too."""
-    return _parse(normalize(query))
+    return _parse(normalize(query), _decoded)
 
 
 def drop_parameters(query: str, is_dropped: Callable[[str], bool]) -> str:
@@ -61,7 +62,7 @@ def drop_url_parameters(url: str, is_dropped: Callable[[str], bool]) -> str:
 
 def query_texts(query: str) -> dict[str, list[str]]:
     """Return a query's parameters as text: every value of every key, in order, blank ones too."""
-    return {key: list(map(text_of, values)) for key, values in _parse(query).items()}
+    return _parse(query, _decoded_text)
 
 
 def update_parameters(query: str, changes: Mapping[str, Sequence[str]]) -> str:
@@ -69,7 +70,7 @@ def update_parameters(query: str, changes: Mapping[str, Sequence[str]]) -> str:
     left = dict(changes)
     parts: list[str] = []
     for part in query.split("&") if query else ():
-        key = text_of(_decoded(part.partition("=")[0])) if part else None
+        key = _decoded_text(part.partition("=")[0]) if part else None
         if key not in changes:
             parts.append(part)
         elif key in left:
@@ -83,14 +84,18 @@ def _encoded(key: str, values: Sequence[str]) -> list[str]:
     return [f"{quote_plus(key)}={quote_plus(value)}" for value in values]
 
 
-def _parse(query: str) -> dict[str, list[bytes]]:
+def _parse(query: str, decode: Callable[[str], _Value]) -> dict[str, list[_Value]]:
     # urllib's parse_qsl decodes values, and so loses bytes that are no text.
-    parsed: dict[str, list[bytes]] = {}
+    parsed: dict[str, list[_Value]] = {}
     for part in filter(None, query.split("&")):
         key, _, value = part.partition("=")
-        parsed.setdefault(text_of(_decoded(key)), []).append(_decoded(value))
+        parsed.setdefault(_decoded_text(key), []).append(decode(value))
     return parsed
 
 
 def _decoded(text: str) -> bytes:
     return unquote_to_bytes(text.replace("+", " "))
+
+
+def _decoded_text(text: str) -> str:
+    return text_of(_decoded(text)) if "%" in text or "+" in text else text

@@ -106,7 +106,7 @@ class LocationBinding:
 
     # -- the trait's changes ----------------------------------------------------------------------
 
-    def bind(
+    def begin(
         self,
         on_change: Callable[[LocationBinding], None],
         on_limits: Callable[[LocationBinding], None],
@@ -116,7 +116,7 @@ class LocationBinding:
         self._on_limits = on_limits
         self.obj.observe(self._note_change, self.attribute)
 
-    def unbind(self) -> None:
+    def end(self) -> None:
         """Call no more."""
         self.end_pending()
         if self._on_change is not None:
@@ -125,7 +125,7 @@ class LocationBinding:
 
     @property
     def is_bound(self) -> bool:
-        """Return whether it was bound and not yet unbound."""
+        """Return whether it has begun and not ended."""
         return self._on_change is not None
 
     @property

@@ -6,7 +6,6 @@ import os
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from nbsession.core.references import PartOfState
 from nbsession.kernel.runtime.runner import check_callable
 from nbsession.kernel.runtime.traits import IsolatedObservers
 
+from .binding import LocationBinding, Reporting
 from .codec import text_of_key, texts_of_value
 from .navigation import History, Navigation, changed_search, check_history
 from .sync import LocationSync
@@ -90,9 +90,7 @@ class Location(PartOfState, IsolatedObservers):
         self._is_under_hub = is_under_hub(os.environ)
         self._is_known = False  # whether the URL is that of a page, not a guess
         self._navigation = Navigation(runtime, pages, self._lock)
-        self._sync = LocationSync(
-            runtime, self._lock, lambda: self.query, partial(self.write, None)
-        )
+        self._sync = LocationSync(self._lock, lambda: self.query, partial(self.write, None))
         self._queue = ChangeQueue(runtime.runner, self._lock, self._announce)
         self._read_request(session)
         for kind in ("hello", "location", "focus"):
@@ -247,8 +245,13 @@ class Location(PartOfState, IsolatedObservers):
         for function in (to_text, from_text):
             if function is not None:
                 check_callable(function)
-        text_of = partial(TraitText, to_text=to_text, from_text=from_text)
-        self._sync.add(obj, names, on_error, history, text_of)
+        reporting = Reporting(self._runtime, on_error)
+
+        def bind(name: str, key: str) -> LocationBinding:
+            text = TraitText(obj, name, to_text, from_text)
+            return LocationBinding(text, key, history, reporting)
+
+        self._sync.add(obj, names, bind, reporting)
 
     def unsync(self, obj: HasTraits, names: Iterable[str] | None = None) -> None:
         """End what `sync` began, and remove the keys from the URL.
@@ -291,7 +294,7 @@ class Location(PartOfState, IsolatedObservers):
                 return
             if self._sync.is_reading or self._queue.follows_page:
                 history = "replace"  # what follows from going back must not be a way forward
-            after = self._url = replace(before, **new)
+            after = self._url = before._replace(**new)
             self._navigation.add(new, changes, history, self.reload)
             self._queue.add(UrlChange(before, after))
         self._navigation.send()
@@ -326,7 +329,7 @@ class Location(PartOfState, IsolatedObservers):
             if self._is_under_hub:
                 url = url.without_hub_parameter()
             if self._is_known and not record.knows_query:  # one of many notebooks of its page
-                url = replace(url, search=before.search, hash_=before.hash_)
+                url = url._replace(search=before.search, hash_=before.hash_)
                 own = {"search": before.search, "hash_": before.hash_}
                 self._navigation.add(own, None, "replace", reload=False)
             is_start = page_id is None  # a page that was loaded, not one that has moved

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from nbsession.core.process import HAS_THREADS
@@ -54,7 +54,7 @@ class Unsent:
         # The page may have parameters that were not known when it was written.
         if self.query is not None and "search" in self.parts:
             self.parts["search"] = changed_search(url.search, self.query)
-        return replace(url, **self.parts)
+        return url._replace(**self.parts)
 
 
 class Navigation:

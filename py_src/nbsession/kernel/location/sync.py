@@ -5,30 +5,25 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from traitlets import HasTraits
 
-from .binding import LocationBinding, Reporting, apply_at_once
+from .binding import LocationBinding, apply_at_once
 from .codec import text_of_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nbsession.kernel.runtime.runtime import Runtime
-
+    from .binding import Reporting
     from .navigation import History, QueryChanges
-    from .trait_codec import TraitText
 
 
 def _bindings_for(
     obj: Any,
     names: Iterable[str] | Mapping[str, str] | None,
-    history: History,
-    reporting: Reporting,
-    text_of: Callable[[HasTraits, str], TraitText],
+    bind: Callable[[str, str], LocationBinding],
 ) -> list[LocationBinding]:
     """Return a binding for each trait that `names` means."""
     if not isinstance(obj, HasTraits):
@@ -36,29 +31,21 @@ def _bindings_for(
         raise TypeError(message)
     if names is not None or _is_widget(obj):
         keys = _default_keys(obj) if names is None else _checked_names(names)
-        texts = [(key, text_of(obj, name)) for name, key in _checked(obj, keys)]
-    else:
-        texts = _texts_of_all(obj, text_of)
-    return [LocationBinding(text, key, history, reporting) for key, text in texts]
-
-
-def _texts_of_all(
-    obj: HasTraits, text_of: Callable[[HasTraits, str], TraitText]
-) -> list[tuple[str, TraitText]]:
-    texts = []
+        return [bind(name, key) for name, key in _checked(obj, keys)]
+    bindings = []
     refusal: TypeError | None = None
     for name, trait in obj.traits().items():
         if not name.startswith("_") and not trait.read_only:
             try:
-                texts.append((name, text_of(obj, name)))
+                bindings.append(bind(name, name))
             except TypeError as error:  # no text stands for it, and nobody asked for it by name
                 refusal = refusal or error
-    if refusal is not None and not texts:
+    if refusal is not None and not bindings:
         raise refusal
-    if not texts:
+    if not bindings:
         message = f"{type(obj).__name__} has no public trait that could be synced"
         raise ValueError(message)
-    return texts
+    return bindings
 
 
 def _is_widget(obj: HasTraits) -> bool:
@@ -116,7 +103,7 @@ class Reading:
         """Apply the text of one binding."""
         self.changed[binding] = None
         self.overwritten.discard(binding)
-        if binding.is_bound and binding.apply():  # an observer may have unbound it
+        if binding.is_bound and binding.apply():  # an observer may have ended it
             self.overwritten.add(binding)
 
     def apply_together(self, bindings: list[LocationBinding]) -> None:
@@ -146,12 +133,10 @@ class LocationSync:
 
     def __init__(
         self,
-        runtime: Runtime,
         lock: threading.RLock,
         read: Callable[[], dict[str, list[str]]],
         write: Callable[[Callable[[], QueryChanges], History], None],
     ) -> None:
-        self._runtime = runtime
         self._lock = lock
         self._read = read
         self._write = write
@@ -162,13 +147,11 @@ class LocationSync:
         self,
         obj: HasTraits,
         names: Iterable[str] | Mapping[str, str] | None,
-        on_error: Callable[[dict[str, str]], object] | None,
-        history: History,
-        text_of: Callable[[HasTraits, str], TraitText],
+        bind: Callable[[str, str], LocationBinding],
+        reporting: Reporting,
     ) -> None:
-        """Bind; see `Location.sync`."""
-        reporting = Reporting(self._runtime, on_error)
-        new = _bindings_for(obj, names, history, reporting, text_of)
+        """Bind traits, each of which `bind` binds to a key; see `Location.sync`."""
+        new = _bindings_for(obj, names, bind)
         keys = {binding.key for binding in new}
         traits = {binding.trait for binding in new}
         with self._lock:
@@ -177,11 +160,11 @@ class LocationSync:
             removed = [*replaced, *taken_over]
             self._bindings = [b for b in self._bindings if b not in removed] + new
         for binding in removed:
-            binding.unbind()
+            binding.end()
         for binding in taken_over:
             _warn_of_take_over(binding, obj, reporting)
         for binding in new:
-            binding.bind(self._note_change, self._try_again)
+            binding.begin(self._note_change, self._try_again)
         self._start(new, [b.key for b in replaced if b.key not in keys])
 
     def remove(self, obj: HasTraits, names: Iterable[str] | None) -> None:
@@ -202,7 +185,7 @@ class LocationSync:
             removed = [b for b in of_obj if wanted is None or b.trait in wanted]
             self._bindings = [b for b in self._bindings if b not in removed]
         for binding in removed:
-            binding.unbind()
+            binding.end()
         self._write(lambda: {b.key: [] for b in removed}, "replace")
 
     def close(self) -> None:
@@ -210,7 +193,7 @@ class LocationSync:
         with self._lock:
             removed, self._bindings = self._bindings, []
         for binding in removed:
-            binding.unbind()
+            binding.end()
 
     def start_again(self) -> None:
         """Let the URL of a page that was loaded win, and write what it does not say."""
@@ -281,37 +264,38 @@ class LocationSync:
     # -- the URL is applied -----------------------------------------------------------------------
 
     def _apply(self, bindings: list[LocationBinding], *, is_start: bool = False) -> None:
-        """Apply what the URL says, in three steps; then report and write what still differs."""
-        with self._begun() as reading:
-            for binding in bindings:
-                if not binding.texts:
-                    reading.apply(binding)
-            again = [b for b in bindings if not b.texts and not b.is_applied]
-            for binding in bindings:
-                if binding.texts:
-                    reading.apply(binding)
-            reading.apply_together(again)
-            affected, different = self._affected(bindings, reading)
-            if again := _named(different, is_start=is_start):
-                reading.apply_together(again)
-                affected, different = self._affected(bindings, reading)
-            reading.is_finished = True
-            _report([b for b in _named(different, is_start=is_start) if reading.has_failed(b)])
-        rest = [b for b in affected if b.is_converted or (b in different and not b.is_pending)]
-        if rest:
-            self._write(lambda: _rest_of(rest, is_start=is_start), "replace")
-
-    @contextmanager
-    def _begun(self) -> Iterator[Reading]:
+        """Apply what the URL says, then write what still differs."""
         outer = self._reading
         reading = self._thread.reading = Reading(outer)
         try:
-            yield reading
+            rest = self._apply_in_steps(reading, bindings, is_start=is_start)
         finally:
             self._thread.reading = outer
             if outer is not None:
                 outer.changed |= reading.changed
                 outer.overwritten |= reading.overwritten
+        if rest:
+            self._write(lambda: _rest_of(rest, is_start=is_start), "replace")
+
+    def _apply_in_steps(
+        self, reading: Reading, bindings: list[LocationBinding], *, is_start: bool
+    ) -> list[LocationBinding]:
+        """Apply texts in three steps, report failures, and return what is not as the URL says."""
+        for binding in bindings:
+            if not binding.texts:
+                reading.apply(binding)
+        again = [b for b in bindings if not b.texts and not b.is_applied]
+        for binding in bindings:
+            if binding.texts:
+                reading.apply(binding)
+        reading.apply_together(again)
+        affected, different = self._affected(bindings, reading)
+        if again := _named(different, is_start=is_start):
+            reading.apply_together(again)
+            affected, different = self._affected(bindings, reading)
+        reading.is_finished = True
+        _report([b for b in _named(different, is_start=is_start) if reading.has_failed(b)])
+        return [b for b in affected if b.is_converted or (b in different and not b.is_pending)]
 
     def _affected(
         self, bindings: list[LocationBinding], reading: Reading

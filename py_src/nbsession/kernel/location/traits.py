@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from traitlets import HasTraits, TraitError, Unicode
 
@@ -96,8 +95,7 @@ MOST_ROUNDS = 100
 _MOST_WAITING = 1_000
 
 
-@dataclass(frozen=True)
-class UrlChange:
+class UrlChange(NamedTuple):
     """A change of the URL that observers are to be notified of."""
 
     before: PageUrl
@@ -129,11 +127,11 @@ class ChangeQueue:
         last = self._waiting[-1] if self._waiting else None
         if (current := self._current_here()) is not None:
             context = change.context or current.context
-            change = replace(change, context=context, rounds=current.rounds + 1)
+            change = change._replace(context=context, rounds=current.rounds + 1)
         elif last is not None and last.context is change.context is None and last.rounds == 0:
             # A thread that writes faster than observers follow: only the latest counts.
             self._waiting.pop()
-            change = replace(change, before=last.before)
+            change = change._replace(before=last.before)
         self._waiting.append(change)
 
     @property

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from nbsession.core.environment import HUB_PARAMETER
@@ -13,12 +12,8 @@ from nbsession.core.text import well_formed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_REPORTED = ("pathname", "search", "hash", "protocol", "hostname", "port", "origin")
-"""In the order of `PageUrl`."""
 
-
-@dataclass(frozen=True)
-class PageUrl:
+class PageUrl(NamedTuple):
     """A URL; it never changes, so that its parts always belong together."""
 
     pathname: str = ""
@@ -55,10 +50,10 @@ class PageUrl:
     @classmethod
     def from_report(cls, report: Mapping[str, Any]) -> PageUrl:
         """Return the URL that a page has reported."""
-        texts = (report.get(name) for name in _REPORTED)
-        return cls(*(well_formed(text) if isinstance(text, str) else "" for text in texts))
+        texts = [report.get(name.removesuffix("_")) for name in cls._fields]
+        return cls(*[well_formed(text) if isinstance(text, str) else "" for text in texts])
 
     def without_hub_parameter(self) -> PageUrl:
         """Return the URL without what a JupyterHub has added to it."""
         query = drop_parameters(self.search.removeprefix("?"), HUB_PARAMETER.__eq__)
-        return replace(self, search=f"?{query}" if query else "")
+        return self._replace(search=f"?{query}" if query else "")
