@@ -45,7 +45,7 @@ class LineLimit:
         return True
 
     def take_left_out(self) -> int:
-        """Return how many lines were left out since this was asked last."""
+        """Return how many lines were left out since the last call."""
         left_out, self.left_out = self.left_out, 0
         return left_out
 

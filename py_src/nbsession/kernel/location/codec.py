@@ -122,7 +122,7 @@ _EXACT_KINDS: dict[type, type] = {
     float: numbers.Real,
     dict: Mapping,
 }
-"""Of the most frequent types, since abstract ones take long to ask for."""
+"""Of the most frequent types, since isinstance is slow with abstract ones."""
 
 
 def _kind(value: object) -> type:

@@ -284,7 +284,7 @@ class Location(PartOfState, IsolatedObservers):
         """
         current = self._pages.current
         if current is not None and current.id != self._page_id:
-            self._read_page()  # it is in use now; we are about to be told so
+            self._read_page()  # it is in use now; its report is on the way
         with self._lock:
             before, changes = self._url, query() if query else None
             if changes is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -28,35 +29,6 @@ if TYPE_CHECKING:
 
     from .pages import Pages
     from .records import PageRecord
-
-
-class Timers:
-    """Calls the user's callbacks once each, on the main loop."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runner = runtime.runner
-        self._queue = TimerQueue(runtime.main_loop, runtime.busy)
-        runtime.on_remove(self._queue.close)
-
-    def next_tick(self, callback: Callback) -> Timer:
-        """Call at the loop's next turn, as `Document.add_next_tick_callback`. From any thread."""
-        return self._after(callback, 0)
-
-    def timeout(self, callback: Callback, ms: int) -> Timer:
-        """Call after a while, as `Document.add_timeout_callback`. From any thread."""
-        return self._after(callback, check_whole(ms, "timeout", "milliseconds", 0))
-
-    def _after(self, callback: Callback, ms: int) -> Timer:
-        check_callable(callback)
-        runner = self._runner
-        context = runner.context()
-
-        def run() -> None:
-            runner.run(callback, context=context, done=show_unless_cancelled)
-
-        timer = self._queue.timer(lambda _now: context.copy().run(run))
-        timer.set(self._queue.main_loop.time() + ms / 1000)
-        return timer
 
 
 class Document(PartOfState, HasTraits):
@@ -90,7 +62,6 @@ class Document(PartOfState, HasTraits):
         self._session_hooks = session_hooks
         self._pages = pages
         self._periodic_callbacks = periodic_callbacks
-        self._timers: Timers | None = None
         self._periodic: WeakSet[PeriodicCallback] = WeakSet()
         self._title_of_page = ""
         self._follower: int | None = None  # the thread that follows the page
@@ -170,7 +141,7 @@ class Document(PartOfState, HasTraits):
         TypeError
             If the callback cannot be called.
         """
-        return self._once.next_tick(callback)
+        return self._call_once(callback, 0)
 
     def add_timeout_callback(self, callback: Callback, ms: int) -> Timer:
         """Call once, after a while.
@@ -194,7 +165,7 @@ class Document(PartOfState, HasTraits):
         ValueError
             If `ms` is not such a number.
         """
-        return self._once.timeout(callback, ms)
+        return self._call_once(callback, check_whole(ms, "timeout", "milliseconds", 0))
 
     def add_periodic_callback(self, callback: Callback, period: int = 500) -> PeriodicCallback:
         """Call again and again: ``state.add_periodic_callback`` without an end.
@@ -253,9 +224,20 @@ class Document(PartOfState, HasTraits):
             )
             raise ValueError(message)
 
-    @property
-    def _once(self) -> Timers:
-        with self._lock:
-            if self._timers is None:
-                self._timers = Timers(self._runtime)
-            return self._timers
+    @cached_property
+    def _queue(self) -> TimerQueue:
+        queue = TimerQueue(self._runtime.main_loop, self._runtime.busy)
+        self._runtime.on_remove(queue.close)
+        return queue
+
+    def _call_once(self, callback: Callback, ms: int) -> Timer:
+        check_callable(callback)
+        runner = self._runtime.runner
+        context = runner.context()
+
+        def run() -> None:
+            runner.run(callback, context=context, done=show_unless_cancelled)
+
+        timer = self._queue.timer(lambda _now: context.copy().run(run))
+        timer.set(self._queue.main_loop.time() + ms / 1000)
+        return timer
