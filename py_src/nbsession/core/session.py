@@ -69,11 +69,10 @@ def takes_context(callback: Callable[..., Any]) -> bool:
     try:
         signature.bind(None)
     except TypeError:
-        message = (
+        raise TypeError(
             "a session callback takes the SessionContext, or nothing; "
             f"{getattr(callback, '__qualname__', callback)}{signature} cannot be called so"
-        )
-        raise TypeError(message) from None
+        ) from None
     return True
 
 

@@ -53,8 +53,7 @@ class LineLimit:
 def checked_level(level: str) -> str:
     """Return the level."""
     if level not in LOG_LEVELS:
-        message = f"no log level {level!r}; use one of {', '.join(LOG_LEVELS)}"
-        raise ValueError(message)
+        raise ValueError(f"no log level {level!r}; use one of {', '.join(LOG_LEVELS)}")
     return level
 
 

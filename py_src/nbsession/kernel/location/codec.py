@@ -46,19 +46,17 @@ def text_of_value(value: object) -> str:
         case list() | tuple() | set() | frozenset() | Mapping():
             text = dump_json(value, _json_value)
     if text is None:
-        message = (
+        raise TypeError(
             f"{type(value).__name__} cannot be a query parameter: {value!r}; use text, a number, a "
             "bool, a date or time, an enum, or a list, tuple or dict of these"
         )
-        raise TypeError(message)
     return checked_text(text)
 
 
 def checked_text(text: str) -> str:
     """Return text that a URL can hold, or raise ValueError."""
     if well_formed(text) != text:
-        message = f"{text!r} holds half of a surrogate pair, which no URL can hold"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} holds half of a surrogate pair, which no URL can hold")
     return text
 
 
@@ -84,8 +82,7 @@ def texts_of_value(value: object) -> list[str]:
 def text_of_key(key: object) -> str:
     """Return a key of the query."""
     if not isinstance(key, str):
-        message = f"a key of the query is text, got {type(key).__name__}: {key!r}"
-        raise TypeError(message)
+        raise TypeError(f"a key of the query is text, got {type(key).__name__}: {key!r}")
     return text_of_value(key)
 
 
@@ -155,8 +152,7 @@ def native_json(value: Any) -> Any:
             case dict() if all(isinstance(key, str) for key in value):
                 return {key: native_json(item) for key, item in value.items()}
     text_of_value(value)  # its TypeError says more, where no text at all stands for it
-    message = f"{type(value).__name__} would be read back as another type: {value!r}"
-    raise TypeError(message)
+    raise TypeError(f"{type(value).__name__} would be read back as another type: {value!r}")
 
 
 _INT = re.compile(r"[+-]?[0-9]+")
@@ -174,8 +170,7 @@ class Codec:
     def write(self, value: Any) -> str:
         """Return a value as text."""
         if not isinstance(value, str):
-            message = f"{type(value).__name__} is no text: {value!r}"
-            raise TypeError(message)
+            raise TypeError(f"{type(value).__name__} is no text: {value!r}")
         return str.__str__(value)  # an enum's str() is its name
 
     def read(self, text: str, /) -> Any:
@@ -207,8 +202,7 @@ class ReaderCodec(Codec):
 
     def write(self, value: Any) -> str:
         if not isinstance(value, self.kind):
-            message = f"{type(value).__name__} is no {self.kind.__name__}: {value!r}"
-            raise TypeError(message)
+            raise TypeError(f"{type(value).__name__} is no {self.kind.__name__}: {value!r}")
         return text_of_value(value)
 
 
@@ -227,8 +221,7 @@ class JSONScalarCodec(Codec):
 
     def to_json(self, value: Any) -> Any:
         if type(value) is not self.make and not isinstance(value, self.kind):
-            message = f"{type(value).__name__} is no {self.name}: {value!r}"
-            raise TypeError(message)
+            raise TypeError(f"{type(value).__name__} is no {self.name}: {value!r}")
         return self.make(value)
 
     def from_json(self, data: Any) -> Any:
@@ -246,8 +239,7 @@ class EnumCodec(Codec):
 
     def write(self, value: Any) -> str:
         if not isinstance(value, self.members):
-            message = f"{value!r} is no member of {self.members.__name__}"
-            raise TypeError(message)
+            raise TypeError(f"{value!r} is no member of {self.members.__name__}")
         return str(value.name or value.value)
 
     def read(self, text: str) -> Any:
@@ -260,32 +252,27 @@ class EnumCodec(Codec):
     def _member(self, name: str) -> Any:
         if name in self.members.__members__:
             return self.members[name]
-        message = f"{name!r} is none of {', '.join(self.members.__members__)}"
-        raise ValueError(message)
+        raise ValueError(f"{name!r} is none of {', '.join(self.members.__members__)}")
 
 
 def _read_int(text: str) -> int:
     if not _INT.fullmatch(text):  # int() also takes 1_000, spaces and the digits of any script
-        message = f"{text!r} is no whole number"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} is no whole number")
     return int(text)
 
 
 def _read_bool(text: str) -> bool:
     if text.lower() not in _BOOLS:
-        message = f"{text!r} is neither true nor false"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} is neither true nor false")
     return _BOOLS[text.lower()]
 
 
 def _read_float(text: str) -> float:
     if not _FLOAT.fullmatch(text):
-        message = f"{text!r} is no number"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} is no number")
     number = float(text)
     if math.isinf(number) and "inf" not in text:
-        message = f"{text!r} is too large"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} is too large")
     return number
 
 
@@ -297,8 +284,7 @@ def load_json(text: str) -> Any:
 def _read_finite(text: str) -> float:
     number = _read_float(text)
     if not math.isfinite(number):
-        message = f"{text!r} is not between any bounds"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} is not between any bounds")
     return number
 
 

@@ -25,8 +25,7 @@ class JSONCodec(Codec):
 
     def to_json(self, value: Any) -> Any:
         if not isinstance(value, self.kind):
-            message = f"{type(value).__name__} is no {self.kind.__name__}: {value!r}"
-            raise TypeError(message)
+            raise TypeError(f"{type(value).__name__} is no {self.kind.__name__}: {value!r}")
         return native_json(value)
 
     def from_json(self, data: Any) -> Any:
@@ -56,8 +55,7 @@ class ItemsCodec(JSONCodec):
 
     def to_json(self, value: Any) -> list[Any]:
         if not isinstance(value, list | tuple | set | frozenset):
-            message = f"{type(value).__name__} is no list, tuple or set: {value!r}"
-            raise TypeError(message)
+            raise TypeError(f"{type(value).__name__} is no list, tuple or set: {value!r}")
         if isinstance(value, set | frozenset):
             value = sorted(value, key=repr)
         return [_item_to_json(c, item) for c, item in self._with_codecs(value)]
@@ -89,8 +87,7 @@ class LabelsCodec(ItemsCodec):
     def read_all(self, texts: Sequence[str]) -> tuple[str, ...]:
         labels: tuple[str, ...] = super().read_all(texts)
         if self._count not in (None, len(labels)):
-            message = f"{len(labels)} labels where {self._count} have to be"
-            raise ValueError(message)
+            raise ValueError(f"{len(labels)} labels where {self._count} have to be")
         return labels
 
 
@@ -106,8 +103,7 @@ class DictCodec(JSONCodec):
 
     def to_json(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            message = f"{type(value).__name__} is no dict: {value!r}"
-            raise TypeError(message)
+            raise TypeError(f"{type(value).__name__} is no dict: {value!r}")
         return {
             self._key.write(key): _item_to_json(self._value_codec(key), item)
             for key, item in value.items()
@@ -160,8 +156,7 @@ class AnyCodec(Codec):
                 return codec.read_all([text])
         if self._is_open and (data is not None or not self._codecs):
             return text if data is None else data
-        message = f"{text!r} is of another type"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} is of another type")
 
     def read_all(self, texts: Sequence[str]) -> Any:
         for codec in self._codecs if len(texts) > 1 else ():
@@ -200,8 +195,7 @@ def written(codec: Codec, value: Any) -> str:
             problem = error
     if problem is not None:
         raise problem
-    message = f"{type(value).__name__} would be read back as another value: {value!r}"
-    raise TypeError(message)
+    raise TypeError(f"{type(value).__name__} would be read back as another value: {value!r}")
 
 
 def _item_to_json(codec: Codec, value: Any) -> Any:

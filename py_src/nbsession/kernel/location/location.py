@@ -106,8 +106,7 @@ class Location(PartOfState, IsolatedObservers):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _INSTEAD:  # `hash` would be lost silently, the other errors help nobody
-            message = f"location.{name} cannot be set: {_INSTEAD[name]}"
-            raise AttributeError(message)
+            raise AttributeError(f"location.{name} cannot be set: {_INSTEAD[name]}")
         super().__setattr__(name, value)
 
     @property
@@ -239,8 +238,7 @@ class Location(PartOfState, IsolatedObservers):
         in the URL, and is tried again when these change, until the trait is set otherwise.
         """
         if obj is self:  # each write would be the next one's cause
-            message = "the location is the URL itself; sync another object's traits with it"
-            raise ValueError(message)
+            raise ValueError("the location is the URL itself; sync another object's traits with it")
         check_history(history)
         for function in (to_text, from_text):
             if function is not None:
@@ -367,9 +365,8 @@ def _checked_mapping(mapping: object) -> Mapping[Any, object]:
     if mapping is None:
         return {}
     if not isinstance(mapping, Mapping):
-        message = (
+        raise TypeError(
             "update_query takes a mapping or keywords, got "
             f"{type(mapping).__name__}: {mapping!r}; write update_query(a=1)"
         )
-        raise TypeError(message)
     return mapping

@@ -30,8 +30,7 @@ HELD_UP_SECONDS = 0.05
 def check_history(history: object) -> None:
     """Raise ValueError unless it is one of the two."""
     if history not in get_args(History):
-        message = f"history must be 'push' or 'replace', got {history!r}"
-        raise ValueError(message)
+        raise ValueError(f"history must be 'push' or 'replace', got {history!r}")
 
 
 def changed_search(search: str, changes: QueryChanges) -> str:

@@ -43,8 +43,7 @@ def _bindings_for(
     if refusal is not None and not bindings:
         raise refusal
     if not bindings:
-        message = f"{type(obj).__name__} has no public trait that could be synced"
-        raise ValueError(message)
+        raise ValueError(f"{type(obj).__name__} has no public trait that could be synced")
     return bindings
 
 
@@ -63,14 +62,12 @@ def _default_keys(widget: HasTraits) -> dict[str, str]:
 def _checked_names(names: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
     """Return the key of each trait."""
     if isinstance(names, str) or not isinstance(names, Iterable):
-        message = (
+        raise TypeError(
             f"names must be a list of traits or {{trait: key}}, got {names!r}; write [{names!r}]"
         )
-        raise TypeError(message)
     keys = dict(names) if isinstance(names, Mapping) else {name: name for name in names}
     if not all(isinstance(text, str) for item in keys.items() for text in item):
-        message = f"names of traits and keys are text, got {keys!r}"
-        raise TypeError(message)
+        raise TypeError(f"names of traits and keys are text, got {keys!r}")
     return keys
 
 
@@ -81,11 +78,9 @@ def _checked(obj: HasTraits, keys: Mapping[str, str]) -> Iterator[tuple[str, str
             message = f"{type(obj).__name__} has no trait {name!r}; give names=[…] of those it has"
             raise ValueError(message)
         if obj.traits()[name].read_only:
-            message = f"{type(obj).__name__}.{name} is read-only: the URL could not set it"
-            raise ValueError(message)
+            raise ValueError(f"{type(obj).__name__}.{name} is read-only: the URL could not set it")
         if key in used:
-            message = f"two traits under the key {key!r}; give each a key of its own"
-            raise ValueError(message)
+            raise ValueError(f"two traits under the key {key!r}; give each a key of its own")
         used.add(key)
         yield name, text_of_key(key)
 
@@ -174,14 +169,12 @@ class LocationSync:
             of_obj = [b for b in self._bindings if b.obj is obj]
             synced = [b.trait for b in of_obj]
             if not of_obj:
-                message = f"{type(obj).__name__} is not synced with the URL"
-                raise ValueError(message)
+                raise ValueError(f"{type(obj).__name__} is not synced with the URL")
             if missing := [name for name in wanted or () if name not in synced]:
-                message = (
+                raise ValueError(
                     f"not synced with the URL: {', '.join(map(repr, missing))}; of this "
                     f"{type(obj).__name__}, {', '.join(map(repr, synced))} are"
                 )
-                raise ValueError(message)
             removed = [b for b in of_obj if wanted is None or b.trait in wanted]
             self._bindings = [b for b in self._bindings if b not in removed]
         for binding in removed:

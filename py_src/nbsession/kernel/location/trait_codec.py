@@ -87,14 +87,12 @@ class TraitText:
         start = f"{type(self.obj).__name__}.{self.name} cannot be synced with the URL"
         hint = "give to_text= and from_text="
         if codec is None:
-            message = f"{start}: no text stands for {self._trait.info()}; {hint}"
-            raise TypeError(message)
+            raise TypeError(f"{start}: no text stands for {self._trait.info()}; {hint}")
         self._codec = codec
         try:
             self.texts()
         except TypeError as error:
-            message = f"{start}: {error}; {hint}"
-            raise TypeError(message) from None
+            raise TypeError(f"{start}: {error}; {hint}") from None
         except (ValueError, RecursionError):
             pass  # this one value cannot be written; others can
 
@@ -108,8 +106,7 @@ class TraitText:
             try:
                 text: object = self._to_text(value)
             except Exception as error:
-                message = f"to_text raised {type(error).__name__}: {error}"
-                raise ValueError(message) from error
+                raise ValueError(f"to_text raised {type(error).__name__}: {error}") from error
             if not isinstance(text, str | None):
                 message = f"to_text must return text or None, got {type(text).__name__}: {text!r}"
                 raise TypeError(message)
@@ -321,8 +318,7 @@ def _instance_of(kind: Any, value: Any) -> Any:
             return kind.fromisoformat(value.isoformat())
         return getattr(kind, "_make", kind)(value)  # a named tuple is made by _make
     except Exception as error:
-        message = f"no {kind.__name__} can be made of {value!r}: {error}"
-        raise ValueError(message) from error
+        raise ValueError(f"no {kind.__name__} can be made of {value!r}: {error}") from error
 
 
 def _accepted(trait: Any, obj: HasTraits, value: Any) -> Any:

@@ -66,8 +66,7 @@ class Part(_AnyPart):
         else:
             return "" if text == self._start != "/" else text  # as browsers see a lone ? or #
         shown = text if len(text) < 100 else f"{text[:100]}…"  # noqa: PLR2004 - a line of a message
-        message = f"{self.name} {problem}, got {shown!r}"
-        raise TraitError(message)
+        raise TraitError(f"{self.name} {problem}, got {shown!r}")
 
     def set(self, obj: Any, value: Any) -> None:
         """Write it."""
@@ -184,8 +183,7 @@ class ChangeQueue:
             if change.rounds < MOST_ROUNDS and len(self._waiting) < _MOST_WAITING:
                 return change
             self._waiting.clear()
-        message = (
+        raise RuntimeError(
             f"observers have changed the URL {MOST_ROUNDS} times in turn, each for the change "
             "before; the last are not notified. An observer must write only what differs"
         )
-        raise RuntimeError(message)

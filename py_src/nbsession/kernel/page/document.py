@@ -217,12 +217,11 @@ class Document(PartOfState, HasTraits):
             if is_waiting:
                 added.stop()
         if not is_waiting:
-            message = (
+            raise ValueError(
                 f"{callback_object!r} is not waiting to be called (any more); remove_callback takes"
                 " what add_next_tick_callback, add_timeout_callback or add_periodic_callback"
                 " returned, once, and before a callback that is called once was called"
             )
-            raise ValueError(message)
 
     @cached_property
     def _queue(self) -> TimerQueue:
