@@ -286,9 +286,8 @@ class LocationBinding:
     @property
     def is_moved_by_limits(self) -> bool:
         """Return whether the object itself changes the trait, since its limits change."""
-        return not all(
-            map(_is_same, self._limits_before, self._present_limits())
-        ) or _is_validating(self.obj, self._limits)
+        is_same = all(map(_is_same, self._limits_before, self._present_limits()))
+        return not is_same or _is_validating(self.obj, self._limits)
 
     def _present_limits(self) -> list[object]:
         return [getattr(self.obj, name) for name in self._limits]
@@ -297,9 +296,7 @@ class LocationBinding:
         limits = dict(zip(self._limits, self._present_limits(), strict=True))
         values = value if isinstance(value, list | tuple) else [value]
         if values and all(isinstance(one, str) for one in values):
-            return "options" in limits and not _labels(self.obj, limits["options"]).issuperset(
-                values
-            )
+            return "options" in limits and not _labels(self.obj, limits["options"]) >= set(values)
         if not values or not all(map(_is_number, values)):
             return False
         lengths = [len(v) for n in _LIMITS[:3] if isinstance(v := limits.get(n), _Sized)]

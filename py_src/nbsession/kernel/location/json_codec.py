@@ -74,21 +74,10 @@ class ItemsCodec(JSONCodec):
         return self._make([(self._text_item or c).read(t) for c, t in self._with_codecs(texts)])
 
     def _with_codecs(self, values: Sequence[Any]) -> zip[tuple[Codec, Any]]:
-        return zip(self._items or [self._item] * len(values), values, strict=True)
-
-
-class LabelsCodec(ItemsCodec):
-    """Labels of a selection widget."""
-
-    def __init__(self, count: int | None) -> None:
-        super().__init__(tuple, TEXT)
-        self._count = count
-
-    def read_all(self, texts: Sequence[str]) -> tuple[str, ...]:
-        labels: tuple[str, ...] = super().read_all(texts)
-        if self._count not in (None, len(labels)):
-            raise ValueError(f"{len(labels)} labels where {self._count} have to be")
-        return labels
+        codecs = self._items or [self._item] * len(values)
+        if len(codecs) != len(values):
+            raise ValueError(f"{len(values)} items where {len(codecs)} have to be")
+        return zip(codecs, values, strict=True)
 
 
 class DictCodec(JSONCodec):

@@ -170,10 +170,14 @@ class Location(PartOfState, IsolatedObservers):
             If `history` is neither, or no URL can hold a value.
         """
         check_history(history)
-        changes = {
-            text_of_key(key): texts_of_value(value)
-            for key, value in {**_checked_mapping(mapping), **params}.items()
-        }
+        given: object = {} if mapping is None else mapping
+        if not isinstance(given, Mapping):
+            raise TypeError(
+                "update_query takes a mapping or keywords, got "
+                f"{type(mapping).__name__}: {mapping!r}; write update_query(a=1)"
+            )
+        values = {**given, **params}
+        changes = {text_of_key(key): texts_of_value(value) for key, value in values.items()}
         self.write(query=lambda: changes, history=history)
 
     def sync(  # noqa: PLR0913 - the public signature
@@ -359,14 +363,3 @@ class Location(PartOfState, IsolatedObservers):
             old, new = getattr(change.before, name), getattr(change.after, name)
             if old != new:
                 self.notify_change(Bunch(name=name, old=old, new=new, owner=self, type="change"))
-
-
-def _checked_mapping(mapping: object) -> Mapping[Any, object]:
-    if mapping is None:
-        return {}
-    if not isinstance(mapping, Mapping):
-        raise TypeError(
-            "update_query takes a mapping or keywords, got "
-            f"{type(mapping).__name__}: {mapping!r}; write update_query(a=1)"
-        )
-    return mapping

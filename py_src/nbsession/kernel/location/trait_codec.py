@@ -32,7 +32,7 @@ from .codec import (
     native_json,
     text_of_value,
 )
-from .json_codec import AnyCodec, DictCodec, ItemsCodec, JSONCodec, LabelsCodec, written
+from .json_codec import AnyCodec, DictCodec, ItemsCodec, JSONCodec, written
 
 if TYPE_CHECKING:
     from traitlets import HasTraits
@@ -136,7 +136,8 @@ def _labels_codec(obj: HasTraits, trait: Trait) -> Codec | None:
     if isinstance(obj, module._Selection):  # noqa: SLF001 - the one base of all that choose one of their options
         return TEXT
     if isinstance(obj, module._MultipleSelection):  # noqa: SLF001 - and of those that choose several
-        return LabelsCodec(2 if isinstance(trait, traitlets.Tuple) else None)
+        is_range = isinstance(trait, traitlets.Tuple)
+        return ItemsCodec(tuple, TEXT, (TEXT, TEXT) if is_range else ())
     return None
 
 
@@ -256,13 +257,11 @@ def codec_like(value: object) -> Codec | None:
     """Return a codec for values like this one; None if there is none."""
     if isinstance(value, enum.Enum):
         return EnumCodec(type(value))
-    for make in _ITEMS:
-        if isinstance(value, list | tuple | set | frozenset) and isinstance(value, make):
-            item = _codec_like_items(list(value))
-            text_item = next((codec_like(v) for v in value if v is not None), None) or TEXT
-            if item is None:
-                return None
-            return _for_class(ItemsCodec(make, item, text_item=text_item), type(value), make)
+    if isinstance(value, list | tuple | set | frozenset):
+        make = next(make for make in _ITEMS if isinstance(value, make))
+        item = _codec_like_items(list(value))
+        text_item = next((codec_like(v) for v in value if v is not None), None) or TEXT
+        return item and _for_class(ItemsCodec(make, item, (), text_item), type(value), make)
     if isinstance(value, Mapping):
         key = codec_like(next(iter(value))) if value else TEXT
         item = _codec_like_items(list(value.values()))
