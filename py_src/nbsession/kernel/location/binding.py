@@ -31,7 +31,7 @@ _LIMITS = ("options", "children", "titles", "min", "max", "base")
 """Traits that say which values another trait of their object can take."""
 
 
-class Reporting:
+class SyncReporter:
     """Reports what of the URL could not be applied: to a callback of `sync`, or as a warning."""
 
     def __init__(
@@ -80,13 +80,13 @@ class Reporting:
 class LocationBinding:
     """One trait and one key."""
 
-    def __init__(self, text: TraitText, key: str, history: History, reporting: Reporting) -> None:
+    def __init__(self, text: TraitText, key: str, history: History, reporter: SyncReporter) -> None:
         self.obj = text.obj
         self.trait = text.name
         self.attribute = text.attribute  # the trait that is set: of a selection widget the label
         self.key = key
         self.history: History = history
-        self.reporting = reporting
+        self.reporter = reporter
         self.texts: list[str] = []  # the values of the key in the URL
         # The trait's own texts for what `texts` stand for, such as `6.0` for `6`; None: not taken.
         self.taken: list[str] | None = None
@@ -151,7 +151,7 @@ class LocationBinding:
             return self._text.texts_of(value)
         except (TypeError, ValueError, RecursionError) as error:
             if warns:
-                self.reporting.warn(f"{self.trait} is not written into the URL: {error}")
+                self.reporter.warn(f"{self.trait} is not written into the URL: {error}")
             return None
 
     # -- the URL's text ---------------------------------------------------------------------------
@@ -222,7 +222,7 @@ class LocationBinding:
         thread = threading.get_ident()
         changes = self._changes[thread] = []
         try:
-            self.reporting.call(setattr, self.obj, self.attribute, value)
+            self.reporter.call(setattr, self.obj, self.attribute, value)
         except Exception as raised:  # noqa: BLE001 - the trait's refusal, or an observer's own error
             error = raised
         finally:
@@ -236,7 +236,7 @@ class LocationBinding:
         if error is not None:
             if _is_same(taken, before):
                 return False, taken, False
-            self.reporting.show(error)
+            self.reporter.show(error)
         return True, taken, len(changes) > 1
 
     def url_value(self) -> Any:
@@ -317,18 +317,18 @@ def apply_at_once(bindings: Sequence[LocationBinding]) -> None:
     for binding in bindings:
         with suppress(UnreadableTextError):
             values[binding] = binding.url_value()
-    obj, reporting = bindings[0].obj, bindings[0].reporting
+    obj, reporter = bindings[0].obj, bindings[0].reporter
     error: Exception | None = None
     with ExitStack() as stack:
         for binding in values:
             stack.enter_context(binding.being_set())
         try:
-            reporting.call(_set_at_once, obj, {b.attribute: v for b, v in values.items()})
+            reporter.call(_set_at_once, obj, {b.attribute: v for b, v in values.items()})
         except Exception as raised:  # noqa: BLE001 - the object's refusal, or an observer's own error
             error = raised
     is_set = [binding.note_set(value) for binding, value in values.items()]
     if error is not None and any(is_set):
-        reporting.show(error)
+        reporter.show(error)
 
 
 def _set_at_once(obj: HasTraits, values: dict[str, object]) -> None:

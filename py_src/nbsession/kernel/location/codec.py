@@ -55,7 +55,7 @@ def text_of_value(value: object) -> str:
 
 def checked_text(text: str) -> str:
     """Return text that a URL can hold, or raise ValueError."""
-    if well_formed(text) != text:
+    if not text.isascii() and well_formed(text) != text:
         raise ValueError(f"{text!r} holds half of a surrogate pair, which no URL can hold")
     return text
 

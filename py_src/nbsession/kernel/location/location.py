@@ -17,12 +17,12 @@ from nbsession.core.references import PartOfState
 from nbsession.kernel.runtime.runner import check_callable
 from nbsession.kernel.runtime.traits import IsolatedObservers
 
-from .binding import LocationBinding, Reporting
+from .binding import LocationBinding, SyncReporter
 from .codec import text_of_key, texts_of_value
 from .navigation import History, Navigation, changed_search, check_history
 from .sync import LocationSync
 from .trait_codec import TraitText
-from .traits import ChangeQueue, LocationObserver, Part, ReadPart, UrlChange
+from .traits import LocationObserver, ReadOnlyUrlPart, UrlChange, UrlChangeQueue, UrlPart
 from .url import PageUrl
 
 if TYPE_CHECKING:
@@ -66,15 +66,15 @@ class Location(PartOfState, IsolatedObservers):
 
     _path = "location"
 
-    pathname = Part("/", "?#", help="The path of the page.")
-    search = Part("?", "#", help="The query, with its `?`.")
-    hash_ = Part("#", "", help="The fragment, with its `#`.")
+    pathname = UrlPart("/", "?#", help="The path of the page.")
+    search = UrlPart("?", "#", help="The query, with its `?`.")
+    hash_ = UrlPart("#", "", help="The fragment, with its `#`.")
     reload = Bool(default_value=False, help="Whether the page is loaded when its URL is written.")
-    href = ReadPart(help="The whole URL.")
-    origin = ReadPart(help="Protocol, host and port.")
-    protocol = ReadPart(help="With its colon: `https:`.")
-    hostname = ReadPart(help="The host, without the port.")
-    port = ReadPart(help="'' for the protocol's own.")
+    href = ReadOnlyUrlPart(help="The whole URL.")
+    origin = ReadOnlyUrlPart(help="Protocol, host and port.")
+    protocol = ReadOnlyUrlPart(help="With its colon: `https:`.")
+    hostname = ReadOnlyUrlPart(help="The host, without the port.")
+    port = ReadOnlyUrlPart(help="'' for the protocol's own.")
 
     _url = PageUrl()
 
@@ -91,7 +91,7 @@ class Location(PartOfState, IsolatedObservers):
         self._is_known = False  # whether the URL is that of a page, not a guess
         self._navigation = Navigation(runtime, pages, self._lock)
         self._sync = LocationSync(self._lock, lambda: self.query, partial(self.write, None))
-        self._queue = ChangeQueue(runtime.runner, self._lock, self._announce)
+        self._queue = UrlChangeQueue(runtime.runner, self._lock, self._announce)
         self._read_request(session)
         for kind in ("hello", "location", "focus"):
             runtime.on_remove(pages.subscribe(kind, self._note_report))
@@ -247,13 +247,13 @@ class Location(PartOfState, IsolatedObservers):
         for function in (to_text, from_text):
             if function is not None:
                 check_callable(function)
-        reporting = Reporting(self._runtime, on_error)
+        reporter = SyncReporter(self._runtime, on_error)
 
         def bind(name: str, key: str) -> LocationBinding:
             text = TraitText(obj, name, to_text, from_text)
-            return LocationBinding(text, key, history, reporting)
+            return LocationBinding(text, key, history, reporter)
 
-        self._sync.add(obj, names, bind, reporting)
+        self._sync.add(obj, names, bind, reporter)
 
     def unsync(self, obj: HasTraits, names: Iterable[str] | None = None) -> None:
         """End what `sync` began, and remove the keys from the URL.

@@ -40,7 +40,7 @@ def changed_search(search: str, changes: QueryChanges) -> str:
 
 
 @dataclass
-class Unsent:
+class UnsentWrites:
     """Writes that have been sent to no page."""
 
     parts: dict[str, str] = field(default_factory=dict)
@@ -68,8 +68,8 @@ class Navigation:
         self._pages = pages
         self._lock = lock
         self._send_lock = threading.Lock()  # so that messages leave in the order of the writes
-        self._unsent: Unsent | None = None
-        self._being_sent: Unsent | None = None
+        self._unsent: UnsentWrites | None = None
+        self._being_sent: UnsentWrites | None = None
         self._in_turn = False
         self._parts_of_turn: dict[str, str] = {}
         self._has_pushed = False
@@ -83,7 +83,7 @@ class Navigation:
         reload: bool,
     ) -> None:
         """Add a write; `send` it once the lock is free."""
-        unsent = self._unsent = self._unsent or Unsent()
+        unsent = self._unsent = self._unsent or UnsentWrites()
         unsent.reload |= reload
         unsent.parts |= parts
         if "search" in parts:

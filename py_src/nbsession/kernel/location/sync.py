@@ -16,7 +16,7 @@ from .codec import text_of_key
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .binding import Reporting
+    from .binding import SyncReporter
     from .navigation import History, QueryChanges
 
 
@@ -86,10 +86,10 @@ def _checked(obj: HasTraits, keys: Mapping[str, str]) -> Iterator[tuple[str, str
 
 
 @dataclass
-class Reading:
+class UrlReading:
     """The application of a URL, in the thread that applies it."""
 
-    outer: Reading | None
+    outer: UrlReading | None
     changed: dict[LocationBinding, None] = field(default_factory=dict)
     overwritten: set[LocationBinding] = field(default_factory=set)  # by observers
     is_finished: bool = False
@@ -143,7 +143,7 @@ class LocationSync:
         obj: HasTraits,
         names: Iterable[str] | Mapping[str, str] | None,
         bind: Callable[[str, str], LocationBinding],
-        reporting: Reporting,
+        reporter: SyncReporter,
     ) -> None:
         """Bind traits, each of which `bind` binds to a key; see `Location.sync`."""
         new = _bindings_for(obj, names, bind)
@@ -157,7 +157,7 @@ class LocationSync:
         for binding in removed:
             binding.end()
         for binding in taken_over:
-            _warn_of_take_over(binding, obj, reporting)
+            _warn_of_take_over(binding, obj, reporter)
         for binding in new:
             binding.begin(self._note_change, self._try_again)
         self._start(new, [b.key for b in replaced if b.key not in keys])
@@ -233,7 +233,7 @@ class LocationSync:
     # -- a trait changes --------------------------------------------------------------------------
 
     @property
-    def _reading(self) -> Reading | None:
+    def _reading(self) -> UrlReading | None:
         return getattr(self._thread, "reading", None)
 
     def _note_change(self, binding: LocationBinding) -> None:
@@ -259,7 +259,7 @@ class LocationSync:
     def _apply(self, bindings: list[LocationBinding], *, is_start: bool = False) -> None:
         """Apply what the URL says, then write what still differs."""
         outer = self._reading
-        reading = self._thread.reading = Reading(outer)
+        reading = self._thread.reading = UrlReading(outer)
         try:
             rest = self._apply_in_steps(reading, bindings, is_start=is_start)
         finally:
@@ -271,7 +271,7 @@ class LocationSync:
             self._write(lambda: _rest_of(rest, is_start=is_start), "replace")
 
     def _apply_in_steps(
-        self, reading: Reading, bindings: list[LocationBinding], *, is_start: bool
+        self, reading: UrlReading, bindings: list[LocationBinding], *, is_start: bool
     ) -> list[LocationBinding]:
         """Apply texts in three steps, report failures, and return what is not as the URL says."""
         for binding in bindings:
@@ -291,7 +291,7 @@ class LocationSync:
         return [b for b in affected if b.is_converted or (b in different and not b.is_pending)]
 
     def _affected(
-        self, bindings: list[LocationBinding], reading: Reading
+        self, bindings: list[LocationBinding], reading: UrlReading
     ) -> tuple[list[LocationBinding], list[LocationBinding]]:
         """Return the bindings that a reading is about, and those that are not as the URL says.
 
@@ -310,9 +310,9 @@ def _named(bindings: list[LocationBinding], *, is_start: bool) -> list[LocationB
 
 
 def _report(failed: list[LocationBinding]) -> None:
-    for reporting in {b.reporting: None for b in failed}:
-        texts = {b.trait: b.texts[-1] for b in failed if b.reporting is reporting}
-        reporting.report_unapplied(texts)
+    for reporter in {b.reporter: None for b in failed}:
+        texts = {b.trait: b.texts[-1] for b in failed if b.reporter is reporter}
+        reporter.report_unapplied(texts)
 
 
 def _change_of(binding: LocationBinding) -> QueryChanges:
@@ -350,11 +350,11 @@ def _rest_of(bindings: list[LocationBinding], *, is_start: bool) -> QueryChanges
     return changes
 
 
-def _warn_of_take_over(binding: LocationBinding, obj: HasTraits, reporting: Reporting) -> None:
+def _warn_of_take_over(binding: LocationBinding, obj: HasTraits, reporter: SyncReporter) -> None:
     """Warn, unless it looks like the same object made again by the same cell."""
     is_same_kind = type(binding.obj).__qualname__ == type(obj).__qualname__
     if not is_same_kind or (_is_widget(obj) and binding.key in ("value", "v_model")):
-        reporting.warn(
+        reporter.warn(
             f"the key {binding.key!r} was synced with another {type(binding.obj).__name__}, and is "
             f"not any more; give one of them another key: names={{{binding.trait!r}: 'another'}}"
         )

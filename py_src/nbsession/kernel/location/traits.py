@@ -24,7 +24,7 @@ _NEVER = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 """Controls, which browsers drop, and halves of surrogate pairs, which no URL can hold."""
 
 
-class _AnyPart(Unicode[str, Any]):
+class _AnyUrlPart(Unicode[str, Any]):
     """A part of the URL, read from the one value of a location that holds them all."""
 
     def get(self, obj: Any, cls: type[Any] | None = None) -> str:
@@ -33,7 +33,7 @@ class _AnyPart(Unicode[str, Any]):
         return str(getattr(obj._url, str(self.name)))  # noqa: SLF001 - its own
 
 
-class ReadPart(ReadOnly, _AnyPart):
+class ReadOnlyUrlPart(ReadOnly, _AnyUrlPart):
     """A part of the URL that cannot be written."""
 
     instead = "what can be set is pathname, search and hash_; no page can be sent to another origin"
@@ -42,7 +42,7 @@ class ReadPart(ReadOnly, _AnyPart):
         """Do nothing: it follows from the parts that are written."""
 
 
-class Part(_AnyPart):
+class UrlPart(_AnyUrlPart):
     """A part of the URL that can be written."""
 
     def __init__(self, start: str, others: str, **options: Any) -> None:
@@ -104,7 +104,7 @@ class UrlChange(NamedTuple):
     rounds: int = 0
 
 
-class ChangeQueue:
+class UrlChangeQueue:
     """Changes of the URL, handled in the order in which they were made, one at a time.
 
     A change that is made while another is handled waits its turn, whichever thread makes it: so the
