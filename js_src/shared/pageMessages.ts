@@ -2,7 +2,7 @@
  * What a page and the rest of nbsession say to each other.
  *
  * Page → kernel and kernel → page are custom messages of the hidden page model (never synced traits: a
- * trait reaches every window of the kernel). The Python side holds the same shapes as TypedDicts.
+ * trait reaches every window of the kernel). `core/page_messages.py` has those of the kernel.
  */
 
 /** What the browser says of itself. */

@@ -59,16 +59,10 @@ class Request(PartOfState):
 
     def to_json(self) -> dict[str, Any]:
         """Return the request as JSON values; `from_json` reads them back."""
-        return {
-            "method": self.method,
-            "url": self.url,
-            "path": self.path,
-            "query": self.query,
+        return vars(self) | {
             "headers": [list(item) for item in self.headers.items_all()],
             "cookies": dict(self.cookies),
-            "remote_ip": self.remote_ip,
             "received_at": self.received_at.isoformat() if self.received_at else None,
-            "host_kind": self.host_kind,
         }
 
     @classmethod

@@ -1,8 +1,9 @@
-"""What the server tells a kernel about its session."""
+"""A session: as its server describes it to a kernel, and as callbacks get it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from .references import part_of_state
@@ -10,7 +11,6 @@ from .request import Request, User
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,9 @@ class SessionInfo:
 
     def to_json(self) -> dict[str, Any]:
         """Return the values as JSON; `from_json` reads them back."""
-        return {
-            "kernel_id": self.kernel_id,
-            "base_url": self.base_url,
-            "app_url": self.app_url,
-            "bound": self.bound,
-            "page_pending": self.page_pending,
+        return vars(self) | {
             "request": self.request.to_json() if self.request else None,
             "user": asdict(self.user) if self.user else None,
-            "root_dir": self.root_dir,
         }
 
     @classmethod
@@ -56,7 +50,7 @@ class SessionInfo:
 
 
 def takes_context(callback: Callable[..., Any]) -> bool:
-    """Return whether a callback takes the `SessionContext`: whether it must be given something.
+    """Return whether a callback must be given an argument: the `SessionContext`.
 
     A parameter with a default is left alone: ``lambda name=name: …`` is how a loop binds a name.
     """
@@ -75,16 +69,11 @@ def takes_context(callback: Callable[..., Any]) -> bool:
     try:
         signature.bind(None)
     except TypeError:
-        message = (
+        raise TypeError(
             "a session callback takes the SessionContext, or nothing; "
             f"{getattr(callback, '__qualname__', callback)}{signature} cannot be called so"
-        )
-        raise TypeError(message) from None
+        ) from None
     return True
-
-
-def _no_request() -> Request | None:
-    return None
 
 
 def _request_of_state() -> Request | None:
@@ -116,7 +105,7 @@ class SessionContext:
     started_at: datetime
     ended_at: datetime | None = None
     find_request: Callable[[], Request | None] = field(
-        default=_no_request, repr=False, compare=False
+        default=lambda: None, repr=False, compare=False
     )
 
     @property
@@ -152,10 +141,6 @@ class SessionContext:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SessionContext:
         """Read what `to_json` wrote."""
-        from datetime import datetime
-
-        from .request import Request
-
         request = Request.from_json(data["request"]) if data["request"] else None
         return cls(
             id=data["id"],

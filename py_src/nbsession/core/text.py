@@ -1,4 +1,4 @@
-"""Text of others, where it must steer nothing: in a log, in a terminal."""
+"""Text from elsewhere, made safe for logs, terminals, messages and databases."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LineLimit:
         return True
 
     def take_left_out(self) -> int:
-        """Return how many lines were left out since this was asked last."""
+        """Return how many lines were left out since the last call."""
         left_out, self.left_out = self.left_out, 0
         return left_out
 
@@ -53,13 +53,15 @@ class LineLimit:
 def checked_level(level: str) -> str:
     """Return the level."""
     if level not in LOG_LEVELS:
-        message = f"no log level {level!r}; use one of {', '.join(LOG_LEVELS)}"
-        raise ValueError(message)
+        raise ValueError(f"no log level {level!r}; use one of {', '.join(LOG_LEVELS)}")
     return level
 
 
 def well_formed(value: Any) -> Any:
-    """Return JSON data in whose texts each half of a surrogate pair is a ``?``."""
+    """Return JSON data in whose texts each half of a surrogate pair, as odd bytes give, is a ``?``.
+
+    UTF-8 cannot hold them, and so no URL, no message and no database.
+    """
     match value:
         case str():
             return value if value.isascii() else value.encode("utf-8", "replace").decode()
@@ -70,8 +72,6 @@ def well_formed(value: Any) -> Any:
     return value
 
 
-def storable(text: str | None) -> str | None:
-    """Return text as SQLite takes it: a lone surrogate, as odd bytes give, becomes ``?``."""
-    if text is None or text.isascii():
-        return text
-    return text.encode("utf-8", "replace").decode("utf-8")
+def escape_surrogates(text: str) -> str:
+    r"""Return text in which halves of surrogate pairs are escapes, such as ``\ud800``."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -7,6 +7,8 @@ import importlib
 import os
 from typing import TYPE_CHECKING
 
+from .text import escape_surrogates
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -40,7 +42,7 @@ def clean(text: str, limit: int) -> str:
     if len(text) > limit:
         half = limit // 2
         text = f"{text[:half]}\n[… {len(text) - 2 * half:,} characters left out …]\n{text[-half:]}"
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return escape_surrogates(text)
 
 
 _OURS = (

@@ -308,5 +308,5 @@ def test_a_date_picker_without_a_date() -> None:
 
 def test_a_range_of_labels_has_two_ends() -> None:
     slider = w.SelectionRangeSlider(options=["x", "y"])
-    with pytest.raises(UnreadableTextError, match="1 labels where 2 have to be"):
+    with pytest.raises(UnreadableTextError, match="1 items where 2 have to be"):
         TraitText(slider, "value").value_of(['["x"]'])

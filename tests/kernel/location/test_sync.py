@@ -77,17 +77,17 @@ async def test_a_warning_without_on_error_once() -> None:
 @asynchronous
 async def test_on_error_may_be_async_or_raise(capsys: Any) -> None:
     with playing(f"{HERE}?i=x") as played:
-        told: list[object] = []
+        reported: list[object] = []
 
-        async def tell(errors: dict[str, str]) -> None:
+        async def report(errors: dict[str, str]) -> None:
             await asyncio.sleep(0)
-            told.append(errors)
+            reported.append(errors)
 
         model = Model()
-        played.location.sync(model, on_error=tell)
+        played.location.sync(model, on_error=report)
         for _ in range(5):
             await asyncio.sleep(0)
-        assert told == [{"i": "x"}]
+        assert reported == [{"i": "x"}]
         played.location.unsync(model)
         played.location.update_query(i="x")
         played.location.sync(model, on_error=lambda _: 1 / 0)

@@ -8,6 +8,7 @@ import numbers
 import threading
 import warnings
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitType
@@ -30,7 +31,7 @@ _LIMITS = ("options", "children", "titles", "min", "max", "base")
 """Traits that say which values another trait of their object can take."""
 
 
-class Reporting:
+class SyncReporter:
     """Reports what of the URL could not be applied: to a callback of `sync`, or as a warning."""
 
     def __init__(
@@ -38,62 +39,67 @@ class Reporting:
     ) -> None:
         if on_error is not None:
             check_callable(on_error)
-        self._runtime = runtime
+        self._busy = runtime.busy
+        self._runner = runtime.runner
         self._on_error = on_error
-        self.context = runtime.runner.context()
+        self._context = runtime.runner.context()
         self._has_warned = False
 
-    def tell_unapplied(self, errors: dict[str, str]) -> None:
-        """Tell what could not be applied in one reading."""
+    def report_unapplied(self, texts: dict[str, str]) -> None:
+        """Report the texts that could not be applied in one reading, by trait."""
         if self._on_error is None:
-            listed = ", ".join(f"{trait} = {text!r}" for trait, text in errors.items())
+            listed = ", ".join(f"{trait} = {text!r}" for trait, text in texts.items())
             self.warn(f"the URL holds what cannot be applied: {listed}; on_error= can handle it")
             return
-        with self._runtime.busy:
+        with self._busy:
             try:
-                result = self.call(self._on_error, errors)
+                result = self.call(self._on_error, texts)
             except Exception as error:  # noqa: BLE001 - the user's; the reading goes on
-                self.context.copy().run(show_error, error)
+                self.show(error)
                 return
         if inspect.isawaitable(result):
-            self._runtime.main_loop.call_soon(self._finish, result, context=self.context)
+            context, done = self._context, show_unless_cancelled
+            finish = partial(self._runner.run, lambda: result, context=context, done=done)
+            self._runner.main_loop.call_soon(finish, context=context)
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call what may run code of the user, whose output goes to the cell of the `sync`."""
-        return self._runtime.runner.call_within(function, *args, context=self.context)
+        return self._runner.call_within(function, *args, context=self._context)
+
+    def show(self, error: Exception) -> None:
+        """Show an error in the cell of the `sync`."""
+        self._context.copy().run(show_error, error)
 
     def warn(self, message: str) -> None:
         """Warn in the cell of the `sync`, the first time."""
         if not self._has_warned:
             self._has_warned = True
-            self.context.copy().run(warnings.warn, message, NBSessionWarning, stacklevel=2)
-
-    def _finish(self, result: Any) -> None:
-        self._runtime.runner.run(lambda: result, context=self.context, done=show_unless_cancelled)
+            self._context.copy().run(warnings.warn, message, NBSessionWarning, stacklevel=2)
 
 
 class LocationBinding:
     """One trait and one key."""
 
-    def __init__(self, text: TraitText, key: str, history: History, reporting: Reporting) -> None:
+    def __init__(self, text: TraitText, key: str, history: History, reporter: SyncReporter) -> None:
         self.obj = text.obj
         self.trait = text.name
+        self.attribute = text.attribute  # the trait that is set: of a selection widget the label
         self.key = key
         self.history: History = history
-        self.reporting = reporting
-        self.texts: list[str] = []
-        self.is_pending = False
-        self.is_start_value = False
-        self._text = text
-        self._initial = _copied(getattr(self.obj, text.attribute))
-        self._initial_texts = self._present_texts()
+        self.reporter = reporter
+        self.texts: list[str] = []  # the values of the key in the URL
         # The trait's own texts for what `texts` stand for, such as `6.0` for `6`; None: not taken.
-        self._taken: list[str] | None = None
-        self._is_converted = False
+        self.taken: list[str] | None = None
+        self.is_converted = False  # the object took another value than the one in the URL
+        self.is_pending = False
+        self.is_start_value = False  # `sync` has written the trait's value into the URL
+        self._text = text
+        self._initial = _copied(getattr(self.obj, self.attribute))
+        self._initial_texts = self._texts_of(self._initial)
         self._changes: dict[int, list[Bunch]] = {}  # by the thread that sets the trait for the URL
         others = (name for name in _LIMITS if name not in (self.trait, self.attribute))
         self._limits = [name for name in others if self.obj.has_trait(name)]
-        self._limits_met: list[object] = []
+        self._limits_before: list[object] = []
         self._pending_lock = threading.Lock()
         self._on_change: Callable[[LocationBinding], None] | None = None
         self._on_limits: Callable[[LocationBinding], None] | None = None
@@ -108,19 +114,14 @@ class LocationBinding:
         """Call whenever the trait changes, or may take the text that it could not take."""
         self._on_change = on_change
         self._on_limits = on_limits
-        self.obj.observe(self._note_change, self._text.attribute)
+        self.obj.observe(self._note_change, self.attribute)
 
     def end(self) -> None:
         """Call no more."""
         self.end_pending()
         if self._on_change is not None:
             self._on_change = self._on_limits = None
-            self.obj.unobserve(self._note_change, self._text.attribute)
-
-    @property
-    def attribute(self) -> str:
-        """The trait that is set: for the value of a selection widget its label."""
-        return self._text.attribute
+            self.obj.unobserve(self._note_change, self.attribute)
 
     @property
     def is_bound(self) -> bool:
@@ -129,7 +130,7 @@ class LocationBinding:
 
     @property
     def is_being_set(self) -> bool:
-        """Return whether this thread is setting the trait to what the URL says."""
+        """Return whether this thread is setting the trait to the value in the URL."""
         return threading.get_ident() in self._changes
 
     def _note_change(self, change: Bunch) -> None:
@@ -141,69 +142,54 @@ class LocationBinding:
 
     # -- the trait as text ------------------------------------------------------------------------
 
-    def texts_of_trait(self) -> list[str] | None:
+    def present_texts(self) -> list[str] | None:
         """Return the trait's value as values of the key; None, and warn, if none stand for it."""
-        try:
-            return self._text.texts()
-        except (TypeError, ValueError, RecursionError) as error:
-            self.reporting.warn(f"{self.trait} is not written into the URL: {error}")
-            return None
+        return self._texts_of(getattr(self.obj, self.attribute), warns=True)
 
-    def _present_texts(self) -> list[str] | None:
-        return self._texts_of(getattr(self.obj, self._text.attribute))
-
-    def _texts_of(self, value: object) -> list[str] | None:
+    def _texts_of(self, value: object, *, warns: bool = False) -> list[str] | None:
         try:
             return self._text.texts_of(value)
-        except (TypeError, ValueError, RecursionError):
+        except (TypeError, ValueError, RecursionError) as error:
+            if warns:
+                self.reporter.warn(f"{self.trait} is not written into the URL: {error}")
             return None
 
     # -- the URL's text ---------------------------------------------------------------------------
 
-    def meet(self, texts: list[str]) -> None:
-        """Take over the values of the key in the URL, without applying them."""
+    def note_url(self, texts: list[str]) -> None:
+        """Note the values of the key in the URL, without applying them."""
         self.texts = texts
-        self._taken = None
-        self.is_start_value = False
+        self.taken = None
+        self.is_converted = self.is_start_value = False
         self.end_pending()
 
     def note_written(self, texts: list[str]) -> None:
         """Note that the trait's value was written into the URL."""
-        self.texts = self._taken = texts
-        self._is_converted = False
+        self.texts = self.taken = texts
+        self.is_converted = False
         self.end_pending()
 
     @property
+    def expected_texts(self) -> list[str]:
+        """The values of the key in the URL, as the trait writes them."""
+        return self.texts if self.taken is None else self.taken
+
+    @property
     def is_applied(self) -> bool:
-        """Return whether the trait is what the URL says, or without the key its first value."""
-        present = self._present_texts()
-        return present == (self._said if self.texts else self._initial_texts)
+        """Return whether the trait has the value in the URL, or without the key its first one."""
+        expected = self.expected_texts if self.texts else self._initial_texts
+        return self._texts_of(getattr(self.obj, self.attribute)) == expected
 
     @property
-    def _said(self) -> list[str]:
-        """The URL's values of the key, as the trait writes them."""
-        return self.texts if self._taken is None else self._taken
-
-    def new_texts(self) -> list[str] | None:
-        """Return the trait's value as values of the key; None if the URL says just that.
-
-        None, and a warning, too if none stand for it.
-        """
-        texts = self.texts_of_trait()
-        return None if texts == self._said else texts
-
-    @property
-    def is_converted(self) -> bool:
-        """Return whether the object made another value of the one in the URL, and took that."""
-        return self._is_converted and self._taken is not None
-
-    @property
-    def is_taken(self) -> bool:
-        """Return whether the trait took the value in the URL, whatever became of it since."""
-        return self._taken is not None
+    def is_exact(self) -> bool:
+        """Return whether the trait has the very value in the URL."""
+        return self.is_applied and not self.is_converted
 
     def apply(self) -> bool:
-        """Set the trait to what the URL says, or to its initial value if the key is not there."""
+        """Set the trait to the value in the URL, or to its initial one if the key is not there.
+
+        Return whether observers have changed it again.
+        """
         texts = self.texts
         if not texts:
             return self._set(_copied(self._initial))[2]
@@ -212,52 +198,54 @@ class LocationBinding:
         except UnreadableTextError:
             self.end_pending()
             return False
-        is_taken, taken, is_changed_again = self._set(value)
-        is_same = is_taken and _is_same(taken, value)
+        was_taken, taken, is_changed_again = self._set(value)
         if texts is not self.texts:  # another thread has written the trait's value
             return is_changed_again
-        self._taken = None
-        self._is_converted = False
-        if is_taken and (is_same or not _is_number(value)):  # a number that differs was clamped
-            self._taken = self._texts_of(taken)
-            if not is_same:
-                spellings = (texts, self._texts_of(value) or self._taken)
-                self._is_converted = self._taken not in spellings
-        if self._taken is None and self._is_beyond_limits(value):
+        self.taken = None
+        self.is_converted = False
+        if was_taken:
+            is_same = _is_same(taken, value)
+            if is_same or not _is_number(value):  # a number that differs was clamped
+                self.taken = self._texts_of(taken)
+            if not is_same and self.taken is not None:
+                self.is_converted = self.taken not in (texts, self._texts_of(value) or self.taken)
+        if self.taken is None and self._is_beyond_limits(value):
             self._begin_pending()
         else:
             self.end_pending()
         return is_changed_again
 
     def _set(self, value: object) -> tuple[bool, object, bool]:
-        """Set the trait."""
-        attribute = self._text.attribute
-        before = getattr(self.obj, attribute)
+        """Set the trait, and return whether and as what it took the value; and as `apply` does."""
+        before = getattr(self.obj, self.attribute)
         error: Exception | None = None
         thread = threading.get_ident()
         changes = self._changes[thread] = []
         try:
-            self.reporting.call(setattr, self.obj, attribute, value)
+            self.reporter.call(setattr, self.obj, self.attribute, value)
         except Exception as raised:  # noqa: BLE001 - the trait's refusal, or an observer's own error
             error = raised
         finally:
             del self._changes[thread]
-        # Observers may have changed it since; what they did began with another old value.
-        first = next((change.new for change in changes if change.old is before), _UNCHANGED)
-        taken = getattr(self.obj, attribute) if first is _UNCHANGED else first
+        taken = getattr(self.obj, self.attribute)
+        for change in changes:
+            # Observers may have changed it since; what they did began with another old value.
+            if change["old"] is before:
+                taken = change["new"]
+                break
         if error is not None:
             if _is_same(taken, before):
                 return False, taken, False
-            self.reporting.context.copy().run(show_error, error)
+            self.reporter.show(error)
         return True, taken, len(changes) > 1
 
-    def wanted_value(self) -> Any:
-        """Return the value that the URL says; UnreadableTextError if it is none."""
+    def url_value(self) -> Any:
+        """Return the value in the URL, or the initial one; UnreadableTextError if it is none."""
         return self._text.value_of(self.texts) if self.texts else _copied(self._initial)
 
     @contextmanager
     def being_set(self) -> Iterator[None]:
-        """Note that this thread sets the trait to what the URL says."""
+        """Note that this thread sets the trait to the value in the URL."""
         thread = threading.get_ident()
         self._changes[thread] = []
         try:
@@ -266,11 +254,11 @@ class LocationBinding:
             del self._changes[thread]
 
     def note_set(self, value: object) -> bool:
-        """Note whether the trait has a value, which is the one in the URL."""
+        """Note, and return, whether the trait has the value in the URL."""
         texts = self._texts_of(value)
-        if texts is None or texts != self._present_texts():
+        if texts is None or texts != self._texts_of(getattr(self.obj, self.attribute)):
             return False
-        self._taken = texts
+        self.taken = texts
         self.end_pending()
         return True
 
@@ -278,7 +266,7 @@ class LocationBinding:
 
     def _begin_pending(self) -> None:
         with self._pending_lock:
-            self._limits_met = self._present_limits()
+            self._limits_before = self._present_limits()
             if not self.is_pending:
                 self.is_pending = True
                 self.obj.observe(self._note_limits, self._limits)
@@ -291,16 +279,15 @@ class LocationBinding:
                 self.obj.unobserve(self._note_limits, self._limits)
 
     def _note_limits(self, _change: object) -> None:
-        self._limits_met = self._present_limits()
+        self._limits_before = self._present_limits()
         if self._on_limits is not None and self.is_pending and not self.is_being_set:
             self._on_limits(self)
 
     @property
     def is_moved_by_limits(self) -> bool:
         """Return whether the object itself changes the trait, since its limits change."""
-        return not all(map(_is_same, self._limits_met, self._present_limits())) or _is_validating(
-            self.obj, self._limits
-        )
+        is_same = all(map(_is_same, self._limits_before, self._present_limits()))
+        return not is_same or _is_validating(self.obj, self._limits)
 
     def _present_limits(self) -> list[object]:
         return [getattr(self.obj, name) for name in self._limits]
@@ -309,9 +296,7 @@ class LocationBinding:
         limits = dict(zip(self._limits, self._present_limits(), strict=True))
         values = value if isinstance(value, list | tuple) else [value]
         if values and all(isinstance(one, str) for one in values):
-            return "options" in limits and not _labels(self.obj, limits["options"]).issuperset(
-                values
-            )
+            return "options" in limits and not _labels(self.obj, limits["options"]) >= set(values)
         if not values or not all(map(_is_number, values)):
             return False
         lengths = [len(v) for n in _LIMITS[:3] if isinstance(v := limits.get(n), _Sized)]
@@ -321,7 +306,7 @@ class LocationBinding:
         return any(
             _is_less(one, low)
             or _is_less(high, one)
-            or any(_is_index_beyond(one, n) for n in lengths)
+            or (isinstance(one, int) and any(one >= length for length in lengths))
             for one in values
         )
 
@@ -331,28 +316,25 @@ def apply_at_once(bindings: Sequence[LocationBinding]) -> None:
     values: dict[LocationBinding, object] = {}
     for binding in bindings:
         with suppress(UnreadableTextError):
-            values[binding] = binding.wanted_value()
-    obj, reporting = bindings[0].obj, bindings[0].reporting
+            values[binding] = binding.url_value()
+    obj, reporter = bindings[0].obj, bindings[0].reporter
     error: Exception | None = None
     with ExitStack() as stack:
         for binding in values:
             stack.enter_context(binding.being_set())
         try:
-            reporting.call(_set_at_once, obj, {b.attribute: v for b, v in values.items()})
+            reporter.call(_set_at_once, obj, {b.attribute: v for b, v in values.items()})
         except Exception as raised:  # noqa: BLE001 - the object's refusal, or an observer's own error
             error = raised
     is_set = [binding.note_set(value) for binding, value in values.items()]
     if error is not None and any(is_set):
-        reporting.context.copy().run(show_error, error)
+        reporter.show(error)
 
 
 def _set_at_once(obj: HasTraits, values: dict[str, object]) -> None:
     with obj.hold_trait_notifications():
         for name, value in values.items():
             setattr(obj, name, value)
-
-
-_UNCHANGED = object()
 
 
 def _copied(value: Any) -> Any:
@@ -373,10 +355,6 @@ def _labels(obj: Any, options: Any) -> set[object]:
     if labels is None:
         labels = options if isinstance(options, _Sized) else ()
     return {label for label in labels if isinstance(label, str)}
-
-
-def _is_index_beyond(value: Any, length: int) -> bool:
-    return isinstance(value, int) and value >= length
 
 
 def _is_less(one: Any, other: Any) -> bool:

@@ -12,12 +12,15 @@ import math
 import numbers
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from nbsession.core.text import well_formed
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 
 def text_of_value(value: object) -> str:
@@ -26,46 +29,35 @@ def text_of_value(value: object) -> str:
     A bool is ``true`` or ``false``, a number as Python writes it, a date or time ISO 8601, a member
     of an enum its name; a list, tuple, set or dict is JSON without spaces: ``[1,5]``.
     """
-    text = _plain_text(value)
-    return checked_text(_json_text(value) if text is None else text)
+    text: str | None = None
+    match value:
+        case enum.Enum():
+            text = value.name
+        case str():
+            text = str(value)
+        case bool():
+            text = "true" if value else "false"
+        case numbers.Integral():
+            text = str(int(value))
+        case numbers.Real():
+            text = repr(float(value))
+        case dt.date() | dt.time():
+            text = value.isoformat()
+        case list() | tuple() | set() | frozenset() | Mapping():
+            text = dump_json(value, _json_value)
+    if text is None:
+        raise TypeError(
+            f"{type(value).__name__} cannot be a query parameter: {value!r}; use text, a number, a "
+            "bool, a date or time, an enum, or a list, tuple or dict of these"
+        )
+    return checked_text(text)
 
 
 def checked_text(text: str) -> str:
     """Return text that a URL can hold, or raise ValueError."""
-    if not _is_unicode(text):
-        message = f"{text!r} holds half of a surrogate pair, which no URL can hold"
-        raise ValueError(message)
+    if not text.isascii() and well_formed(text) != text:
+        raise ValueError(f"{text!r} holds half of a surrogate pair, which no URL can hold")
     return text
-
-
-def _plain_text(value: object) -> str | None:  # noqa: PLR0911 - one line a type
-    match value:
-        case enum.Enum():
-            return value.name
-        case str():
-            return str(value)
-        case bool():
-            return "true" if value else "false"
-        case numbers.Integral():
-            return str(int(value))
-        case numbers.Real():
-            return repr(float(value))
-        case dt.date() | dt.time():
-            return value.isoformat()
-        case _:
-            return None
-
-
-def _json_text(value: object) -> str:
-    if not isinstance(value, list | tuple | set | frozenset | Mapping):
-        message = (
-            f"{type(value).__name__} cannot be a query parameter: {value!r}; use text, a number, a "
-            "bool, a date or time, an enum, or a list, tuple or dict of these"
-        )
-        raise TypeError(message)
-    return json.dumps(
-        value, default=_json_value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    )
 
 
 def _json_value(value: object) -> object:
@@ -80,14 +72,6 @@ def _json_value(value: object) -> object:
     return text_of_value(value)
 
 
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def texts_of_value(value: object) -> list[str]:
     """Return a value as those of a key: each of a list, none for None, else the one."""
     if value is None:
@@ -98,8 +82,7 @@ def texts_of_value(value: object) -> list[str]:
 def text_of_key(key: object) -> str:
     """Return a key of the query."""
     if not isinstance(key, str):
-        message = f"a key of the query is text, got {type(key).__name__}: {key!r}"
-        raise TypeError(message)
+        raise TypeError(f"a key of the query is text, got {type(key).__name__}: {key!r}")
     return text_of_value(key)
 
 
@@ -136,7 +119,7 @@ _EXACT_KINDS: dict[type, type] = {
     float: numbers.Real,
     dict: Mapping,
 }
-"""Of the most frequent types, since abstract ones take long to ask for."""
+"""Of the most frequent types, since isinstance is slow with abstract ones."""
 
 
 def _kind(value: object) -> type:
@@ -147,9 +130,11 @@ def _kind(value: object) -> type:
     return next((kind for kind in _KINDS if isinstance(value, kind)), type(value))
 
 
-def dump_json(value: object) -> str:
+def dump_json(value: object, default: Callable[[Any], object] | None = None) -> str:
     """Return a value as JSON without spaces."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return json.dumps(
+        value, default=default, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
 
 
 def native_json(value: Any) -> Any:
@@ -167,8 +152,7 @@ def native_json(value: Any) -> Any:
             case dict() if all(isinstance(key, str) for key in value):
                 return {key: native_json(item) for key, item in value.items()}
     text_of_value(value)  # its TypeError says more, where no text at all stands for it
-    message = f"{type(value).__name__} would be read back as another type: {value!r}"
-    raise TypeError(message)
+    raise TypeError(f"{type(value).__name__} would be read back as another type: {value!r}")
 
 
 _INT = re.compile(r"[+-]?[0-9]+")
@@ -180,27 +164,22 @@ _BOOLS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off"
 class Codec:
     """A type of values; this one is text itself."""
 
-    is_faithful = True
+    is_faithful = True  # all that it writes is read as the same value
+    takes_repeats = False  # the values of a key that is repeated are items of one value
 
     def write(self, value: Any) -> str:
         """Return a value as text."""
         if not isinstance(value, str):
-            message = f"{type(value).__name__} is no text: {value!r}"
-            raise TypeError(message)
+            raise TypeError(f"{type(value).__name__} is no text: {value!r}")
         return str.__str__(value)  # an enum's str() is its name
 
-    def read(self, text: str) -> Any:
+    def read(self, text: str, /) -> Any:
         """Return the value that a text stands for."""
         return text
 
     def read_all(self, texts: Sequence[str]) -> Any:
         """Return the value that all values of a key stand for; the last one counts."""
         return self.read(texts[-1])
-
-    def read_items(self, texts: Sequence[str]) -> Any:
-        """Return the value whose items are the values of a key that is repeated."""
-        message = f"no repeated key is taken: {len(texts)} values"
-        raise ValueError(message)
 
     def to_json(self, value: Any) -> Any:
         """Return a value as JSON data, as an item of a container."""
@@ -213,165 +192,112 @@ class Codec:
         return self.read(data)
 
 
+@dataclass(eq=False, repr=False)
 class ReaderCodec(Codec):
     """Values of a type as `text_of_value` writes them, read by a function."""
 
+    kind: type
+    read: Callable[[str], Any]
     is_faithful = False
 
-    def __init__(self, read: Callable[[str], Any], kind: type) -> None:
-        self._read = read
-        self._type = kind
-
     def write(self, value: Any) -> str:
-        """Return a value as text."""
-        if not isinstance(value, self._type):
-            message = f"{type(value).__name__} is no {self._type.__name__}: {value!r}"
-            raise TypeError(message)
+        if not isinstance(value, self.kind):
+            raise TypeError(f"{type(value).__name__} is no {self.kind.__name__}: {value!r}")
         return text_of_value(value)
 
-    def read(self, text: str) -> Any:
-        """Return the value that a text stands for."""
-        return self._read(text)
 
+@dataclass(eq=False, repr=False)
+class JSONScalarCodec(Codec):
+    """Numbers or bools, which JSON has as well."""
 
-class IntCodec(Codec):
-    """Whole numbers."""
-
-    def write(self, value: Any) -> str:
-        """Return a number as text."""
-        return str(self.to_json(value))
-
-    def read(self, text: str) -> int:
-        """Return the number that a text stands for."""
-        if not _INT.fullmatch(text):  # int() also takes 1_000, spaces and the digits of any script
-            message = f"{text!r} is no whole number"
-            raise ValueError(message)
-        return int(text)
-
-    def to_json(self, value: Any) -> int:
-        """Return a number as JSON data."""
-        if type(value) is not int and not isinstance(value, numbers.Integral):
-            message = f"{type(value).__name__} is no whole number: {value!r}"
-            raise TypeError(message)
-        return int(value)
-
-    def from_json(self, data: Any) -> int:
-        """Return the number that JSON data stand for."""
-        if not isinstance(data, int) or isinstance(data, bool):
-            raise wrong_json(data, "a whole number")
-        return data
-
-
-class FloatCodec(Codec):
-    """Numbers; with bounds, finite ones only."""
-
-    def __init__(self, *, is_bounded: bool = False) -> None:
-        self._read = read_finite if is_bounded else read_float
+    name: str
+    kind: type
+    make: type
+    to_text: Callable[[Any], str]
+    read: Callable[[str], Any]
 
     def write(self, value: Any) -> str:
-        """Return a number as text."""
-        return repr(self.to_json(value))
+        return self.to_text(self.to_json(value))
 
-    def read(self, text: str) -> float:
-        """Return the number that a text stands for."""
-        return self._read(text)
+    def to_json(self, value: Any) -> Any:
+        if type(value) is not self.make and not isinstance(value, self.kind):
+            raise TypeError(f"{type(value).__name__} is no {self.name}: {value!r}")
+        return self.make(value)
 
-    def to_json(self, value: Any) -> float:
-        """Return a number as JSON data."""
-        if type(value) is not float and not isinstance(value, numbers.Real):
-            message = f"{type(value).__name__} is no number: {value!r}"
-            raise TypeError(message)
-        return float(value)
-
-    def from_json(self, data: Any) -> float:
-        """Return the number that JSON data stand for."""
-        if not isinstance(data, int | float) or isinstance(data, bool):
-            raise wrong_json(data, "a number")
-        return float(data)
+    def from_json(self, data: Any) -> Any:
+        # Python's bool is an int
+        if not isinstance(data, self.kind) or (isinstance(data, bool) and self.kind is not bool):
+            raise wrong_json(data, f"a {self.name}")
+        return self.make(data)
 
 
-class BoolCodec(Codec):
-    """True and false."""
-
-    def write(self, value: Any) -> str:
-        """Return ``true`` or ``false``."""
-        return "true" if self.to_json(value) else "false"
-
-    def read(self, text: str) -> bool:
-        """Return what a text stands for."""
-        if text.lower() not in _BOOLS:
-            message = f"{text!r} is neither true nor false"
-            raise ValueError(message)
-        return _BOOLS[text.lower()]
-
-    def to_json(self, value: Any) -> bool:
-        """Return a value as JSON data."""
-        if not isinstance(value, bool):
-            message = f"{type(value).__name__} is no bool: {value!r}"
-            raise TypeError(message)
-        return value
-
-    def from_json(self, data: Any) -> bool:
-        """Return what JSON data stand for."""
-        if not isinstance(data, bool):
-            raise wrong_json(data, "a bool")
-        return data
-
-
+@dataclass(eq=False, repr=False)
 class EnumCodec(Codec):
     """The members of an enum by their names; of flags without a name, the number."""
 
-    def __init__(self, members: type[enum.Enum]) -> None:
-        self._members = members
+    members: type[enum.Enum]
 
     def write(self, value: Any) -> str:
-        """Return the name of a member."""
-        if not isinstance(value, self._members):
-            message = f"{value!r} is no member of {self._members.__name__}"
-            raise TypeError(message)
+        if not isinstance(value, self.members):
+            raise TypeError(f"{value!r} is no member of {self.members.__name__}")
         return str(value.name or value.value)
 
     def read(self, text: str) -> Any:
-        """Return the member with a name."""
-        if not issubclass(self._members, enum.Flag):
+        if not issubclass(self.members, enum.Flag):
             return self._member(text)
         if _INT.fullmatch(text):
-            return self._members(int(text))
+            return self.members(int(text))
         return reduce(operator.or_, map(self._member, text.split("|")))
 
     def _member(self, name: str) -> Any:
-        if name in self._members.__members__:
-            return self._members[name]
-        message = f"{name!r} is none of {', '.join(self._members.__members__)}"
-        raise ValueError(message)
+        if name in self.members.__members__:
+            return self.members[name]
+        raise ValueError(f"{name!r} is none of {', '.join(self.members.__members__)}")
 
 
-def read_float(text: str) -> float:
-    """Return the number that a text stands for."""
+def _read_int(text: str) -> int:
+    if not _INT.fullmatch(text):  # int() also takes 1_000, spaces and the digits of any script
+        raise ValueError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def _read_bool(text: str) -> bool:
+    if text.lower() not in _BOOLS:
+        raise ValueError(f"{text!r} is neither true nor false")
+    return _BOOLS[text.lower()]
+
+
+def _read_float(text: str) -> float:
     if not _FLOAT.fullmatch(text):
-        message = f"{text!r} is no number"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} is no number")
     number = float(text)
     if math.isinf(number) and "inf" not in text:
-        message = f"{text!r} is too large"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} is too large")
     return number
 
 
 def load_json(text: str) -> Any:
     """Return what JSON stands for; NaN and infinite numbers are none."""
-    return json.loads(text, parse_constant=read_finite, parse_float=read_finite)
+    return json.loads(text, parse_constant=_read_finite, parse_float=_read_finite)
 
 
-def read_finite(text: str) -> float:
-    """Return the number that a text stands for; NaN and infinite ones are none."""
-    number = read_float(text)
+def _read_finite(text: str) -> float:
+    number = _read_float(text)
     if not math.isfinite(number):
-        message = f"{text!r} is not between any bounds"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} is not between any bounds")
     return number
 
 
 def wrong_json(data: object, wanted: str) -> ValueError:
     """Return the error for JSON data of another type."""
     return ValueError(f"JSON holds {type(data).__name__} where {wanted} has to be")
+
+
+TEXT = Codec()
+INT = JSONScalarCodec("whole number", numbers.Integral, int, str, _read_int)
+FLOAT = JSONScalarCodec("number", numbers.Real, float, repr, _read_float)
+FINITE = JSONScalarCodec("number", numbers.Real, float, repr, _read_finite)
+BOOL = JSONScalarCodec("bool", bool, bool, text_of_value, _read_bool)
+DATETIME = ReaderCodec(dt.datetime, dt.datetime.fromisoformat)
+DATE = ReaderCodec(dt.date, dt.date.fromisoformat)
+TIME = ReaderCodec(dt.time, dt.time.fromisoformat)

@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from .codec import Codec, dump_json, is_alike, load_json, native_json, wrong_json
+from .codec import TEXT, Codec, dump_json, is_alike, load_json, native_json, wrong_json
 
 
+@dataclass(eq=False, repr=False)
 class JSONCodec(Codec):
-    """What JSON itself can hold, of one type or of any."""
+    """Values that JSON itself can hold, of one type or of any."""
 
-    def __init__(self, kind: Any = object) -> None:
-        self._kind = kind
+    kind: Any = object
 
     def write(self, value: Any) -> str:
-        """Return a value as JSON."""
         return dump_json(self.to_json(value))
 
     def read(self, text: str) -> Any:
-        """Return what JSON stands for."""
         return self.from_json(load_json(text))
 
     def to_json(self, value: Any) -> Any:
-        """Return a value if JSON can hold it."""
-        if not isinstance(value, self._kind):
-            message = f"{type(value).__name__} is no {self._kind.__name__}: {value!r}"
-            raise TypeError(message)
+        if not isinstance(value, self.kind):
+            raise TypeError(f"{type(value).__name__} is no {self.kind.__name__}: {value!r}")
         return native_json(value)
 
     def from_json(self, data: Any) -> Any:
-        """Return JSON data."""
-        if not isinstance(data, self._kind):
-            raise wrong_json(data, self._kind.__name__)
+        if not isinstance(data, self.kind):
+            raise wrong_json(data, self.kind.__name__)
         return data
 
 
 class ItemsCodec(JSONCodec):
     """A list, tuple or set, as a JSON list; in the URL also as a key that is repeated."""
+
+    takes_repeats = True
 
     def __init__(
         self,
@@ -55,56 +54,30 @@ class ItemsCodec(JSONCodec):
         self.is_faithful = all(codec.is_faithful for codec in (item, *items))
 
     def to_json(self, value: Any) -> list[Any]:
-        """Return a list of the items as JSON data."""
         if not isinstance(value, list | tuple | set | frozenset):
-            message = f"{type(value).__name__} is no list, tuple or set: {value!r}"
-            raise TypeError(message)
+            raise TypeError(f"{type(value).__name__} is no list, tuple or set: {value!r}")
         if isinstance(value, set | frozenset):
             value = sorted(value, key=repr)
-        codecs = self._codecs(value)
-        return [_item_to_json(codec, v) for codec, v in zip(codecs, value, strict=True)]
+        return [_item_to_json(c, item) for c, item in self._with_codecs(value)]
 
     def from_json(self, data: Any) -> Any:
-        """Return what a list of JSON data stands for."""
-        data = super().from_json(data)
-        codecs = self._codecs(data)
-        return self._make(
-            [_item_from_json(codec, item) for codec, item in zip(codecs, data, strict=True)]
-        )
+        items = self._with_codecs(super().from_json(data))
+        return self._make([_item_from_json(c, item) for c, item in items])
 
     def read_all(self, texts: Sequence[str]) -> Any:
-        """Return what a JSON list, or the text of each item, stands for."""
         try:
             return self.read(texts[-1])
         except ValueError:
             is_item = self._text_item is None and texts[0] and texts[0][0] not in "[{"
             if len(texts) == 1 and not is_item:
                 raise
-        codecs = [self._text_item] * len(texts) if self._text_item else self._codecs(texts)
-        return self._make([c.read(text) for c, text in zip(codecs, texts, strict=True)])
+        return self._make([(self._text_item or c).read(t) for c, t in self._with_codecs(texts)])
 
-    def read_items(self, texts: Sequence[str]) -> Any:
-        """Return what a JSON list, or the text of each item, stands for."""
-        return self.read_all(texts)
-
-    def _codecs(self, values: Any) -> Sequence[Codec]:
-        return self._items or [self._item] * len(values)
-
-
-class LabelsCodec(ItemsCodec):
-    """Labels of a selection widget."""
-
-    def __init__(self, count: int | None) -> None:
-        super().__init__(tuple, Codec())
-        self._count = count
-
-    def read_all(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Return the labels that the values of a key stand for."""
-        labels: tuple[str, ...] = super().read_all(texts)
-        if self._count not in (None, len(labels)):
-            message = f"{len(labels)} labels where {self._count} have to be"
-            raise ValueError(message)
-        return labels
+    def _with_codecs(self, values: Sequence[Any]) -> zip[tuple[Codec, Any]]:
+        codecs = self._items or [self._item] * len(values)
+        if len(codecs) != len(values):
+            raise ValueError(f"{len(values)} items where {len(codecs)} have to be")
+        return zip(codecs, values, strict=True)
 
 
 class DictCodec(JSONCodec):
@@ -118,17 +91,14 @@ class DictCodec(JSONCodec):
         self.is_faithful = all(codec.is_faithful for codec in (key, value, *by_key.values()))
 
     def to_json(self, value: Any) -> dict[str, Any]:
-        """Return an object of JSON data."""
         if not isinstance(value, Mapping):
-            message = f"{type(value).__name__} is no dict: {value!r}"
-            raise TypeError(message)
+            raise TypeError(f"{type(value).__name__} is no dict: {value!r}")
         return {
             self._key.write(key): _item_to_json(self._value_codec(key), item)
             for key, item in value.items()
         }
 
     def from_json(self, data: Any) -> dict[Any, Any]:
-        """Return what an object of JSON data stands for."""
         pairs = [(self._key.read(k), v) for k, v in super().from_json(data).items()]
         return {k: _item_from_json(self._value_codec(k), v) for k, v in pairs}
 
@@ -153,60 +123,49 @@ class AnyCodec(Codec):
     def forms(self, value: Any) -> list[Callable[[], str]]:
         """Return the ways to write a value, the preferred one first."""
         return [
-            *(partial(codec.write, value) for codec in self._codecs or [Codec()]),
+            *(partial(codec.write, value) for codec in self._codecs or [TEXT]),
             lambda: dump_json(native_json(value)),
             lambda: f" {dump_json(native_json(value))}",
         ]
 
     def write(self, value: Any) -> str:
-        """Return a value as the first text that is read as this value."""
         return written(self, value)
 
     def read(self, text: str) -> Any:
-        """Return the value that a text stands for."""
-        data = _json_or_none(text)
+        data = None
+        with suppress(ValueError):
+            data = load_json(text)
         is_json = data is not None and (
             text[0] in ' "' or (self._is_text and self._is_open and text[0] in "[{")
         )
         if is_json:
             return data
         for codec in self._codecs:
-            try:
+            with suppress(ValueError, TypeError):
                 return codec.read_all([text])
-            except (ValueError, TypeError):
-                continue
         if self._is_open and (data is not None or not self._codecs):
             return text if data is None else data
-        message = f"{text!r} is of another type"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} is of another type")
 
     def read_all(self, texts: Sequence[str]) -> Any:
-        """Return the value that all values of a key stand for."""
         for codec in self._codecs if len(texts) > 1 else ():
-            try:
-                return codec.read_items(texts)
-            except (ValueError, TypeError):
-                continue
+            if codec.takes_repeats:
+                with suppress(ValueError, TypeError):
+                    return codec.read_all(texts)
         return self.read(texts[-1])
 
     def to_json(self, value: Any) -> Any:
-        """Return a value as JSON data."""
         for codec in self._codecs:
-            try:
+            with suppress(ValueError, TypeError):
                 data = codec.to_json(value)
                 if is_alike(self.from_json(data), value):
                     return data
-            except (ValueError, TypeError):
-                continue
         return native_json(value)
 
     def from_json(self, data: Any) -> Any:
-        """Return the value that JSON data stand for."""
         for codec in self._codecs:
-            try:
+            with suppress(ValueError, TypeError):
                 return codec.from_json(data)
-            except (ValueError, TypeError):
-                continue
         return data
 
 
@@ -225,15 +184,7 @@ def written(codec: Codec, value: Any) -> str:
             problem = error
     if problem is not None:
         raise problem
-    message = f"{type(value).__name__} would be read back as another value: {value!r}"
-    raise TypeError(message)
-
-
-def _json_or_none(text: str) -> Any:
-    try:
-        return load_json(text)
-    except ValueError:
-        return None
+    raise TypeError(f"{type(value).__name__} would be read back as another value: {value!r}")
 
 
 def _item_to_json(codec: Codec, value: Any) -> Any:

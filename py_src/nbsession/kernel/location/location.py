@@ -6,22 +6,23 @@ import os
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from traitlets import All, Bool, Bunch, HasTraits
 
 from nbsession.core.environment import is_under_hub
-from nbsession.core.query import query_texts, update_parameters
+from nbsession.core.query import query_texts
 from nbsession.core.references import PartOfState
 from nbsession.kernel.runtime.runner import check_callable
+from nbsession.kernel.runtime.traits import IsolatedObservers
 
+from .binding import LocationBinding, SyncReporter
 from .codec import text_of_key, texts_of_value
-from .navigation import History, Navigation, check_history
+from .navigation import History, Navigation, changed_search, check_history
 from .sync import LocationSync
 from .trait_codec import TraitText
-from .traits import ChangeQueue, LocationObserver, Part, ReadPart, UrlChange
+from .traits import LocationObserver, ReadOnlyUrlPart, UrlChange, UrlChangeQueue, UrlPart
 from .url import PageUrl
 
 if TYPE_CHECKING:
@@ -36,20 +37,44 @@ if TYPE_CHECKING:
     from .navigation import QueryChanges
 
 _LAB_PATH = re.compile(r"/lab(/|$)")
+_PARTS = ("hash_", "hostname", "href", "origin", "pathname", "port", "protocol", "search")
+_INSTEAD = {
+    "hash": "the fragment is hash_, as in location.hash_ = '#part'",
+    "query": "change it by update_query(a=1), or write search, as in location.search = '?a=1'",
+    "query_params": "change it by update_query(a=1), which keeps all other parameters",
+}
+"""Remedies for names that `window.location` and other frameworks have."""
 
 
-class LiveUrl(HasTraits):
-    """The parts of the URL, the way to the page and back, and what is synced with its query."""
+class Location(PartOfState, IsolatedObservers):
+    """The URL of the page last used.
 
-    pathname = Part("/", "?#", help="The path of the page.")
-    search = Part("?", "#", help="The query, with its `?`.")
-    hash_ = Part("#", "", help="The fragment, with its `#`.")
+    Filled from the request before a page connects. What is written goes to the page at once, or as
+    soon as one reports. In JupyterLab it is this notebook's own, one of many of the page: the
+    address bar shows it while the notebook is in front, the path is JupyterLab's, and writes
+    replace.
+
+    Attributes
+    ----------
+    pathname, search, hash_
+        Each with its ``/``, ``?`` and ``#``, or ''. Writable.
+    reload
+        Whether a write makes the page load the URL, rather than only show it.
+    href, origin, protocol, hostname, port
+        Read-only.
+    """
+
+    _path = "location"
+
+    pathname = UrlPart("/", "?#", help="The path of the page.")
+    search = UrlPart("?", "#", help="The query, with its `?`.")
+    hash_ = UrlPart("#", "", help="The fragment, with its `#`.")
     reload = Bool(default_value=False, help="Whether the page is loaded when its URL is written.")
-    href = ReadPart(help="The whole URL.")
-    origin = ReadPart(help="Protocol, host and port.")
-    protocol = ReadPart(help="With its colon: `https:`.")
-    hostname = ReadPart(help="The host, without the port.")
-    port = ReadPart(help="'' for the protocol's own.")
+    href = ReadOnlyUrlPart(help="The whole URL.")
+    origin = ReadOnlyUrlPart(help="Protocol, host and port.")
+    protocol = ReadOnlyUrlPart(help="With its colon: `https:`.")
+    hostname = ReadOnlyUrlPart(help="The host, without the port.")
+    port = ReadOnlyUrlPart(help="'' for the protocol's own.")
 
     _url = PageUrl()
 
@@ -62,32 +87,37 @@ class LiveUrl(HasTraits):
         self._lock = threading.RLock()
         self._page_id: str | None = None  # of the page whose URL this is
         self._may_be_lab = True
+        self._is_under_hub = is_under_hub(os.environ)
         self._is_known = False  # whether the URL is that of a page, not a guess
         self._navigation = Navigation(runtime, pages, self._lock)
-        self._sync = LocationSync(self, runtime, self._lock)
-        self._queue = ChangeQueue(runtime.runner, self._lock, self._announce)
+        self._sync = LocationSync(self._lock, lambda: self.query, partial(self.write, None))
+        self._queue = UrlChangeQueue(runtime.runner, self._lock, self._announce)
         self._read_request(session)
-        undos = [
-            pages.subscribe(kind, callback)
-            for kind, callback in {
-                "hello": self._note_report,
-                "location": self._note_report,
-                "focus": self._note_report,
-                "goodbye": self._note_goodbye,
-            }.items()
-        ]
-        for undo in (*undos, self._navigation.end, self._sync.end):
-            runtime.on_remove(undo)
+        for kind in ("hello", "location", "focus"):
+            runtime.on_remove(pages.subscribe(kind, self._note_report))
+        runtime.on_remove(pages.subscribe("goodbye", self._note_goodbye))
+        runtime.on_remove(self._navigation.close)
+        runtime.on_remove(self._sync.close)
         pages.open()
         self._read_page()
 
     def __repr__(self) -> str:
         return f"<Location {self.href!r}>"
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _INSTEAD:  # `hash` would be lost silently, the other errors help nobody
+            raise AttributeError(f"location.{name} cannot be set: {_INSTEAD[name]}")
+        super().__setattr__(name, value)
+
     @property
     def query(self) -> dict[str, list[str]]:
         """Every value of every key of the search, in order, blank ones included."""
         return query_texts(self._url.search.removeprefix("?"))
+
+    @property
+    def query_params(self) -> dict[str, str]:
+        """The last value of every key of the search, blank ones included."""
+        return {key: values[-1] for key, values in self.query.items()}
 
     async def ready(self) -> None:
         """Wait until a page has reported. Without a server it returns at once.
@@ -111,152 +141,8 @@ class LiveUrl(HasTraits):
         As `traitlets.HasTraits.observe`. Output goes to the cell that registers the handler.
         """
         runner = self._runtime.runner
-        super().observe(LocationObserver(runner, handler, runner.context()), names, type)
-
-    # -- writing -----------------------------------------------------------------------------------
-
-    def write(
-        self,
-        parts: Mapping[str, str] | None = None,
-        query: Callable[[], QueryChanges] | None = None,
-        history: History = "push",
-    ) -> None:
-        """Write parts of the URL that are valid, or change parameters of its search.
-
-        `query` is called with the lock held, so that what it reads and the URL cannot fall apart.
-        """
-        current = self._pages.current
-        if current is not None and current.id != self._page_id:
-            self._read_page()  # it is in use now; we are about to be told so
-        with self._lock:
-            before, changes = self._url, query() if query else None
-            if changes is not None:
-                search = update_parameters(before.search.removeprefix("?"), changes)
-                parts = {"search": f"?{search}" if search else ""}
-            new = {n: v for n, v in (parts or {}).items() if getattr(before, n) != v}
-            if not new:
-                return
-            if self._sync.is_reading or self._queue.follows_page:
-                history = "replace"  # what follows from going back must not be a way forward
-            after = self._url = replace(before, **new)
-            self._navigation.add(new, changes, history, self.reload)
-            self._queue.add(UrlChange(before, after))
-        self._navigation.send()
-        self._queue.deliver()
-
-    # -- what pages report ------------------------------------------------------------------------
-
-    def _read_request(self, session: Session) -> None:
-        info = session.info("page")
-        if info.request is not None and info.request.host_kind is not None:
-            self._url = PageUrl.parse(info.request.url)
-            self._is_known = not info.page_pending
-            self._may_be_lab = info.request.host_kind == "lab"
-
-    def _note_report(self, _record: PageRecord, _content: Mapping[str, Any]) -> None:
-        self._read_page()
-
-    def _note_goodbye(self, record: PageRecord, _content: Mapping[str, Any]) -> None:
-        if record.id == self._page_id and self._pages.current is None:
-            self._page_id = None
-        self._read_page()
-
-    def _read_page(self) -> None:
-        """Take over the URL of the page last used, unless it has yet to deal with our writes."""
-        with self._lock:
-            record = self._pages.current
-            if record is None:
-                return
-            # One of many notebooks of its page, which takes the URL that we have.
-            is_ours = self._is_known and not record.knows_query
-            if "navigate" in record.awaits and not is_ours:
-                return
-            before, page_id = self._url, self._page_id
-            self._page_id = record.id
-            url = PageUrl.from_report(record.location)
-            if is_ours:  # all of it: a write that is on its way may be but a part
-                url = replace(url, search=before.search, hash_=before.hash_)
-                own = {"search": before.search, "hash_": before.hash_}
-                self._navigation.add(own, None, "replace", reload=False)
-            is_start = page_id is None  # a page that was loaded, not one that has moved
-            if is_start and not self._is_known:  # what was bound before has its start now
-                self._navigation.forget_query(self._sync.keys())
-            if is_under_hub(os.environ) and url.search != record.location.get("search", ""):
-                self._navigation.add({"search": url.search}, None, "replace", reload=False)
-            self._is_known = True
-            after = self._url = self._navigation.on(url)
-            if not is_start and (page_id != record.id or self._is_moved_by_lab(before, after)):
-                self._sync.adopt()  # the user has gone elsewhere, and widgets stay as they are
-            if is_start or before != after:
-                context = self._runtime.runner.context()
-                self._queue.add(UrlChange(before, after, is_start, context))
-        self._navigation.send()
-        self._queue.deliver()
-
-    def _is_moved_by_lab(self, before: PageUrl, after: PageUrl) -> bool:
-        """Return whether JupyterLab wrote its own URL over ours, as when a tab is chosen."""
-        paths = (before.pathname, after.pathname)
-        return self._may_be_lab and paths[0] != paths[1] and all(map(_LAB_PATH.search, paths))
-
-    def _announce(self, change: UrlChange) -> None:
-        if change.is_start:
-            self._sync.start_again()
-        else:
-            self._sync.follow()
-        for part in self._changes(change.before, change.after):
-            self.notify_change(part)
-
-    def _changes(self, before: PageUrl, after: PageUrl) -> list[Bunch]:
-        return [
-            Bunch(name=name, old=old, new=new, owner=self, type="change")
-            for name in self.traits()
-            if name != "reload" and (old := getattr(before, name)) != (new := getattr(after, name))
-        ]
-
-
-_INSTEAD = {
-    "hash": "the fragment is hash_, as in location.hash_ = '#part'",
-    "query": "change it by update_query(a=1), or write search, as in location.search = '?a=1'",
-    "query_params": "change it by update_query(a=1), which keeps all other parameters",
-}
-"""What to write, where the names of others lead astray."""
-
-
-class Location(PartOfState, LiveUrl):
-    """The URL of the page last used.
-
-    Filled from the request before a page connects. What is written goes to the page at once, or as
-    soon as one reports. In JupyterLab it is this notebook's own, one of many of the page: the
-    address bar shows it while the notebook is in front, the path is JupyterLab's, and writes
-    replace.
-
-    Parameters
-    ----------
-    runtime, session, pages, loading
-        Of this process.
-
-    Attributes
-    ----------
-    pathname, search, hash_
-        Each with its ``/``, ``?`` and ``#``, or ''. Writable.
-    reload
-        Whether a write makes the page load the URL, rather than only show it.
-    href, origin, protocol, hostname, port
-        Read-only.
-    """
-
-    _path = "location"
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _INSTEAD:  # the one would be lost without a word, the others say no mend
-            message = f"location.{name} cannot be set: {_INSTEAD[name]}"
-            raise AttributeError(message)
-        super().__setattr__(name, value)
-
-    @property
-    def query_params(self) -> dict[str, str]:
-        """The last value of every key of the search, blank ones included."""
-        return {key: values[-1] for key, values in self.query.items()}
+        observer = LocationObserver(runner, handler, runner.context())
+        HasTraits.observe(self, observer, names, type)
 
     def update_query(
         self,
@@ -284,10 +170,14 @@ class Location(PartOfState, LiveUrl):
             If `history` is neither, or no URL can hold a value.
         """
         check_history(history)
-        changes = {
-            text_of_key(key): texts_of_value(value)
-            for key, value in {**_checked_mapping(mapping), **params}.items()
-        }
+        given: object = {} if mapping is None else mapping
+        if not isinstance(given, Mapping):
+            raise TypeError(
+                "update_query takes a mapping or keywords, got "
+                f"{type(mapping).__name__}: {mapping!r}; write update_query(a=1)"
+            )
+        values = {**given, **params}
+        changes = {text_of_key(key): texts_of_value(value) for key, value in values.items()}
         self.write(query=lambda: changes, history=history)
 
     def sync(  # noqa: PLR0913 - the public signature
@@ -351,12 +241,19 @@ class Location(PartOfState, LiveUrl):
         or number beyond the object's present `options`, `children`, `titles`, `min` or `max` stays
         in the URL, and is tried again when these change, until the trait is set otherwise.
         """
+        if obj is self:  # each write would be the next one's cause
+            raise ValueError("the location is the URL itself; sync another object's traits with it")
         check_history(history)
         for function in (to_text, from_text):
             if function is not None:
                 check_callable(function)
-        text_of = partial(TraitText, to_text=to_text, from_text=from_text)
-        self._sync.add(obj, names, on_error, history, text_of)
+        reporter = SyncReporter(self._runtime, on_error)
+
+        def bind(name: str, key: str) -> LocationBinding:
+            text = TraitText(obj, name, to_text, from_text)
+            return LocationBinding(text, key, history, reporter)
+
+        self._sync.add(obj, names, bind, reporter)
 
     def unsync(self, obj: HasTraits, names: Iterable[str] | None = None) -> None:
         """End what `sync` began, and remove the keys from the URL.
@@ -375,14 +272,98 @@ class Location(PartOfState, LiveUrl):
         """
         self._sync.remove(obj, names)
 
+    # -- writing -----------------------------------------------------------------------------------
 
-def _checked_mapping(mapping: object) -> Mapping[Any, object]:
-    if mapping is None:
-        return {}
-    if not isinstance(mapping, Mapping):
-        message = (
-            "update_query takes a mapping or keywords, got "
-            f"{type(mapping).__name__}: {mapping!r}; write update_query(a=1)"
-        )
-        raise TypeError(message)
-    return mapping
+    def write(
+        self,
+        parts: Mapping[str, str] | None = None,
+        query: Callable[[], QueryChanges] | None = None,
+        history: History = "push",
+    ) -> None:
+        """Write parts of the URL that are valid, or change parameters of its search.
+
+        `query` is called with the lock held, so that what it reads and the URL cannot fall apart.
+        """
+        current = self._pages.current
+        if current is not None and current.id != self._page_id:
+            self._read_page()  # it is in use now; its report is on the way
+        with self._lock:
+            before, changes = self._url, query() if query else None
+            if changes is not None:
+                parts = {"search": changed_search(before.search, changes)}
+            new = {n: v for n, v in (parts or {}).items() if getattr(before, n) != v}
+            if not new:
+                return
+            if self._sync.is_reading or self._queue.follows_page:
+                history = "replace"  # what follows from going back must not be a way forward
+            after = self._url = before._replace(**new)
+            self._navigation.add(new, changes, history, self.reload)
+            self._queue.add(UrlChange(before, after))
+        self._navigation.send()
+        self._queue.deliver()
+
+    # -- what pages report ------------------------------------------------------------------------
+
+    def _read_request(self, session: Session) -> None:
+        info = session.info("page")
+        if info.request is not None and info.request.host_kind is not None:
+            self._url = PageUrl.parse(info.request.url)
+            self._is_known = not info.page_pending
+            self._may_be_lab = info.request.host_kind == "lab"
+
+    def _note_report(self, _record: PageRecord, _content: Mapping[str, Any]) -> None:
+        self._read_page()
+
+    def _note_goodbye(self, record: PageRecord, _content: Mapping[str, Any]) -> None:
+        if record.id == self._page_id and self._pages.current is None:
+            self._page_id = None
+        self._read_page()
+
+    def _read_page(self) -> None:
+        """Take over the URL of the page last used, unless it has yet to deal with our writes."""
+        with self._lock:
+            record = self._pages.current
+            if record is None:
+                return
+            # One of many notebooks of its page, which takes the URL that we have.
+            is_ours = self._is_known and not record.knows_query
+            if "navigate" in record.awaits and not is_ours:
+                return
+            before, page_id = self._url, self._page_id
+            self._page_id = record.id
+            url = PageUrl.from_report(record.location)
+            if self._is_under_hub:
+                url = url.without_hub_parameter()
+            if is_ours:  # all of it: a write that is on its way may be only a part
+                url = url._replace(search=before.search, hash_=before.hash_)
+                own = {"search": before.search, "hash_": before.hash_}
+                self._navigation.add(own, None, "replace", reload=False)
+            is_start = page_id is None  # a page that was loaded, not one that has moved
+            if is_start and not self._is_known:  # what was bound before has its start now
+                self._navigation.forget_query(self._sync.keys())
+            if self._is_under_hub and url.search != record.location.get("search", ""):
+                self._navigation.add({"search": url.search}, None, "replace", reload=False)
+            self._is_known = True
+            after = self._url = self._navigation.apply(url)
+            if not is_start and (page_id != record.id or self._is_moved_by_lab(before, after)):
+                self._sync.adopt()  # the user has gone elsewhere, and widgets stay as they are
+            if is_start or before != after:
+                context = self._runtime.runner.context()
+                self._queue.add(UrlChange(before, after, is_start, context))
+        self._navigation.send()
+        self._queue.deliver()
+
+    def _is_moved_by_lab(self, before: PageUrl, after: PageUrl) -> bool:
+        """Return whether JupyterLab wrote its own URL over ours, as when a tab is chosen."""
+        paths = (before.pathname, after.pathname)
+        return self._may_be_lab and paths[0] != paths[1] and all(map(_LAB_PATH.search, paths))
+
+    def _announce(self, change: UrlChange) -> None:
+        if change.is_start:
+            self._sync.start_again()
+        else:
+            self._sync.follow()
+        for name in _PARTS:
+            old, new = getattr(change.before, name), getattr(change.after, name)
+            if old != new:
+                self.notify_change(Bunch(name=name, old=old, new=new, owner=self, type="change"))

@@ -1,11 +1,11 @@
-"""What Python has written into the URL, on its way to the page."""
+"""Writes of the URL, on their way from Python to the page."""
 
 from __future__ import annotations
 
 import contextvars
 import threading
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from nbsession.core.process import HAS_THREADS
 from nbsession.core.query import update_parameters
@@ -23,47 +23,36 @@ History = Literal["push", "replace"]
 QueryChanges = dict[str, list[str]]
 
 HELD_UP_SECONDS = 0.05
-"""What waits for the end of a turn is sent after this long even if a cell holds up the loop."""
+"""Writes that wait for the end of a turn are sent after this long if a cell holds up the loop."""
 
 
 def check_history(history: object) -> None:
     """Raise ValueError unless it is one of the two."""
     if history not in get_args(History):
-        message = f"history must be 'push' or 'replace', got {history!r}"
-        raise ValueError(message)
+        raise ValueError(f"history must be 'push' or 'replace', got {history!r}")
+
+
+def changed_search(search: str, changes: QueryChanges) -> str:
+    """Return a search with some of its parameters changed."""
+    query = update_parameters(search.removeprefix("?"), changes)
+    return f"?{query}" if query else ""
 
 
 @dataclass
-class Unsent:
-    """Writes that no page has been told of."""
+class UnsentWrites:
+    """Writes that have been sent to no page."""
 
     parts: dict[str, str] = field(default_factory=dict)
     query: QueryChanges | None = field(default_factory=dict)
     history: History = "replace"
     reload: bool = False
 
-    def add(
-        self,
-        parts: Mapping[str, str],
-        query: QueryChanges | None,
-        history: History,
-        reload: bool,
-    ) -> None:
-        """Add a write."""
-        self.reload |= reload
-        self.parts |= parts
-        if "search" in parts:
-            self.query = None if query is None or self.query is None else self.query | query
-        if history == "push":
-            self.history = "push"
-
-    def on(self, url: PageUrl) -> PageUrl:
+    def apply(self, url: PageUrl) -> PageUrl:
         """Return a page's URL with these writes done to it."""
         # The page may have parameters that were not known when it was written.
         if self.query is not None and "search" in self.parts:
-            search = update_parameters(url.search.removeprefix("?"), self.query)
-            self.parts["search"] = f"?{search}" if search else ""
-        return replace(url, **self.parts)
+            self.parts["search"] = changed_search(url.search, self.query)
+        return url._replace(**self.parts)
 
 
 class Navigation:
@@ -78,10 +67,10 @@ class Navigation:
         self._pages = pages
         self._lock = lock
         self._send_lock = threading.Lock()  # so that messages leave in the order of the writes
-        self._unsent: Unsent | None = None
-        self._leaving: Unsent | None = None
+        self._unsent: UnsentWrites | None = None
+        self._being_sent: UnsentWrites | None = None
         self._in_turn = False
-        self._sent_parts: dict[str, str] = {}
+        self._parts_of_turn: dict[str, str] = {}
         self._has_pushed = False
         self._timer: threading.Timer | None = None
 
@@ -93,25 +82,29 @@ class Navigation:
         reload: bool,
     ) -> None:
         """Add a write; `send` it once the lock is free."""
-        if self._unsent is None:
-            self._unsent = Unsent()
-        self._unsent.add(parts, query, history, reload)
+        unsent = self._unsent = self._unsent or UnsentWrites()
+        unsent.reload |= reload
+        unsent.parts |= parts
+        if "search" in parts:
+            unsent.query = None if query is None or unsent.query is None else unsent.query | query
+        if history == "push":
+            unsent.history = "push"
 
     def forget_query(self, keys: Iterable[str]) -> None:
         """Send no change of these parameters, if only parameters were changed."""
-        query = self._unsent.query if self._unsent is not None else None
-        if self._unsent is None or query is None:
+        unsent = self._unsent
+        if unsent is None or unsent.query is None:
             return
-        if forgotten := query.keys() & set(keys):
-            self._unsent.history = "replace"  # most of it never was
+        if forgotten := unsent.query.keys() & set(keys):
+            unsent.history = "replace"  # most of it never was
             for key in forgotten:
-                del query[key]
+                del unsent.query[key]
 
-    def on(self, url: PageUrl) -> PageUrl:
+    def apply(self, url: PageUrl) -> PageUrl:
         """Return the URL that a page reports as it will be once it knows of every write."""
-        for writes in (self._leaving, self._unsent):
+        for writes in (self._being_sent, self._unsent):
             if writes is not None:
-                url = writes.on(url)
+                url = writes.apply(url)
         return url
 
     def send(self) -> None:
@@ -138,7 +131,7 @@ class Navigation:
         # Another thread may have sent it.
         return self._unsent is not None and (self._unsent.reload or not is_first)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Send nothing more."""
         with self._lock:
             self._unsent = None
@@ -150,7 +143,7 @@ class Navigation:
         self._send_now()
         with self._lock:
             self._in_turn = self._has_pushed = False
-            self._sent_parts = {}
+            self._parts_of_turn = {}
 
     def _send_held_up(self) -> None:
         with self._lock:
@@ -167,32 +160,21 @@ class Navigation:
             with self._lock:
                 if self._unsent is None or self._pages.current is None:
                     return
-                leaving, self._unsent = self._unsent, None
-                self._leaving = leaving
-                history: History = "replace" if self._has_pushed else leaving.history
-                self._has_pushed |= leaving.history == "push"
-                self._sent_parts |= leaving.parts
-                parts = _wire_parts(self._sent_parts)
+                writes, self._unsent = self._unsent, None
+                self._being_sent = writes
+                history: History = "replace" if self._has_pushed else writes.history
+                self._has_pushed |= writes.history == "push"
+                self._parts_of_turn |= writes.parts
+                parts = {name.removesuffix("_"): text for name, text in self._parts_of_turn.items()}
             try:
                 self._pages.send(
                     {
                         "kind": "navigate",
-                        "parts": parts,
+                        "parts": cast("LocationParts", parts),
                         "history": history,
-                        "reload": leaving.reload,
+                        "reload": writes.reload,
                     }
                 )
             finally:
                 with self._lock:
-                    self._leaving = None
-
-
-def _wire_parts(parts: Mapping[str, str]) -> LocationParts:
-    wire: LocationParts = {}
-    if "pathname" in parts:
-        wire["pathname"] = parts["pathname"]
-    if "search" in parts:
-        wire["search"] = parts["search"]
-    if "hash_" in parts:
-        wire["hash"] = parts["hash_"]
-    return wire
+                    self._being_sent = None

@@ -9,49 +9,51 @@ import math
 import numbers
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 from traitlets import TraitType
 
 from .codec import (
-    BoolCodec,
+    BOOL,
+    DATE,
+    DATETIME,
+    FINITE,
+    FLOAT,
+    INT,
+    TEXT,
+    TIME,
     Codec,
     EnumCodec,
-    FloatCodec,
-    IntCodec,
-    ReaderCodec,
     checked_text,
     dump_json,
     is_alike,
     native_json,
     text_of_value,
 )
-from .json_codec import AnyCodec, DictCodec, ItemsCodec, JSONCodec, LabelsCodec, written
+from .json_codec import AnyCodec, DictCodec, ItemsCodec, JSONCodec, written
 
 if TYPE_CHECKING:
     from traitlets import HasTraits
 
 Trait = TraitType[Any, Any]
 
-_TEXT = Codec()
 _JSON = JSONCodec()
-_DATETIME = ReaderCodec(dt.datetime.fromisoformat, dt.datetime)
-_DATE = ReaderCodec(dt.date.fromisoformat, dt.date)
-_TIME = ReaderCodec(dt.time.fromisoformat, dt.time)
 _SCALARS: dict[type, Codec] = {
-    bool: BoolCodec(),
-    numbers.Integral: IntCodec(),
-    numbers.Real: FloatCodec(),
-    str: _TEXT,
-    dt.datetime: _DATETIME,
-    dt.date: _DATE,
-    dt.time: _TIME,
+    bool: BOOL,
+    numbers.Integral: INT,
+    numbers.Real: FLOAT,
+    str: TEXT,
+    dt.datetime: DATETIME,
+    dt.date: DATE,
+    dt.time: TIME,
 }
 """By type; a bool is an int and a datetime a date, so the order counts."""
 
 _ITEMS: tuple[type, ...] = (list, tuple, set, frozenset)
-_WIDGET_TRAITS = {"Date": _DATE, "Datetime": _DATETIME, "Time": _TIME}
+_CONTAINERS = (traitlets.Container, traitlets.Dict)
+_WIDGET_TRAITS = {"Date": DATE, "Datetime": DATETIME, "Time": TIME}
 
 
 class UnreadableTextError(ValueError):
@@ -78,24 +80,21 @@ class TraitText:
             labels = _labels_codec(obj, self._trait) if name == "value" else None
             if labels is not None and to_text is from_text:
                 self.attribute = "label"
-            self._codec = self._own_codec(labels)
+            self._set_codec(labels)
 
-    def _own_codec(self, labels: Codec | None) -> Codec:
+    def _set_codec(self, labels: Codec | None) -> None:
         codec = labels or codec_of_trait(self._trait, self.obj, getattr(self.obj, self.name))
         start = f"{type(self.obj).__name__}.{self.name} cannot be synced with the URL"
         hint = "give to_text= and from_text="
         if codec is None:
-            message = f"{start}: no text stands for {self._trait.info()}; {hint}"
-            raise TypeError(message)
+            raise TypeError(f"{start}: no text stands for {self._trait.info()}; {hint}")
         self._codec = codec
         try:
             self.texts()
         except TypeError as error:
-            message = f"{start}: {error}; {hint}"
-            raise TypeError(message) from None
+            raise TypeError(f"{start}: {error}; {hint}") from None
         except (ValueError, RecursionError):
             pass  # this one value cannot be written; others can
-        return codec
 
     def texts(self) -> list[str]:
         """Return the trait's present value as the values of its key; none if it is None."""
@@ -105,11 +104,13 @@ class TraitText:
         """Return any value of the trait as the values of its key; as `texts` does."""
         if self._to_text is not None:
             try:
-                text = self._to_text(value)
+                text: object = self._to_text(value)
             except Exception as error:
-                message = f"to_text raised {type(error).__name__}: {error}"
-                raise ValueError(message) from error
-            return [] if text is None else [checked_text(_plain_text(text))]
+                raise ValueError(f"to_text raised {type(error).__name__}: {error}") from error
+            if not isinstance(text, str | None):
+                message = f"to_text must return text or None, got {type(text).__name__}: {text!r}"
+                raise TypeError(message)
+            return [] if text is None else [checked_text(text)]
         return [] if value is None else [checked_text(written(self._codec, value))]
 
     def value_of(self, texts: list[str]) -> Any:
@@ -124,13 +125,6 @@ class TraitText:
             raise UnreadableTextError(str(error)) from error
 
 
-def _plain_text(text: object) -> str:
-    if not isinstance(text, str):
-        message = f"to_text must return text or None, got {type(text).__name__}: {text!r}"
-        raise TypeError(message)
-    return text
-
-
 # -- by trait --------------------------------------------------------------------------------------
 
 
@@ -140,9 +134,10 @@ def _labels_codec(obj: HasTraits, trait: Trait) -> Codec | None:
     if module is None:
         return None
     if isinstance(obj, module._Selection):  # noqa: SLF001 - the one base of all that choose one of their options
-        return _TEXT
+        return TEXT
     if isinstance(obj, module._MultipleSelection):  # noqa: SLF001 - and of those that choose several
-        return LabelsCodec(2 if isinstance(trait, traitlets.Tuple) else None)
+        is_range = isinstance(trait, traitlets.Tuple)
+        return ItemsCodec(tuple, TEXT, (TEXT, TEXT) if is_range else ())
     return None
 
 
@@ -157,8 +152,8 @@ def codec_of_trait(trait: Trait, obj: HasTraits, value: object = None) -> Codec 
     if _is_untyped(trait) and value:
         return codec_like(value)
     codec = _codec_by_type(trait, obj)
-    if codec is None and (like := codec_like(value)) is not None and not _is_container(trait):
-        return AnyCodec([like], is_open=True)
+    if codec is None and not isinstance(trait, (*_CONTAINERS, traitlets.Union)):
+        return AnyCodec([like], is_open=True) if (like := codec_like(value)) else None
     return codec
 
 
@@ -177,16 +172,11 @@ def _takes_anything(trait: Any) -> bool:
     return is_open or any(_takes_anything(item) for item in items if item is not None)
 
 
-def _is_container(trait: Trait) -> bool:
-    return isinstance(trait, traitlets.Container | traitlets.Dict | traitlets.Union)
-
-
 def _is_untyped(trait: Trait) -> bool:
     """Return whether it is a container that takes any items."""
     # traitlets has no public way to ask for the traits of what a container holds
     names = ("_trait", "_traits", "_key_trait", "_value_trait", "_per_key_traits")
-    is_container = isinstance(trait, traitlets.Container | traitlets.Dict)
-    return is_container and not any(getattr(trait, name, None) for name in names)
+    return isinstance(trait, _CONTAINERS) and not any(getattr(trait, n, None) for n in names)
 
 
 def _codec_by_type(trait: Trait, obj: HasTraits) -> Codec | None:  # noqa: C901, PLR0911 - one case a type
@@ -196,20 +186,21 @@ def _codec_by_type(trait: Trait, obj: HasTraits) -> Codec | None:  # noqa: C901,
         case traitlets.Enum():
             return _ChoiceCodec(trait)
         case traitlets.Bool():
-            return _SCALARS[bool]
+            return BOOL
         case traitlets.Int():
-            return _SCALARS[numbers.Integral]
+            return INT
         case traitlets.Float():
-            return FloatCodec(is_bounded=_is_bounded(trait, obj))
+            is_bounded = trait.min > -math.inf or trait.max < math.inf or obj.has_trait("max")
+            return FINITE if is_bounded else FLOAT
         case traitlets.Unicode():
-            return _TEXT
+            return TEXT
         case traitlets.Dict():
             return _dict_codec(trait, obj)
         case traitlets.Container():
             return _items_codec(trait, obj)
         case traitlets.Union():
             codecs = [
-                _MemberCodec(codec, member, obj)
+                _ConvertingCodec(codec, partial(_accepted, member, obj))
                 for member in trait.trait_types
                 if (codec := codec_of_trait(member, obj)) is not None
             ]
@@ -224,24 +215,19 @@ def _codec_of_class(kind: type) -> Codec | None:
     if issubclass(kind, enum.Enum):
         return EnumCodec(kind)
     codecs = {
-        **{make: ItemsCodec(make, _JSON, text_item=_TEXT) for make in _ITEMS},
+        **{make: ItemsCodec(make, _JSON, text_item=TEXT) for make in _ITEMS},
         dict: JSONCodec(dict),
         **_SCALARS,
     }
     return next(
-        (_made(codec, kind, of) for of, codec in codecs.items() if issubclass(kind, of)), None
+        (_for_class(codec, kind, of) for of, codec in codecs.items() if issubclass(kind, of)), None
     )
-
-
-def _is_bounded(trait: traitlets.Float[Any, Any], obj: HasTraits) -> bool:
-    has_limits = trait.min > -math.inf or trait.max < math.inf
-    return has_limits or obj.has_trait("max")
 
 
 def _items_codec(trait: Any, obj: HasTraits) -> Codec | None:
     make = trait.klass if isinstance(trait.klass, type) else list
     if _is_untyped(trait):
-        return ItemsCodec(make, _JSON, text_item=_TEXT)
+        return ItemsCodec(make, _JSON, text_item=TEXT)
     items = [_item_codec(item, obj) for item in getattr(trait, "_traits", None) or ()]
     item = _item_codec(getattr(trait, "_trait", None), obj)
     if item is None or None in items:
@@ -252,7 +238,7 @@ def _items_codec(trait: Any, obj: HasTraits) -> Codec | None:
 def _dict_codec(trait: Any, obj: HasTraits) -> Codec | None:
     by_key = {k: _item_codec(t, obj) for k, t in (trait._per_key_traits or {}).items()}  # noqa: SLF001 - see _is_untyped
     value = _item_codec(trait._value_trait, obj)  # noqa: SLF001 - see _is_untyped
-    key = codec_of_trait(trait._key_trait, obj) if trait._key_trait else _TEXT  # noqa: SLF001 - see _is_untyped
+    key = codec_of_trait(trait._key_trait, obj) if trait._key_trait else TEXT  # noqa: SLF001 - see _is_untyped
     if key is None or value is None or None in by_key.values():
         return None
     return DictCodec(key, value, {k: codec for k, codec in by_key.items() if codec})
@@ -271,16 +257,15 @@ def codec_like(value: object) -> Codec | None:
     """Return a codec for values like this one; None if there is none."""
     if isinstance(value, enum.Enum):
         return EnumCodec(type(value))
-    for make in _ITEMS:
-        if isinstance(value, list | tuple | set | frozenset) and isinstance(value, make):
-            item = _codec_like_items(list(value))
-            text_item = next((codec_like(v) for v in value if v is not None), None) or _TEXT
-            if item is None:
-                return None
-            return _made(ItemsCodec(make, item, text_item=text_item), type(value), make)
+    if isinstance(value, list | tuple | set | frozenset):
+        make = next(make for make in _ITEMS if isinstance(value, make))
+        item = _codec_like_items(list(value))
+        text_item = next((codec_like(v) for v in value if v is not None), None) or TEXT
+        return item and _for_class(ItemsCodec(make, item, (), text_item), type(value), make)
     if isinstance(value, Mapping):
-        keys, values = _codec_like_keys(list(value)), _codec_like_items(list(value.values()))
-        return None if keys is None or values is None else DictCodec(keys, values, {})
+        key = codec_like(next(iter(value))) if value else TEXT
+        item = _codec_like_items(list(value.values()))
+        return None if key is None or item is None else DictCodec(key, item, {})
     return next((codec for kind, codec in _SCALARS.items() if isinstance(value, kind)), None)
 
 
@@ -294,79 +279,53 @@ def _codec_like_items(values: list[object]) -> Codec | None:
     return _JSON
 
 
-def _codec_like_keys(keys: list[object]) -> Codec | None:
-    return codec_like(keys[0]) if keys else _TEXT
-
-
-def _made(codec: Codec, kind: type, of: type) -> Codec:
+def _for_class(codec: Codec, kind: type, of: type) -> Codec:
     """Return a codec of a type for a class that is derived from this type."""
-    return codec if kind is of or inspect.isabstract(kind) else _SubclassCodec(codec, kind)
+    if kind is of or inspect.isabstract(kind):
+        return codec
+    return _ConvertingCodec(codec, partial(_instance_of, kind))
 
 
-class _SubclassCodec(Codec):
-    """A codec of values of a type, for a class that is derived from it."""
+class _ConvertingCodec(Codec):
+    """A codec of values of a type, which are converted once they have been read."""
 
     is_faithful = False
 
-    def __init__(self, codec: Codec, kind: Any) -> None:
+    def __init__(self, codec: Codec, convert: Callable[[Any], Any]) -> None:
         self._codec = codec
-        self._kind = kind
-        is_time = issubclass(kind, dt.date | dt.time)
-        self._make = kind.fromisoformat if is_time else getattr(kind, "_make", kind)
+        self._convert = convert
+        self.takes_repeats = codec.takes_repeats
         self.write = codec.write  # type: ignore[method-assign]  # as it is
         self.to_json = codec.to_json  # type: ignore[method-assign]
 
     def read(self, text: str) -> Any:
-        return self._instance(self._codec.read(text))
+        return self._convert(self._codec.read(text))
 
     def read_all(self, texts: Sequence[str]) -> Any:
-        return self._instance(self._codec.read_all(texts))
-
-    def read_items(self, texts: Sequence[str]) -> Any:
-        return self._instance(self._codec.read_items(texts))
+        return self._convert(self._codec.read_all(texts))
 
     def from_json(self, data: Any) -> Any:
-        return self._instance(self._codec.from_json(data))
-
-    def _instance(self, value: Any) -> Any:
-        if isinstance(value, self._kind):
-            return value
-        try:
-            return self._make(value.isoformat() if isinstance(value, dt.date | dt.time) else value)
-        except Exception as error:
-            message = f"no {self._kind.__name__} can be made of {value!r}: {error}"
-            raise ValueError(message) from error
+        return self._convert(self._codec.from_json(data))
 
 
-class _MemberCodec(Codec):
-    """A codec of one of a union's traits, for what this trait takes."""
+def _instance_of(kind: Any, value: Any) -> Any:
+    """Return a value as an instance of a class that is derived from the value's type."""
+    if isinstance(value, kind):
+        return value
+    try:
+        if isinstance(value, dt.date | dt.time):
+            return kind.fromisoformat(value.isoformat())
+        return getattr(kind, "_make", kind)(value)  # a named tuple is made by _make
+    except Exception as error:
+        raise ValueError(f"no {kind.__name__} can be made of {value!r}: {error}") from error
 
-    is_faithful = False
 
-    def __init__(self, codec: Codec, trait: Any, obj: HasTraits) -> None:
-        self._codec = codec
-        self._trait = trait
-        self._obj = obj
-        self.write = codec.write  # type: ignore[method-assign]  # as it is
-        self.to_json = codec.to_json  # type: ignore[method-assign]
-
-    def read(self, text: str) -> Any:
-        return self._checked(self._codec.read(text))
-
-    def read_all(self, texts: Sequence[str]) -> Any:
-        return self._checked(self._codec.read_all(texts))
-
-    def read_items(self, texts: Sequence[str]) -> Any:
-        return self._checked(self._codec.read_items(texts))
-
-    def from_json(self, data: Any) -> Any:
-        return self._checked(self._codec.from_json(data))
-
-    def _checked(self, value: Any) -> Any:
-        try:
-            return self._trait.validate(self._obj, value)
-        except traitlets.TraitError as error:
-            raise ValueError(str(error)) from error
+def _accepted(trait: Any, obj: HasTraits, value: Any) -> Any:
+    """Return a value as one of a union's traits takes it."""
+    try:
+        return trait.validate(obj, value)
+    except traitlets.TraitError as error:
+        raise ValueError(str(error)) from error
 
 
 class _ChoiceCodec(Codec):

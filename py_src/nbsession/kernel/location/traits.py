@@ -1,17 +1,16 @@
-"""The traits of a location."""
+"""The traits of a location, and the queue of their changes."""
 
 from __future__ import annotations
 
 import re
 import threading
 from collections import deque
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from traitlets import HasTraits, TraitError, Unicode
 
-from nbsession.kernel.runtime.runner import show_error, show_unless_cancelled
-from nbsession.kernel.runtime.traits import ReadOnly
+from nbsession.kernel.runtime.runner import show_unless_cancelled
+from nbsession.kernel.runtime.traits import IsolatedObserver, ReadOnly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,32 +18,31 @@ if TYPE_CHECKING:
     from nbsession.kernel.runtime.loop import Context
     from nbsession.kernel.runtime.runner import CallbackRunner
 
-    from .location import LiveUrl
     from .url import PageUrl
 
 _NEVER = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 """Controls, which browsers drop, and halves of surrogate pairs, which no URL can hold."""
 
 
-class _AnyPart(Unicode[str, Any]):
-    """A part of the URL, read from the one value that holds them all."""
+class _AnyUrlPart(Unicode[str, Any]):
+    """A part of the URL, read from the one value of a location that holds them all."""
 
-    def get(self, obj: LiveUrl, cls: type[Any] | None = None) -> str:  # type: ignore[override]  # of a LiveUrl
+    def get(self, obj: Any, cls: type[Any] | None = None) -> str:
         """Return it as it is now."""
         del cls
         return str(getattr(obj._url, str(self.name)))  # noqa: SLF001 - its own
 
 
-class ReadPart(ReadOnly, _AnyPart):
+class ReadOnlyUrlPart(ReadOnly, _AnyUrlPart):
     """A part of the URL that cannot be written."""
 
     instead = "what can be set is pathname, search and hash_; no page can be sent to another origin"
 
-    def set(self, obj: LiveUrl, value: Any) -> None:  # type: ignore[override]  # of a LiveUrl
+    def set(self, obj: HasTraits, value: Any) -> None:
         """Do nothing: it follows from the parts that are written."""
 
 
-class Part(_AnyPart):
+class UrlPart(_AnyUrlPart):
     """A part of the URL that can be written."""
 
     def __init__(self, start: str, others: str, **options: Any) -> None:
@@ -68,12 +66,26 @@ class Part(_AnyPart):
         else:
             return "" if text == self._start != "/" else text  # as browsers see a lone ? or #
         shown = text if len(text) < 100 else f"{text[:100]}…"  # noqa: PLR2004 - a line of a message
-        message = f"{self.name} {problem}, got {shown!r}"
-        raise TraitError(message)
+        raise TraitError(f"{self.name} {problem}, got {shown!r}")
 
-    def set(self, obj: LiveUrl, value: Any) -> None:  # type: ignore[override]  # of a LiveUrl
+    def set(self, obj: Any, value: Any) -> None:
         """Write it."""
         obj.write({str(self.name): str(self._validate(obj, value))})
+
+
+class LocationObserver(IsolatedObserver):
+    """An observer whose output, too, goes to the cell that registered it."""
+
+    def __init__(
+        self, runner: CallbackRunner, handler: Callable[[Any], object], context: Context
+    ) -> None:
+        super().__init__(handler)
+        self._runner = runner
+        self._context = context
+
+    def __call__(self, change: Any) -> None:
+        """Call the handler."""
+        self._runner.call_within(super().__call__, change, context=self._context)
 
 
 MOST_ROUNDS = 100
@@ -82,40 +94,7 @@ MOST_ROUNDS = 100
 _MOST_WAITING = 1_000
 
 
-class LocationObserver:
-    """Calls a handler of the user; its output, and its errors, go to the cell that registered it.
-
-    It equals its handler, so that traitlets finds it when it is to be taken out.
-    """
-
-    def __init__(
-        self, runner: CallbackRunner, handler: Callable[[Any], object], context: Context
-    ) -> None:
-        self.handler = handler
-        self._runner = runner
-        self._context = context
-
-    def __call__(self, change: Any) -> None:
-        """Call the handler."""
-        self._runner.call_within(self._call, change, context=self._context)
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, LocationObserver):
-            other = other.handler
-        return bool(self.handler == other)
-
-    def __hash__(self) -> int:
-        return hash(self.handler)
-
-    def _call(self, change: Any) -> None:
-        try:
-            self.handler(change)
-        except Exception as error:  # noqa: BLE001 - the user's; the others are told all the same
-            show_error(error)
-
-
-@dataclass(frozen=True)
-class UrlChange:
+class UrlChange(NamedTuple):
     """A change of the URL that observers are to be notified of."""
 
     before: PageUrl
@@ -125,7 +104,7 @@ class UrlChange:
     rounds: int = 0
 
 
-class ChangeQueue:
+class UrlChangeQueue:
     """Changes of the URL, handled in the order in which they were made, one at a time.
 
     A change that is made while another is handled waits its turn, whichever thread makes it: so the
@@ -145,22 +124,22 @@ class ChangeQueue:
     def add(self, change: UrlChange) -> None:
         """Add a change; `deliver` it once the lock is free."""
         last = self._waiting[-1] if self._waiting else None
-        if (within := self._change_around()) is not None:
-            context = change.context or within.context
-            change = replace(change, context=context, rounds=within.rounds + 1)
+        if (current := self._current_here()) is not None:
+            context = change.context or current.context
+            change = change._replace(context=context, rounds=current.rounds + 1)
         elif last is not None and last.context is change.context is None and last.rounds == 0:
             # A thread that writes faster than observers follow: only the latest counts.
             self._waiting.pop()
-            change = replace(change, before=last.before)
+            change = change._replace(before=last.before)
         self._waiting.append(change)
 
     @property
     def follows_page(self) -> bool:
         """Return whether this thread is in an observer of a change that a page has made."""
-        within = self._change_around()
-        return within is not None and within.context is not None
+        current = self._current_here()
+        return current is not None and current.context is not None
 
-    def _change_around(self) -> UrlChange | None:
+    def _current_here(self) -> UrlChange | None:
         """Return the change that this thread is handling."""
         return self._current if self._thread == threading.get_ident() else None
 
@@ -204,8 +183,7 @@ class ChangeQueue:
             if change.rounds < MOST_ROUNDS and len(self._waiting) < _MOST_WAITING:
                 return change
             self._waiting.clear()
-        message = (
+        raise RuntimeError(
             f"observers have changed the URL {MOST_ROUNDS} times in turn, each for the change "
             "before; the last are not notified. An observer must write only what differs"
         )
-        raise RuntimeError(message)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from nbsession.core.environment import HUB_PARAMETER, is_under_hub
+from nbsession.core.environment import HUB_PARAMETER
 from nbsession.core.query import drop_parameters
+from nbsession.core.text import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WRITABLE_PARTS = ("pathname", "search", "hash_")
 
-
-@dataclass(frozen=True)
-class PageUrl:
+class PageUrl(NamedTuple):
     """A URL; it never changes, so that its parts always belong together."""
 
     pathname: str = ""
@@ -53,23 +49,11 @@ class PageUrl:
 
     @classmethod
     def from_report(cls, report: Mapping[str, Any]) -> PageUrl:
-        """Return the URL that a page has reported, without what a JupyterHub has added to it."""
-        search = _text(report, "search")
-        if is_under_hub(os.environ):
-            query = drop_parameters(search.removeprefix("?"), HUB_PARAMETER.__eq__)
-            search = f"?{query}" if query else ""
-        return cls(
-            pathname=_text(report, "pathname"),
-            search=search,
-            hash_=_text(report, "hash"),
-            protocol=_text(report, "protocol"),
-            hostname=_text(report, "hostname"),
-            port=_text(report, "port"),
-            origin=_text(report, "origin"),
-        )
+        """Return the URL that a page has reported."""
+        texts = [report.get(name.removesuffix("_")) for name in cls._fields]
+        return cls(*[well_formed(text) if isinstance(text, str) else "" for text in texts])
 
-
-def _text(report: Mapping[str, Any], name: str) -> str:
-    text = report.get(name, "")
-    # A page may send what no URL holds; half a surrogate pair would fail wherever it is used.
-    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else ""
+    def without_hub_parameter(self) -> PageUrl:
+        """Return the URL without what a JupyterHub has added to it."""
+        query = drop_parameters(self.search.removeprefix("?"), HUB_PARAMETER.__eq__)
+        return self._replace(search=f"?{query}" if query else "")

@@ -1,8 +1,9 @@
-"""The page's document: its tab's title, its theme, whether it is seen, and its timers."""
+"""The page's document: title, theme and visibility of its tab, and timers."""
 
 from __future__ import annotations
 
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -30,49 +31,8 @@ if TYPE_CHECKING:
     from .records import PageRecord
 
 
-class Timers:
-    """Calls the user's callbacks once each, on the main loop."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runner = runtime.runner
-        self._queue = TimerQueue(runtime.main_loop, runtime.busy)
-        runtime.on_remove(self._queue.close)
-
-    def next_tick(self, callback: Callback) -> Timer:
-        """Call at the loop's next turn, as `Document.add_next_tick_callback`. From any thread."""
-        return self._after(callback, 0)
-
-    def timeout(self, callback: Callback, ms: int) -> Timer:
-        """Call after a while, as `Document.add_timeout_callback`. From any thread."""
-        return self._after(callback, check_whole(ms, "timeout", "milliseconds", 0))
-
-    def _after(self, callback: Callback, ms: int) -> Timer:
-        check_callable(callback)
-        runner = self._runner
-        context = runner.context()
-
-        def run() -> None:
-            runner.run(callback, context=context, done=show_unless_cancelled)
-
-        timer = self._queue.timer(lambda _now: context.copy().run(run))
-        timer.set(self._queue.main_loop.time() + ms / 1000)
-        return timer
-
-
 class Document(PartOfState, HasTraits):
-    """The document of the page last used; ``state.curdoc``.
-
-    Parameters
-    ----------
-    runtime
-        Of this process.
-    session_hooks
-        Have the session's context.
-    pages
-        Tell of the page, and write its title.
-    periodic_callbacks
-        Make the periodic ones.
-    """
+    """The document of the page last used; ``state.curdoc``."""
 
     _path = "curdoc"
 
@@ -102,11 +62,10 @@ class Document(PartOfState, HasTraits):
         self._session_hooks = session_hooks
         self._pages = pages
         self._periodic_callbacks = periodic_callbacks
-        self._timers: Timers | None = None
         self._periodic: WeakSet[PeriodicCallback] = WeakSet()
         self._title_of_page = ""
         self._follower: int | None = None  # the thread that follows the page
-        self._outdated = False
+        self._is_outdated = False
         self._lock = threading.Lock()
         for kind in ("hello", "goodbye", "document", "focus", "location"):
             runtime.on_remove(pages.subscribe(kind, self._follow))
@@ -130,18 +89,18 @@ class Document(PartOfState, HasTraits):
             self._pages.send({"kind": "title", "title": well_formed(change["new"])})
 
     def _follow(self, *_: object) -> None:
-        # One thread follows at a time; whoever finds it following leaves the news to it.
+        # One thread follows at a time; another that finds it at work leaves its change to it.
         with self._lock:
-            self._outdated = True
+            self._is_outdated = True
             if self._follower is not None:
                 return
             self._follower = threading.get_ident()
         while True:
             with self._lock:
-                if not self._outdated:
+                if not self._is_outdated:
                     self._follower = None
                     return
-                self._outdated = False
+                self._is_outdated = False
             try:
                 self._show(self._pages.current)
             except BaseException:  # an interrupt of an observer: the next report is followed again
@@ -150,12 +109,9 @@ class Document(PartOfState, HasTraits):
                 raise
 
     def _show(self, page: PageRecord | None) -> None:
-        if page is None:
-            self._title_of_page = ""
-            self._set("title", "")
-        elif "title" not in page.awaits:
-            self._title_of_page = page.title
-            self._set("title", page.title)
+        if page is None or "title" not in page.awaits:
+            self._title_of_page = page.title if page else ""
+            self._set("title", self._title_of_page)
         self._set("theme", page.theme if page else None)
         self._set("visible", page.visible if page else False)
 
@@ -185,7 +141,7 @@ class Document(PartOfState, HasTraits):
         TypeError
             If the callback cannot be called.
         """
-        return self._once.next_tick(callback)
+        return self._call_once(callback, 0)
 
     def add_timeout_callback(self, callback: Callback, ms: int) -> Timer:
         """Call once, after a while.
@@ -209,7 +165,7 @@ class Document(PartOfState, HasTraits):
         ValueError
             If `ms` is not such a number.
         """
-        return self._once.timeout(callback, ms)
+        return self._call_once(callback, check_whole(ms, "timeout", "milliseconds", 0))
 
     def add_periodic_callback(self, callback: Callback, period: int = 500) -> PeriodicCallback:
         """Call again and again: ``state.add_periodic_callback`` without an end.
@@ -251,29 +207,36 @@ class Document(PartOfState, HasTraits):
         ValueError
             If it is not there (any more): removed, or called already.
         """
-        if not (self._cancel(callback_object) or self._stop(callback_object)):
-            message = (
+        is_waiting, added = False, callback_object
+        if isinstance(added, Timer):
+            is_waiting = added.cancel()
+        elif isinstance(added, PeriodicCallback):
+            with self._lock:
+                is_waiting = added in self._periodic
+                self._periodic.discard(added)
+            if is_waiting:
+                added.stop()
+        if not is_waiting:
+            raise ValueError(
                 f"{callback_object!r} is not waiting to be called (any more); remove_callback takes"
                 " what add_next_tick_callback, add_timeout_callback or add_periodic_callback"
                 " returned, once, and before a callback that is called once was called"
             )
-            raise ValueError(message)
 
-    @property
-    def _once(self) -> Timers:
-        with self._lock:
-            if self._timers is None:
-                self._timers = Timers(self._runtime)
-            return self._timers
+    @cached_property
+    def _queue(self) -> TimerQueue:
+        queue = TimerQueue(self._runtime.main_loop, self._runtime.busy)
+        self._runtime.on_remove(queue.close)
+        return queue
 
-    @staticmethod
-    def _cancel(added: object) -> bool:
-        return isinstance(added, Timer) and added.cancel()
+    def _call_once(self, callback: Callback, ms: int) -> Timer:
+        check_callable(callback)
+        runner = self._runtime.runner
+        context = runner.context()
 
-    def _stop(self, added: object) -> bool:
-        with self._lock:
-            if not isinstance(added, PeriodicCallback) or added not in self._periodic:
-                return False
-            self._periodic.discard(added)
-        added.stop()
-        return True
+        def run() -> None:
+            runner.run(callback, context=context, done=show_unless_cancelled)
+
+        timer = self._queue.timer(lambda _now: context.copy().run(run))
+        timer.set(self._queue.main_loop.time() + ms / 1000)
+        return timer

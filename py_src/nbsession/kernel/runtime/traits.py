@@ -37,20 +37,21 @@ class ReadOnlyEnum(ReadOnly, Enum[Any]):
     """A read-only `Enum`."""
 
 
-class _Isolated:
+class IsolatedObserver:
     """An observer whose error is shown; equal to any other of the same handler."""
 
     def __init__(self, handler: Callable[[Any], object]) -> None:
         self.handler = handler
 
     def __call__(self, change: Any) -> None:
+        """Call the handler."""
         try:
             self.handler(change)
         except Exception as error:  # noqa: BLE001 - the user's; the others are told all the same
             show_error(error)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Isolated) and other.handler == self.handler
+        return isinstance(other, IsolatedObserver) and other.handler == self.handler
 
     def __hash__(self) -> int:
         return hash(self.handler)
@@ -64,7 +65,7 @@ class IsolatedObservers(HasTraits):
     def observe(self, handler: Callable[..., Any], names: Any = All, type: Any = "change") -> None:  # noqa: A002 - traitlets' own word
         """Call a handler when a trait changes, as any `HasTraits` does."""
         self._is_observed = True
-        super().observe(_Isolated(handler), names, type)
+        super().observe(IsolatedObserver(handler), names, type)
 
     def unobserve(
         self,
@@ -73,7 +74,7 @@ class IsolatedObservers(HasTraits):
         type: Any = "change",  # noqa: A002 - traitlets' own word
     ) -> None:
         """Do not call a handler any more."""
-        super().unobserve(_Isolated(handler), names, type)
+        super().unobserve(IsolatedObserver(handler), names, type)
 
 
 def check_whole(value: object, name: str, unit: str, least: int) -> int:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.text import MAX_LOG_CHARACTERS
+from nbsession.core.text import MAX_LOG_CHARACTERS, escape_surrogates
 from nbsession.core.threads import ThreadCarrier
 
 if TYPE_CHECKING:
@@ -121,8 +121,7 @@ class RunOutput:
                 text += gap + tail[-TAIL_CHARACTERS:]
             self._head.clear()  # threads and pools may refer to this for long
             self._tail.clear()
-        # Halves of surrogate pairs are no text, and would be refused by the database.
-        return text.encode("utf-8", "backslashreplace").decode("utf-8") if text else text
+        return escape_surrogates(text)  # the database would refuse halves of pairs
 
 
 current_output: ContextVar[RunOutput | None] = ContextVar("nbsession_run_output", default=None)

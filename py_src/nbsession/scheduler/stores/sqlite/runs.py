@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from nbsession.core.tasks.run import Run
-from nbsession.core.text import storable
+from nbsession.core.text import well_formed
 from nbsession.scheduler.abc import ALREADY_QUEUED, STILL_GOING, Claimed
 from nbsession.scheduler.records import OccurrenceRange, free_ranges, grow, last_state_after
 
@@ -61,7 +61,7 @@ class SqliteRuns(SqliteRecords):
         """Keep progress and tries of open runs."""
         with self._writing() as writing:
             for run in runs:
-                text = storable(run.progress_text)
+                text = well_formed(run.progress_text)
                 values = (run.tries, run.progress, text, run.id, self._engine_id)
                 writing.execute(_UPDATE, values)
 
@@ -75,8 +75,8 @@ class SqliteRuns(SqliteRecords):
             for task, run in ended:
                 values = (
                     *(run.state, run.reason, run.started_us, run.ended_us, run.tries),
-                    *(storable(run.error), storable(run.traceback), storable(run.output)),
-                    *(run.progress, storable(run.progress_text), run.id, self._engine_id),
+                    *(well_formed(run.error), well_formed(run.traceback), well_formed(run.output)),
+                    *(run.progress, well_formed(run.progress_text), run.id, self._engine_id),
                 )
                 if writing.execute(_FINISH, values).rowcount:
                     self._finish(writing, task, run)
@@ -118,7 +118,7 @@ class SqliteRuns(SqliteRecords):
         revision, last_state = found
         has_run = run.started_us is not None
         has_failed = has_run and run.state != "succeeded"
-        error = storable(run.error or run.reason) if has_failed else None
+        error = well_formed(run.error or run.reason) if has_failed else None
         last_state = last_state_after(last_state, run)
         count = _Count(revision, int(has_run), int(has_failed), last_state, error)
         _, *counted = count
