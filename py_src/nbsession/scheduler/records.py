@@ -57,14 +57,14 @@ class OccurrenceRange(NamedTuple):
     number: int | None = 1
 
 
-class GoneTask(TaskRecord):
-    """What is remembered of a task that has gone: how it was, but no code and no arguments."""
+class RemovedTask(TaskRecord):
+    """A task that was removed: as it was, but without code and arguments."""
 
     __slots__ = ()
 
     @classmethod
-    def of(cls, task: TaskRecord) -> GoneTask:
-        """Return what is remembered of a task."""
+    def of(cls, task: TaskRecord) -> RemovedTask:
+        """Make one of a task."""
         values = {field.name: getattr(task, field.name) for field in fields(TaskRecord)}
         target = copy_with(task.spec.target, callable=None)
         spec = copy_with(task.spec, target=target, args=(), kwargs={}, at_target=None)

@@ -329,7 +329,7 @@ async def test_tasks_that_come_and_go_leave_no_timers(bench: Bench) -> None:
     for number in range(1000):
         bench.add("tick", at=bench.clock.now + timedelta(hours=number + 1))
         bench.engine.cancel("tick")
-    assert len(bench.engine._room.dispatch.alarm._entries) < 200
+    assert len(bench.engine._dispatcher._timer._tasks) < 200
 
 
 @on_bench
@@ -338,7 +338,7 @@ async def test_an_idle_engine_without_tasks_sleeps(bench: Bench) -> None:
     await asyncio.sleep(1)
     bench.engine.cancel("tick")
     await asyncio.sleep(2)
-    assert bench.engine._room.dispatch.alarm._handle is None
+    assert bench.engine._dispatcher._timer._handle is None
 
 
 @on_bench

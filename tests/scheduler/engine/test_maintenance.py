@@ -67,7 +67,7 @@ async def test_no_error_stops_what_comes_after_it(bench: Bench, method: str) -> 
     other = Bench(bench.clock, store)
     other.add("ticks", period="1s")
     if method == "set_due":  # as the clock is set back
-        other.engine._room.can_run = fail  # type: ignore[assignment]
+        other.engine._dispatcher._can_run = fail  # type: ignore[assignment]
         bench.clock.set_wall(-7_200)
     else:
         setattr(store, method, fail)

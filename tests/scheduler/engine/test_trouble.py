@@ -13,7 +13,7 @@ from engines import Bench, on_bench
 from fake_clock import run_fast
 from nbsession.core.errors import StoreBusyError, StoreError
 from nbsession.core.schedule.triggers import CronTrigger
-from nbsession.scheduler.engine.store_writer import Ledger
+from nbsession.scheduler.engine.store_writer import StoreWriter
 from nbsession.scheduler.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ async def test_a_store_that_fails_is_tried_each_second_and_logged_once(
     assert other.times == [0, pytest.approx(35, abs=1.1), 40]
     assert other.states("tick") == ["succeeded", "missed", "succeeded", "succeeded"]
     assert other.rows("tick")[1].count == 2
-    assert caplog.text.count("kept again") == 1
+    assert caplog.text.count("can be stored again") == 1
     assert task.run_count == 3
     await other.engine.close()
 
@@ -243,16 +243,16 @@ async def test_a_fault_in_the_store_loses_no_task(
 @on_bench
 async def test_orders_that_write_others_are_tried_as_often_as_those_alone(bench: Bench) -> None:
     loop, tries, told = asyncio.get_running_loop(), [], []
-    log = logging.getLogger("test-ledger")
+    log = logging.getLogger("test-writer")
 
     def write() -> None:
         tries.append(loop.time())
         if len(tries) < 5:
             raise StoreBusyError("busy")
 
-    ledger = Ledger(loop, log, lambda: told.append("recovered"))
-    ledger.write(ledger.write, write)
-    ledger.write(tries.append, "later")
+    writer = StoreWriter(loop, log, lambda: told.append("recovered"))
+    writer.write(writer.write, write)
+    writer.write(tries.append, "later")
     assert len(tries) == 1
     await asyncio.sleep(3)
     assert told == ["recovered"]
@@ -266,9 +266,9 @@ async def test_an_order_with_a_fault_keeps_none_after_it_from_being_written(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     written: list[int] = []
-    ledger = Ledger(asyncio.get_running_loop(), logging.getLogger("test-ledger"), lambda: None)
-    ledger.write(lambda: 1 / 0)
-    ledger.write(written.append, 1)
+    writer = StoreWriter(asyncio.get_running_loop(), logging.getLogger("test-writer"), lambda: None)
+    writer.write(lambda: 1 / 0)
+    writer.write(written.append, 1)
     assert written == [1]
     assert "ZeroDivisionError" in caplog.text
 

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 _ANSWERS_AT_A_STRETCH = 100
 
 _LATE_ANSWERS = 10_000
-"""Who only ever says times that are over is asked no further."""
+"""Code that only ever says past times is asked no further."""
 
-_BREATH_SECONDS = 0.1
+_PAUSE_SECONDS = 0.1
 """Code that always says "now" is asked ten times a second, not without a pause."""
 
 
-class Answer:
-    """What a trigger's code has answered."""
+class CodeAnswer:
+    """The answer of a trigger's code."""
 
     __slots__ = ("due_us", "error", "late")
 
@@ -43,15 +43,15 @@ class Answer:
         self.error = error
 
 
-class Questions:
-    """Asks for next occurrences, one question per task at a time."""
+class CodeTriggers:
+    """Asks for next occurrences, once per task at a time."""
 
     def __init__(
         self,
         executor: Executor,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
-        answered: Callable[[TaskRecord, Answer], None],
+        answered: Callable[[TaskRecord, CodeAnswer], None],
     ) -> None:
         self._executor = executor
         self._clock = clock
@@ -61,14 +61,14 @@ class Questions:
 
     def ask(self, task: TaskRecord, after_us: int | None = None) -> None:
         """Ask when a task is due next."""
-        self.withdraw(task)
+        self.cancel(task)
         asking = self._loop.create_task(self._ask(task, after_us), context=contextvars.Context())
         self._open[task.id] = asking
         asking.add_done_callback(
             lambda done: self._open.get(task.id) is done and self._open.pop(task.id)
         )
 
-    def withdraw(self, task: TaskRecord) -> None:
+    def cancel(self, task: TaskRecord) -> None:
         """Ask no more for a task."""
         if asking := self._open.pop(task.id, None):
             asking.cancel()
@@ -93,7 +93,7 @@ class Questions:
             error = _text_of(raised)  # the user's code raised it itself
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - the user's code may raise anything
             error = _text_of(raised)
-        self._answered(task, Answer(due_us, tuple(late), error))
+        self._answered(task, CodeAnswer(due_us, tuple(late), error))
 
     async def _next(
         self, task: TaskRecord, after_us: int | None, late: deque[OccurrenceRange]
@@ -114,7 +114,7 @@ class Questions:
                 )
             if due_us >= now_us - SECOND_US:
                 if due_us <= now_us and not is_iterator and not is_first:
-                    await asyncio.sleep(_BREATH_SECONDS)
+                    await asyncio.sleep(_PAUSE_SECONDS)
                 return due_us
             late.append(OccurrenceRange(due_us, due_us))
             if len(late) > _LATE_ANSWERS:
