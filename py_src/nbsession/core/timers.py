@@ -48,12 +48,21 @@ class TimerHeap(Generic[Item]):
             heapq.heapify(self._entries)
             self._void = 0
 
+    def clear(self) -> list[Item]:
+        """Remove all items, and return them."""
+        entries, self._entries = self._entries, []
+        return [item for _, _, item in entries]
+
     def pop_due(self, now: float) -> Item | None:
         """Return the first item that is due, and remove it; None if none is."""
         entries = self._entries
-        while entries and entries[0][0] <= now:
-            when, _, item = heapq.heappop(entries)
-            if not self._is_void(when, item):
+        while entries:
+            when, _, item = entries[0]
+            is_void = self._is_void(when, item)
+            if when > now and not is_void:
+                break
+            heapq.heappop(entries)
+            if not is_void:
                 return item
             self._void = max(0, self._void - 1)
         return None

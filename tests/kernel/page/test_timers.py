@@ -76,7 +76,7 @@ async def test_cancel(timers: Timers) -> None:
 async def test_many_that_are_cancelled_are_not_kept(timers: Timers) -> None:
     for _ in range(10_000):
         timers.timeout(print, 1_000_000).cancel()
-    assert len(timers._queue._entries) < 200
+    assert len(timers._queue._settings) < 200
 
 
 @on_loop(Timers)
