@@ -143,7 +143,7 @@ async def test_one_more_run_of_code_is_the_last(bench: Bench) -> None:
     bench.engine.cancel("code", wait=True)
     await asyncio.sleep(100)
     assert bench.times == [10]
-    assert bench.store.load() == []
+    assert bench.store.tasks.load() == []
 
 
 @on_bench

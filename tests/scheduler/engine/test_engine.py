@@ -166,7 +166,7 @@ async def test_a_task_that_waits_for_its_end_runs_once_more(bench: Bench) -> Non
     bench.add("tick", lambda: bench.times.append(-bench.seconds()), period="100s")
     await asyncio.sleep(30)
     assert bench.times == [0, -5, 10]
-    assert len(bench.store.load()) == 1
+    assert len(bench.store.tasks.load()) == 1
 
 
 @on_bench
@@ -180,7 +180,7 @@ async def test_what_runs_when_its_task_waits_for_its_end_goes_on(bench: Bench) -
     bench.engine.cancel("slow", wait=True)  # the one due at 2 is skipped
     await asyncio.sleep(30)
     assert bench.times == [3.5, 7.5]
-    assert bench.store.load() == []
+    assert bench.store.tasks.load() == []
 
 
 @on_bench
@@ -191,7 +191,7 @@ async def test_a_task_without_a_next_run_ends_at_once(bench: Bench) -> None:
     await asyncio.sleep(1)
     for name in ("once", "paused"):
         bench.engine.cancel(name, wait=True)
-    assert bench.store.load() == []
+    assert bench.store.tasks.load() == []
 
 
 @on_bench
@@ -355,7 +355,7 @@ async def test_what_runs_when_the_engine_closes_is_cancelled(bench: Bench) -> No
     waiting = other.engine.finished(1)
     await other.engine.close()
     await asyncio.sleep(10)
-    kept = [other.store.run(number) for number in (1, 2)]
+    kept = [other.store.runs.get(number) for number in (1, 2)]
     assert [run and (run.state, run.reason) for run in kept] == [
         ("failed", "cancelled"),
         ("lost", "ended with its process"),

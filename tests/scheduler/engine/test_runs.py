@@ -362,7 +362,7 @@ async def test_a_queued_run_and_one_between_tries_are_cancelled(bench: Bench) ->
     for name in ("queue", "fail"):
         bench.engine.cancel(name)
     await asyncio.sleep(10)
-    ended = [bench.store.run(run.id) for run in runs]
+    ended = [bench.store.runs.get(run.id) for run in runs]
     assert [(run.state, run.reason) for run in ended if run] == [("failed", "cancelled")] * 3
     assert bench.times == [0]
 
@@ -377,7 +377,7 @@ async def test_a_task_that_cancels_itself_comes_to_its_own_end(bench: Bench) -> 
     bench.add("once", once, period="10s")
     await asyncio.sleep(30)
     assert bench.times == [1]
-    kept = bench.store.run(1)
+    kept = bench.store.runs.get(1)
     assert kept is not None
     assert kept.state == "succeeded"
 
@@ -480,7 +480,7 @@ async def test_a_cancel_reaches_a_run_that_waits_for_its_turn(bench: Bench) -> N
     bench.engine.cancel("b")
     await asyncio.sleep(1)
     assert len(bench.times) == 1
-    kept = bench.store.run(2)
+    kept = bench.store.runs.get(2)
     assert kept is not None
     assert (kept.state, kept.reason) == ("failed", "cancelled")
 

@@ -170,7 +170,7 @@ async def test_one_more_run_is_one_more_on_either(bench: Bench, tmp_path: Path) 
         two.engine.cancel("report", wait=True)
         await asyncio.sleep(60)
         assert bench.times == [0, 10]
-        assert one.store.load() == two.store.load() == []
+        assert one.store.tasks.load() == two.store.tasks.load() == []
 
 
 @on_bench

@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fake_clock import FakeClock
-    from nbsession.core.tasks.run import Run
-    from nbsession.core.tasks.spec import TaskSpec
     from nbsession.scheduler.abc import Claim, Claimed
-    from nbsession.scheduler.records import TaskRecord
 
 
 class _Failing(MemoryStore):
@@ -34,34 +31,21 @@ class _Failing(MemoryStore):
         self.error: StoreError | None = None
         self.calls = 0
 
-    def _check(self) -> None:
-        self.calls += 1
-        if self.error is not None:
-            raise self.error
+        for name in ("add", "set_due", "remove"):
+            self._wrap(self.tasks, name)
+        for name in ("claim", "start_queued", "finish"):
+            self._wrap(self.runs, name)
 
-    def add(self, spec: TaskSpec, due_us: int | None, **flags: Any) -> TaskRecord:
-        self._check()
-        return super().add(spec, due_us, **flags)
+    def _wrap(self, part: Any, name: str) -> None:
+        method = getattr(part, name)
 
-    def set_due(self, task: TaskRecord, due_us: int | None, error: str | None) -> bool:
-        self._check()
-        return super().set_due(task, due_us, error)
+        def checked(*args: Any, **options: Any) -> Any:
+            self.calls += 1
+            if self.error is not None:
+                raise self.error
+            return method(*args, **options)
 
-    def remove(self, task: TaskRecord) -> None:
-        self._check()
-        super().remove(task)
-
-    def claim(self, claims: Sequence[Claim]) -> list[Claimed]:
-        self._check()
-        return super().claim(claims)
-
-    def start_queued(self, task: TaskRecord, now_us: int) -> Run | None:
-        self._check()
-        return super().start_queued(task, now_us)
-
-    def finish(self, ended: Sequence[tuple[TaskRecord, Run]]) -> None:
-        self._check()
-        super().finish(ended)
+        setattr(part, name, checked)
 
 
 @on_bench
@@ -145,7 +129,7 @@ async def test_the_answer_of_code_and_a_last_run_are_not_lost(bench: Bench) -> N
     store.error = None
     await asyncio.sleep(30)
     assert other.times == [20]
-    assert [task.spec.name for task in store.load()] == ["code"]
+    assert [task.spec.name for task in store.tasks.load()] == ["code"]
     await other.engine.close()
 
 
@@ -226,14 +210,14 @@ async def test_a_fault_in_the_store_loses_no_task(
     own = Bench(bench.clock, store)
     own.add("tick", period="10s")
     await asyncio.sleep(5)
-    claim, faults = store.claim, [RuntimeError("a fault")]
+    claim, faults = store.runs.claim, [RuntimeError("a fault")]
 
     def faulty(claims: Sequence[Claim]) -> list[Claimed]:
         if faults:
             raise faults.pop()
         return claim(claims)
 
-    store.claim = faulty  # type: ignore[method-assign]
+    store.runs.claim = faulty  # type: ignore[method-assign]
     asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
     await asyncio.sleep(30)
     assert own.times == [0, pytest.approx(10, abs=1.1), 20, 30]

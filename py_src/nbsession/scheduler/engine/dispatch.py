@@ -133,12 +133,12 @@ class Dispatcher:
     def remove_if_ended(self, task: TaskRecord) -> None:
         """Remove a task that was cancelled and has no run before it any more."""
         if task.ending and task.due_us is None and not task.asks and not task.open_runs:
-            self._writer.write(self._store.remove, task)
+            self._writer.write(self._store.tasks.remove, task)
             self.remove(task)
 
     def follow_others(self) -> None:
         """Take up what other engines have changed."""
-        changes = self._store.changes() if self._store.shared else None
+        changes = self._store.tasks.changes() if self._store.shared else None
         if changes is None:
             return
         changed, removed = changes
@@ -166,7 +166,7 @@ class Dispatcher:
 
     def _reread(self, task: TaskRecord) -> None:
         """Read a task again that another engine has changed."""
-        found = self._store.read(task.id)
+        found = self._store.tasks.get(task.id)
         if found is None:
             self.remove(task)
         else:
@@ -217,10 +217,10 @@ class Dispatcher:
             try:
                 claims.append(claim_due(task, now_us))
             except Exception as error:  # noqa: BLE001 - as of a time zone that has gone
-                self._writer.write(self._store.set_due, task, None, repr(error))
+                self._writer.write(self._store.tasks.set_due, task, None, repr(error))
                 self.changes.task(task.spec.name)
         try:
-            claimed = self._store.claim(claims) if claims else []
+            claimed = self._store.runs.claim(claims) if claims else []
         except Exception as error:
             for claim in claims:
                 self._timer.set(claim.task)
@@ -259,7 +259,7 @@ class Dispatcher:
     def _give_another(self, task: TaskRecord, after_us: int) -> None:
         """Give an ending task the occurrence after one that was skipped."""
         due_us, asks = due_after(task.spec, after_us)
-        self._store.pause(task, paused=False, due_us=due_us, asks=asks)
+        self._store.tasks.pause(task, paused=False, due_us=due_us, asks=asks)
         self._plan(task, after_us)
         self.remove_if_ended(task)
 
@@ -273,7 +273,7 @@ class Dispatcher:
         if not self._has(task, spec):  # changed while the store could not be written
             return
         due_us = answer.late[0].first_us if answer.late else answer.due_us
-        if not self._store.set_due(task, due_us, None if answer.late else answer.error):
+        if not self._store.tasks.set_due(task, due_us, None if answer.late else answer.error):
             self._writer.write(self._reread, task)
         elif answer.late:
             self._claim_late(task, answer)
@@ -286,7 +286,7 @@ class Dispatcher:
         *missed, (_, last_us, _) = answer.late
         now_us = self._clock.now_us()
         claim = decide(task, last_us, missed, now_us, answer.due_us, asks=False)
-        self._settle(claim, self._store.claim([claim])[0])
+        self._settle(claim, self._store.runs.claim([claim])[0])
         self._timer.wake_soon()  # it did not wake for this: what was claimed waits to begin
         if answer.error is not None:
             last = CodeAnswer(answer.due_us, (), answer.error)
@@ -307,7 +307,7 @@ class Dispatcher:
         """Store the runs that have ended, begin queued ones, and remove tasks that have ended."""
         if self._ended:
             ended, self._ended = self._ended, []
-            self._writer.write(self._store.finish, ended)
+            self._writer.write(self._store.runs.finish, ended)
             if self._writer.is_clear:
                 self._after(ended)
             else:
@@ -332,12 +332,12 @@ class Dispatcher:
                 self.remove_if_ended(task)
 
     def _begin_queued(self, task: TaskRecord) -> None:
-        run = self._store.start_queued(task, self._clock.now_us())
+        run = self._store.runs.start_queued(task, self._clock.now_us())
         if run is not None:
             self._queued.pop(task.id, None)
             self.begin(task, run)
         elif task.id in self._queued:
-            row = self._store.run(self._queued[task.id][1].id)
+            row = self._store.runs.get(self._queued[task.id][1].id)
             if row is None or row.state != "queued":  # another engine took this one for dead
                 del self._queued[task.id]
 
@@ -373,7 +373,7 @@ class Dispatcher:
 
     def _move(self, task: TaskRecord, spec: TaskSpec, due_us: int) -> None:
         if self._has(task, spec):
-            if self._store.set_due(task, due_us, None):
+            if self._store.tasks.set_due(task, due_us, None):
                 self.reschedule(task)
             else:
                 self._writer.write(self._reread, task)
@@ -396,7 +396,7 @@ class Dispatcher:
         progressed, self._progressed = self._progressed, {}
         try:
             if progressed:
-                self._store.update(progressed.values())
+                self._store.runs.update(progressed.values())
         except StoreError:
             self._progressed = progressed | self._progressed
             raise

@@ -56,7 +56,7 @@ class Engine:
                 self._store, self._executor, self._clock, self._log, self.can_run
             )
             self._registry = dispatcher.registry
-            for task in self._store.load():
+            for task in self._store.tasks.load():
                 dispatcher.add(task)
         except BaseException:
             self._store.close()
@@ -107,18 +107,18 @@ class Engine:
 
     def gap(self, task: TaskRecord) -> Run | None:
         """Return the row of what was missed or skipped of a task since a run began or ended."""
-        return None if task.gap_id is None else self._store.run(task.gap_id)
+        return None if task.gap_id is None else self._store.runs.get(task.gap_id)
 
     def history(self, name: str, limit: int, task_id: int | None = None) -> list[Run]:
         """Return copies of a task's newest runs, the newest first; see `get`."""
         self._dispatcher.flush()
-        rows = self._store.history(self.get(name, task_id), limit)
+        rows = self._store.runs.history(self.get(name, task_id), limit)
         return [copy_with(self._dispatcher.attempts.open_run(run.id) or run) for run in rows]
 
     def run(self, run_id: int) -> Run | None:
         """Return a copy of a run."""
         self._dispatcher.flush()
-        run = self._dispatcher.attempts.open_run(run_id) or self._store.run(run_id)
+        run = self._dispatcher.attempts.open_run(run_id) or self._store.runs.get(run_id)
         return None if run is None else copy_with(run)
 
     def finished(self, run_id: int) -> asyncio.Future[Run | None]:
@@ -162,7 +162,7 @@ class Engine:
         due_us, asks = first_due(spec, self._clock.now_us())
         outcome: Declared = "made"
         try:
-            task = self._store.add(spec, due_us, asks=asks)
+            task = self._store.tasks.add(spec, due_us, asks=asks)
         except TaskExistsError:
             self._dispatcher.follow_others()
             if self._registry.find(spec.name) is not None:  # another engine was quicker
@@ -172,8 +172,8 @@ class Engine:
                     f"a task named {spec.name!r} is there, but cannot be read here (see the "
                     "server's log); replace=True replaces it"
                 ) from None
-            self._store.remove_named(spec.name)
-            task, outcome = self._store.add(spec, due_us, asks=asks), "replaced"
+            self._store.tasks.remove_named(spec.name)
+            task, outcome = self._store.tasks.add(spec, due_us, asks=asks), "replaced"
         self._dispatcher.add(task)
         return task, outcome
 
@@ -184,7 +184,7 @@ class Engine:
             due_us, asks = task.due_us, task.asks
         if task.paused:
             due_us, asks = None, False
-        if not self._store.replace(task, spec, due_us, asks=asks):
+        if not self._store.tasks.replace(task, spec, due_us, asks=asks):
             return False
         self._registry.paused_due_us.pop(task.id, None)
         self._dispatcher.reschedule(task)
@@ -194,15 +194,15 @@ class Engine:
         """Take a task off; its name is free at once."""
         task = self.find(name)
         if task is None:
-            if not self._store.remove_named(name):  # one that cannot be read here
+            if not self._store.tasks.remove_named(name):  # one that cannot be read here
                 raise NoSuchTaskError(name)
         elif wait:
-            self._store.end(task)
+            self._store.tasks.end(task)
             self._registry.free_name(task)
             self._dispatcher.changes.task(name)
             self._dispatcher.remove_if_ended(task)
         else:
-            self._store.remove(task)
+            self._store.tasks.remove(task)
             self._dispatcher.remove(task)
 
     def pause(self, name: str) -> TaskRecord:
@@ -210,7 +210,7 @@ class Engine:
         task = self.get(name)
         if not task.paused:
             due_us = task.due_us
-            self._store.pause(task, paused=True, due_us=None, asks=False)
+            self._store.tasks.pause(task, paused=True, due_us=None, asks=False)
             if due_us is not None:
                 self._registry.paused_due_us[task.id] = due_us
             self._dispatcher.reschedule(task)
@@ -224,7 +224,7 @@ class Engine:
             due_us, asks = due_after(task.spec, now_us)
             if asks and paused_due_us.get(task.id, 0) > now_us:
                 due_us, asks = paused_due_us[task.id], False
-            self._store.pause(task, paused=False, due_us=due_us, asks=asks)
+            self._store.tasks.pause(task, paused=False, due_us=due_us, asks=asks)
             paused_due_us.pop(task.id, None)
             self._dispatcher.reschedule(task)
         return task
@@ -235,7 +235,7 @@ class Engine:
         if not self.can_run(task.spec):
             raise NotRunnableError(name)
         self._dispatcher.flush()
-        run = self._store.start_by_hand(task, self._clock.now_us())
+        run = self._store.runs.start_by_hand(task, self._clock.now_us())
         self._dispatcher.begin(task, run)
         return copy_with(run)
 

@@ -124,7 +124,7 @@ class RunWaiters:
     def wait(self, run_id: int) -> asyncio.Future[Run | None]:
         """Return what becomes a copy of a run when it is final; None if it is unknown."""
         future: asyncio.Future[Run | None] = self._loop.create_future()
-        run = self._store.run(run_id)
+        run = self._store.runs.get(run_id)
         if run is not None and run.state in OPEN_STATES:
             self._futures.setdefault(run_id, []).append(future)
         else:
@@ -147,7 +147,7 @@ class RunWaiters:
     def look(self) -> None:
         """Look whether runs have ended that go elsewhere."""
         for run_id in list(self._futures):
-            run = self._store.run(run_id)
+            run = self._store.runs.get(run_id)
             if run is None or run.state not in OPEN_STATES:
                 self._set_result(run_id, run)
 
