@@ -103,10 +103,6 @@ class TriggerCodeError(RuntimeError):
         self.traceback = traceback
 
 
-STILL_GOING = "the run before was still going"
-ALREADY_QUEUED = "another run is queued already"
-
-
 class TaskStore(Protocol):
     """Stores tasks; see `Store`. A method that changes a task changes the given record too."""
 

@@ -49,6 +49,27 @@ class TaskRecord:
         return "scheduled" if self.due_us is not None or self.asks else "finished"
 
 
+STILL_GOING = "the run before was still going"
+ALREADY_QUEUED = "another run is queued already"
+
+
+class Verdict(NamedTuple):
+    """The state that a run begins with, and the reason."""
+
+    state: RunState
+    reason: str | None = None
+
+
+def overlap_verdict(task: TaskRecord, open_runs: int, has_queued: Callable[[], bool]) -> Verdict:
+    """Return the verdict of a task's overlap policy on one more run."""
+    overlap = task.spec.policies.overlap
+    if overlap == "allow" or not open_runs:
+        return Verdict("running")
+    if overlap == "skip":
+        return Verdict("skipped", STILL_GOING)
+    return Verdict("skipped", ALREADY_QUEUED) if has_queued() else Verdict("queued")
+
+
 class OccurrenceRange(NamedTuple):
     """Occurrences of a task in a row."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextvars import Context
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nbsession.core.tasks.run import current_run
@@ -24,29 +25,24 @@ ABANDON_SECONDS = 5.0
 """The longest that a callback may take to end once it was cancelled."""
 
 
+@dataclass(slots=True, eq=False)
 class Attempt:
-    """An open run of this engine."""
+    """An open run of this engine, and its tries."""
 
-    __slots__ = (
-        "abandon",
-        "cancelled_for",
-        "deadline",
-        "is_begun",
-        "late",
-        "retry",
-        "run",
-        "task",
-    )
+    run: Run
+    task: TaskRecord
+    late: str | None
+    is_begun: bool = False
+    cancelled_for: str | None = None
+    abandon: asyncio.TimerHandle | None = None
+    deadline: asyncio.TimerHandle | None = None
+    retry: asyncio.TimerHandle | None = None
 
-    def __init__(self, run: Run, task: TaskRecord) -> None:
-        self.run = run
-        self.task = task
-        self.is_begun = False
-        self.cancelled_for: str | None = None
-        self.late = run.reason
-        self.abandon: asyncio.TimerHandle | None = None
-        self.deadline: asyncio.TimerHandle | None = None
-        self.retry: asyncio.TimerHandle | None = None
+    def cancel_timers(self) -> None:
+        """Fire no timer any more."""
+        for timer in (self.abandon, self.deadline, self.retry):
+            if timer is not None:
+                timer.cancel()
 
 
 class Attempts:
@@ -85,7 +81,7 @@ class Attempts:
 
     def add(self, run: Run, task: TaskRecord) -> None:
         """Take up a run that its store says is running; it begins with `begin_until`."""
-        attempt = self._open[run.id] = Attempt(run, task)
+        attempt = self._open[run.id] = Attempt(run, task, run.reason)
         self._by_task.setdefault(task.id, {})[run.id] = attempt
         timeout_us = task.spec.policies.timeout_us
         if timeout_us is not None:
@@ -116,7 +112,7 @@ class Attempts:
         self._closed = True
         self.waiting.clear()
         for attempt in self._open.values():
-            _cancel_timers(attempt)
+            attempt.cancel_timers()
 
     def abandon(self) -> None:
         """Begin nothing any more, and note no end: the loop is closed."""
@@ -197,11 +193,5 @@ class Attempts:
         del siblings[run.id]
         if not siblings:
             del self._by_task[attempt.task.id]
-        _cancel_timers(attempt)
+        attempt.cancel_timers()
         self._finished(attempt.task, run)
-
-
-def _cancel_timers(attempt: Attempt) -> None:
-    for timer in (attempt.deadline, attempt.retry, attempt.abandon):
-        if timer is not None:
-            timer.cancel()

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import itertools
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nbsession.core.schedule.instant import SECOND_US, to_iso
 from nbsession.core.schedule.triggers import CodeTrigger
@@ -30,17 +30,12 @@ _PAUSE_SECONDS = 0.1
 """Code that always says "now" is asked ten times a second, not without a pause."""
 
 
-class CodeAnswer:
+class CodeAnswer(NamedTuple):
     """The answer of a trigger's code."""
 
-    __slots__ = ("due_us", "error", "late")
-
-    def __init__(
-        self, due_us: int | None, late: Sequence[OccurrenceRange], error: str | None
-    ) -> None:
-        self.due_us = due_us
-        self.late = late
-        self.error = error
+    due_us: int | None
+    late: Sequence[OccurrenceRange] = ()
+    error: str | None = None
 
 
 class CodeTriggers:

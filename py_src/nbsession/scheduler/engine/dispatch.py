@@ -289,8 +289,7 @@ class Dispatcher:
         self._settle(claim, self._store.runs.claim([claim])[0])
         self._timer.wake_soon()  # it did not wake for this: what was claimed waits to begin
         if answer.error is not None:
-            last = CodeAnswer(answer.due_us, (), answer.error)
-            self._writer.write(self._store_answer, task, task.spec, last)
+            self._writer.write(self._store_answer, task, task.spec, answer._replace(late=()))
 
     # -- runs --------------------------------------------------------------------------------------
 

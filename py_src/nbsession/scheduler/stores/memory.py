@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 from nbsession.core.errors import TaskExistsError
 from nbsession.core.schedule.clock import SystemClock
 from nbsession.core.tasks.run import OPEN_STATES, Run
-from nbsession.scheduler.abc import ALREADY_QUEUED, STILL_GOING, Claimed, HistoryLimits
+from nbsession.scheduler.abc import Claimed, HistoryLimits
 from nbsession.scheduler.records import (
     OccurrenceRange,
     TaskRecord,
+    Verdict,
     free_ranges,
     grow,
     last_state_after,
+    overlap_verdict,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from nbsession.core.schedule.clock import Clock
-    from nbsession.core.tasks.run import RunState
     from nbsession.core.tasks.spec import TaskSpec
     from nbsession.scheduler.abc import Claim
 
@@ -50,8 +51,7 @@ class MemoryRuns:
         ]
 
     def start_by_hand(self, task: TaskRecord, now_us: int) -> Run:
-        state, reason = self._by_overlap(task)
-        return self._begin(task, state, None, now_us, reason)
+        return self._begin(task, self._by_overlap(task), None, now_us)
 
     def start_queued(self, task: TaskRecord, now_us: int) -> Run | None:
         queued = None
@@ -116,66 +116,48 @@ class MemoryRuns:
         return task.id in self._rows
 
     def _claim(self, claim: Claim) -> Claimed:
-        task = claim.task
+        task, due_us = claim.task, claim.run_due_us
         task.due_us, task.asks = claim.next_due_us, claim.asks
-        if claim.verdict == "missed":
-            gaps = self._add_gaps(claim, claim.missed, "missed", claim.reason)
-            return Claimed(won=True, gaps=gaps)
-        state, reason = self._by_overlap(task)
-        due_us = claim.run_due_us
-        if state == "skipped":
-            ranges = [*claim.missed, OccurrenceRange(due_us, due_us)]
-            gaps = self._add_gaps(claim, ranges, state, reason)
+        missed, verdict = Verdict("missed", claim.reason), None
+        if claim.verdict == "run":
+            verdict = self._by_overlap(task)
+        if verdict is not None and verdict.state == "skipped":
+            gaps = self._add_gaps(claim, [*claim.missed, OccurrenceRange(due_us, due_us)], verdict)
             return Claimed(won=True, run=gaps[-1] if gaps else None, gaps=gaps)
-        gaps = self._add_gaps(claim, claim.missed, "missed", claim.reason)
-        if not self._is_free(task, OccurrenceRange(due_us, due_us)):
-            return Claimed(won=True, gaps=gaps)
-        run = self._begin(task, state, due_us, claim.now_us, reason)
+        gaps = self._add_gaps(claim, claim.missed, missed)
+        run = None
+        if verdict is not None and self._is_free(task, OccurrenceRange(due_us, due_us)):
+            run = self._begin(task, verdict, due_us, claim.now_us)
         return Claimed(won=True, run=run, gaps=gaps)
 
-    def _by_overlap(self, task: TaskRecord) -> tuple[RunState, str | None]:
-        """Return the state that a run of a task would have now, and the reason."""
-        overlap = task.spec.policies.overlap
-        if not task.open_runs or overlap == "allow":
-            return "running", None
-        if overlap == "skip":
-            return "skipped", STILL_GOING
-        if all(run.state != "queued" for run in self._rows[task.id]):
-            return "queued", None
-        return "skipped", ALREADY_QUEUED
+    def _by_overlap(self, task: TaskRecord) -> Verdict:
+        def has_queued() -> bool:
+            return any(run.state == "queued" for run in self._rows[task.id])
 
-    def _begin(
-        self,
-        task: TaskRecord,
-        state: RunState,
-        due_us: int | None,
-        now_us: int,
-        reason: str | None,
-    ) -> Run:
-        run = self._add(task, state, due_us, now_us if state == "skipped" else None, reason)
-        if state == "running":
+        return overlap_verdict(task, task.open_runs, has_queued)
+
+    def _begin(self, task: TaskRecord, verdict: Verdict, due_us: int | None, now_us: int) -> Run:
+        ended_us = now_us if verdict.state == "skipped" else None
+        run = self._add(task, verdict, due_us, ended_us)
+        if verdict.state == "running":
             run.started_us, run.tries = now_us, 1
             task.last_run_us, task.gap_id = now_us, None
-        if run.ended_us is None:
+        if ended_us is None:
             task.open_runs += 1
         return run
 
     def _add_gaps(
-        self,
-        claim: Claim,
-        ranges: Sequence[OccurrenceRange],
-        state: RunState,
-        reason: str | None,
+        self, claim: Claim, ranges: Sequence[OccurrenceRange], verdict: Verdict
     ) -> list[Run]:
         """Add what was missed or skipped to the row before it, or as new rows."""
         task, gaps = claim.task, []
         for each in free_ranges(ranges, lambda each: self._is_free(task, each)):
             row = self._row_before(task, each.first_us)
-            if row is not None and (row.id, row.state, row.reason) == (task.gap_id, state, reason):
+            if row is not None and (row.id, row.state, row.reason) == (task.gap_id, *verdict):
                 grow(row, each, claim.now_us)
                 self._last_row_us[task.id] = each.last_us
             else:
-                row = self._add(task, state, each.first_us, claim.now_us, reason, each)
+                row = self._add(task, verdict, each.first_us, claim.now_us, each)
                 task.gap_id = row.id
             gaps.append(row)
         return gaps
@@ -195,17 +177,16 @@ class MemoryRuns:
                 found = run if found is None or run.due_us > (found.due_us or 0) else found
         return found
 
-    def _add(  # noqa: PLR0913, PLR0917 - the fields of a row
+    def _add(
         self,
         task: TaskRecord,
-        state: RunState,
+        verdict: Verdict,
         due_us: int | None,
         ended_us: int | None,
-        reason: str | None,
         occurrences: OccurrenceRange | None = None,
     ) -> Run:
         run_id = self._last_run_id = self._last_run_id + 1
-        name = task.spec.name
+        (state, reason), name = verdict, task.spec.name
         run = Run(
             id=run_id, task=name, state=state, reason=reason, due_us=due_us, ended_us=ended_us
         )

@@ -47,17 +47,6 @@ class StoreConnection(sqlite3.Connection):
 class Transaction:
     """A transaction that writes: ``with Transaction(…) as transaction``."""
 
-    __slots__ = (
-        "_changes",
-        "_check",
-        "_connection",
-        "_last_id",
-        "_on_commit",
-        "_path",
-        "execute",
-        "revision",
-    )
-
     def __init__(self, connection: StoreConnection, path: Path, check: Callable[[], None]) -> None:
         self._connection = connection
         self._path = path

@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nbsession.core.tasks.run import Run
 from nbsession.core.text import storable
-from nbsession.scheduler.abc import ALREADY_QUEUED, STILL_GOING, Claimed
-from nbsession.scheduler.records import OccurrenceRange, free_ranges, grow, last_state_after
+from nbsession.scheduler.abc import Claimed
+from nbsession.scheduler.records import (
+    OccurrenceRange,
+    Verdict,
+    free_ranges,
+    grow,
+    last_state_after,
+    overlap_verdict,
+)
 
 from .schema import IS_OPEN, RUN_COLUMNS, read_run
 from .tasks import PRUNE_AT_ONCE
@@ -118,14 +125,6 @@ class _Found(NamedTuple):
     covered_us: int | None
 
 
-class _Verdict(NamedTuple):
-    state: RunState
-    reason: str | None = None
-
-
-_RUNNING = _Verdict("running")
-
-
 class SqliteRuns:
     """A `RunStore`, which also prunes rows, and marks those of dead engines lost."""
 
@@ -219,7 +218,7 @@ class SqliteRuns:
         else:
             gaps = []
             if claim.missed:
-                missed = _Verdict("missed", claim.reason)
+                missed = Verdict("missed", claim.reason)
                 gaps = self._add_gaps(transaction, claim, found, claim.missed, missed)
             if verdict is not None and self._is_free(transaction, task, found, due_us, due_us):
                 run = self._run(transaction, task, verdict, due_us, claim.now_us)
@@ -234,23 +233,18 @@ class SqliteRuns:
         row = transaction.row(_LOOK, (task.id,))
         return None if row is None else _Found(*row)
 
-    def _by_overlap(self, transaction: Transaction, task: TaskRecord, found: _Found) -> _Verdict:
-        """Return the state that a run of a task would have now."""
-        overlap = task.spec.policies.overlap
-        if overlap == "allow" or not found.open_runs:
-            return _RUNNING
-        if overlap == "skip":
-            return _Verdict("skipped", STILL_GOING)
-        rows = transaction.execute(_OPEN, (task.id,)).fetchall()
-        if all(state != "queued" for _, state, _ in rows):
-            return _Verdict("queued")
-        return _Verdict("skipped", ALREADY_QUEUED)
+    def _by_overlap(self, transaction: Transaction, task: TaskRecord, found: _Found) -> Verdict:
+        def has_queued() -> bool:
+            rows = transaction.execute(_OPEN, (task.id,)).fetchall()
+            return any(state == "queued" for _, state, _ in rows)
+
+        return overlap_verdict(task, found.open_runs, has_queued)
 
     def _run(
         self,
         transaction: Transaction,
         task: TaskRecord,
-        verdict: _Verdict,
+        verdict: Verdict,
         due_us: int | None,
         now_us: int,
     ) -> Run:
@@ -269,7 +263,7 @@ class SqliteRuns:
         claim: Claim,
         found: _Found,
         ranges: Sequence[OccurrenceRange],
-        verdict: _Verdict,
+        verdict: Verdict,
     ) -> list[Run]:
         """Add what was missed or skipped to the row before it, or as new rows."""
         task, gap_id, gaps = claim.task, found.gap_id, []
