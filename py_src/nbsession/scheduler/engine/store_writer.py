@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
+import contextlib
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -114,68 +113,27 @@ _PAUSE_SECONDS = 0.05
 T = TypeVar("T")
 
 
-async def patiently(ask: Callable[[], T]) -> T:
-    """Return what is answered at last, leaving the loop free meanwhile."""
+async def patiently(call: Callable[[], T]) -> T:
+    """Return the result of a call, made again while the store is busy; the loop is free meanwhile.
+
+    Of the calls that wait on a loop only the first is made again and again.
+    """
     try:
-        return ask()
-    except StoreBusyError:
-        pass
+        return call()
+    except StoreBusyError as error:
+        busy = error
     loop = asyncio.get_running_loop()
-    if loop not in _QUEUES:
-        _QUEUES[loop] = _RequestQueue(loop)
-    answer: T = await _QUEUES[loop].wait(ask)
-    return answer
+    lock = _LOCKS.setdefault(loop, asyncio.Lock())
+    pause_seconds = 0.0 if lock.locked() else _PAUSE_SECONDS
+    try:
+        async with asyncio.timeout(BUSY_SECONDS), lock:
+            while True:
+                await asyncio.sleep(pause_seconds)
+                with contextlib.suppress(StoreBusyError):
+                    return call()
+                pause_seconds = _PAUSE_SECONDS
+    except TimeoutError:
+        raise busy from None
 
 
-@dataclass(slots=True)
-class _Request:
-    ask: Callable[[], Any]
-    deadline: float
-    answer: asyncio.Future[Any]
-    context: contextvars.Context = field(default_factory=contextvars.copy_context)
-
-
-class _RequestQueue:
-    """The requests of one loop that wait, the first of which is tried again and again."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._requests: deque[_Request] = deque()
-
-    def wait(self, ask: Callable[[], Any]) -> asyncio.Future[Any]:
-        """Return what becomes the answer."""
-        answer: asyncio.Future[Any] = self._loop.create_future()
-        if not self._requests:
-            self._try_later()
-        deadline = self._loop.time() + BUSY_SECONDS
-        self._requests.append(_Request(ask, deadline, answer))
-        return answer
-
-    def _try_later(self) -> None:
-        self._loop.call_later(_PAUSE_SECONDS, self._try, context=contextvars.Context())
-
-    def _try(self) -> None:
-        request = self._requests[0]
-        if not request.answer.done():  # nobody has hung up
-            try:
-                request.answer.set_result(request.context.run(request.ask))
-            except StoreBusyError as error:
-                self._give_up_late(error)
-                if self._requests:
-                    self._try_later()
-                return
-            except Exception as error:  # noqa: BLE001 - for whoever waits
-                request.answer.set_exception(error)
-        self._requests.popleft()
-        if self._requests:
-            self._loop.call_soon(self._try, context=contextvars.Context())
-
-    def _give_up_late(self, error: StoreBusyError) -> None:
-        now = self._loop.time()
-        while self._requests and self._requests[0].deadline <= now:
-            answer = self._requests.popleft().answer
-            if not answer.done():
-                answer.set_exception(StoreBusyError(*error.args))
-
-
-_QUEUES: WeakKeyDictionary[asyncio.AbstractEventLoop, _RequestQueue] = WeakKeyDictionary()
+_LOCKS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
