@@ -1,4 +1,4 @@
-"""The contracts between the engine, its store and its executor."""
+"""Contracts between an engine, its store and its executor."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Outcome:
 
 
 class TriggerCodeError(RuntimeError):
-    """The code of a trigger has raised where an executor asked it; the text is its error's."""
+    """The code of a trigger has raised elsewhere; the text is that of its error."""
 
     def __init__(self, error: str, traceback: str) -> None:
         super().__init__(error)
@@ -186,7 +186,7 @@ class Store(Protocol):
 
     All are quick, but `open` may take some seconds if others open the same at that time.
 
-    Each is one transaction: done whole or not at all, also when the process is killed.
+    Each is one transaction: complete or not at all, also when the process is killed.
 
     Raises `StoreBusyError` if another process is in the way for the moment, `StoreError` if the
     store has failed.

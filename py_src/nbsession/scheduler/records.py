@@ -1,4 +1,4 @@
-"""A task as an engine holds it: what was declared, and what changes while it lives."""
+"""Tasks and their occurrences, as engines and stores share them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TaskRecord:
 
     @property
     def state(self) -> TaskState:
-        """What it does, as people see it."""
+        """The state that is shown."""
         if self.paused:
             return "paused"
         if self.open_runs:
@@ -93,7 +93,7 @@ class RemovedTask(TaskRecord):
 
     @property
     def state(self) -> TaskState:
-        """It does nothing any more."""
+        """The state that is shown."""
         return "cancelled"
 
 
@@ -111,9 +111,9 @@ def free_ranges(
     if len(ranges) > 1:
         numbers = [each.number for each in ranges if each.number is not None]
         number = sum(numbers) if len(numbers) == len(ranges) else None
-        whole = OccurrenceRange(ranges[0].first_us, ranges[-1].last_us, number)
-        if is_free(whole):
-            return [whole]
+        joined = OccurrenceRange(ranges[0].first_us, ranges[-1].last_us, number)
+        if is_free(joined):
+            return [joined]
     return [each for each in ranges if is_free(each)]
 
 

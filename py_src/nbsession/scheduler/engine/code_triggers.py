@@ -1,4 +1,4 @@
-"""Asking the code of triggers when their tasks are due."""
+"""Triggers that are code: their tasks' next occurrences."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ class CodeTriggers:
             asking = asyncio.current_task()
             if asking is None or asking.cancelling():
                 raise
-            error = _text_of(raised)  # the user's code raised it itself
-        except (Exception, SystemExit) as raised:  # noqa: BLE001 - the user's code may raise anything
+            error = _text_of(raised)  # user code raised it itself
+        except (Exception, SystemExit) as raised:  # noqa: BLE001 - user code may raise anything
             error = _text_of(raised)
         self._answered(task, CodeAnswer(due_us, tuple(late), error))
 
@@ -127,6 +127,6 @@ class CodeTriggers:
 
 
 def _text_of(raised: BaseException) -> str:
-    if isinstance(raised, TriggerCodeError):  # which has the text of what was raised elsewhere
+    if isinstance(raised, TriggerCodeError):  # it has the text of an error raised elsewhere
         return str(raised)
     return error_text(raised)

@@ -154,7 +154,7 @@ class Dispatcher:
                 self.remove(task)
 
     def _plan(self, task: TaskRecord, after_us: int | None = None) -> None:
-        """Wait for a task's next occurrence; ask for it if code has to say it."""
+        """Wait for a task's next occurrence, or ask its trigger's code for it."""
         self._code_triggers.cancel(task)
         self._not_runnable.pop(task.id, None)
         if not self._can_run(task.spec):
@@ -180,10 +180,10 @@ class Dispatcher:
     # -- what is due -------------------------------------------------------------------------------
 
     def _wake(self, began: float, now_us: int) -> float:
-        """Do what is due; return after how many seconds to go on, 0 for the next occurrence."""
+        """Do what is due; return the seconds until more is due, 0 for the next occurrence."""
         if began >= self._next_look:
             self._look(began, now_us)
-        if not self._writer.is_clear:  # it wakes this when it is
+        if not self._writer.is_clear:  # this is woken when it is
             return _BLOCKED_SECONDS
         deadline = began + BATCH_SECONDS
         self._working = True
@@ -216,7 +216,7 @@ class Dispatcher:
                 continue
             try:
                 claims.append(claim_due(task, now_us))
-            except Exception as error:  # noqa: BLE001 - as of a time zone that has gone
+            except Exception as error:  # noqa: BLE001 - as of a time zone that was removed
                 self._writer.write(self._store.tasks.set_due, task, None, repr(error))
                 self.changes.task(task.spec.name)
         try:
@@ -234,7 +234,7 @@ class Dispatcher:
         return True
 
     def _settle(self, claim: Claim, claimed: Claimed) -> None:
-        """Go on with what became of a claim."""
+        """Go on after a claim."""
         task, run = claim.task, claimed.run
         if not claimed.won:
             self._writer.write(self._reread, task)
@@ -294,7 +294,7 @@ class Dispatcher:
     # -- runs --------------------------------------------------------------------------------------
 
     def begin(self, task: TaskRecord, run: Run) -> None:
-        """Take up a new row of a task, by what its store has made of it."""
+        """Begin or queue the run of a task's new row, by its state."""
         if run.state == "running":
             self.attempts.add(run, task)
             self._timer.wake_soon()
@@ -355,7 +355,7 @@ class Dispatcher:
             self._try(lambda: self._maintain(now))
 
     def _try(self, part: Callable[[], object]) -> None:
-        """Do a part of a look; what it raises is not to keep the next ones from being done."""
+        """Call a part of a look so that its error does not stop the next parts."""
         try:
             part()
         except StoreError as error:
@@ -399,7 +399,7 @@ class Dispatcher:
         except StoreError:
             self._progressed = progressed | self._progressed
             raise
-        except Exception:  # noqa: BLE001 - what a run says of itself is not to stop the heartbeat
+        except Exception:  # noqa: BLE001 - the progress of a run must not stop the heartbeat
             self._log.exception("nbsession: the progress of runs could not be stored")
 
     def _share(self, now: float) -> None:

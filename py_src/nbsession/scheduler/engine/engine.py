@@ -122,7 +122,7 @@ class Engine:
         return None if run is None else copy_with(run)
 
     def finished(self, run_id: int) -> asyncio.Future[Run | None]:
-        """Return what becomes a copy of a run once it is final; None if it is unknown."""
+        """Return a future of a copy of a run once it is final; of None if it is unknown."""
         return self._dispatcher.waiters.wait(run_id)
 
     def wait_no_more(self, run_id: int, finished: asyncio.Future[Run | None]) -> None:
@@ -130,7 +130,7 @@ class Engine:
         self._dispatcher.waiters.forget(run_id, finished)
 
     def subscribe(self, on_changes: Callable[[Changes], object]) -> Callable[[], None]:
-        """Call with what has changed, once per turn of the loop."""
+        """Call with changes, once per turn of the loop; return a function that ends it."""
         return self._dispatcher.changes.subscribe(on_changes)
 
     def _follow_others(self) -> None:
@@ -191,7 +191,7 @@ class Engine:
         return True
 
     def cancel(self, name: str, wait: bool = False) -> None:
-        """Take a task off; its name is free at once."""
+        """Cancel a task, with `wait` after one more run; its name is free at once."""
         task = self.find(name)
         if task is None:
             if not self._store.tasks.remove_named(name):  # one that cannot be read here
@@ -206,7 +206,7 @@ class Engine:
             self._dispatcher.remove(task)
 
     def pause(self, name: str) -> TaskRecord:
-        """Let nothing be due until it is resumed; a run that is going goes on."""
+        """Let nothing be due until `resume`; an open run goes on."""
         task = self.get(name)
         if not task.paused:
             due_us = task.due_us
@@ -240,11 +240,11 @@ class Engine:
         return copy_with(run)
 
     def run_now(self, name: str) -> asyncio.Future[Run | None]:
-        """Run a task as `start` does; return what becomes the run when it is final."""
+        """Run a task as `start` does; return a future of the run once it is final."""
         return self.finished(self.start(name).id)
 
     def retain(self, owner: str, names: Collection[str]) -> None:
-        """Take those tasks off that a setup script does not declare any more."""
+        """Cancel the tasks that a setup script does not declare any more."""
         for task in self._registry.named():
             if task.spec.owner == owner and task.spec.name not in names:
                 self.cancel(task.spec.name)

@@ -49,7 +49,7 @@ class ChangeNotifier:
         self._timers: dict[int, asyncio.TimerHandle] = {}
 
     def subscribe(self, on_changes: Callable[[Changes], object]) -> Callable[[], None]:
-        """Call on the loop with what has changed; return a function that ends it."""
+        """Call on the loop with changes; return a function that ends it."""
         self._subscribers.append(on_changes)
 
         def unsubscribe() -> None:
@@ -122,7 +122,7 @@ class RunWaiters:
         self._futures: dict[int, list[asyncio.Future[Run | None]]] = {}
 
     def wait(self, run_id: int) -> asyncio.Future[Run | None]:
-        """Return what becomes a copy of a run when it is final; None if it is unknown."""
+        """Return a future of a copy of a run once it is final; of None if it is unknown."""
         future: asyncio.Future[Run | None] = self._loop.create_future()
         run = self._store.runs.get(run_id)
         if run is not None and run.state in OPEN_STATES:
@@ -145,7 +145,7 @@ class RunWaiters:
             self._set_result(run.id, run)
 
     def look(self) -> None:
-        """Look whether runs have ended that go elsewhere."""
+        """Look for runs of other engines that have ended."""
         for run_id in list(self._futures):
             run = self._store.runs.get(run_id)
             if run is None or run.state not in OPEN_STATES:

@@ -1,4 +1,4 @@
-"""The tasks that an engine knows, by id and by name."""
+"""Tasks of an engine, by id and by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHANGING = tuple(field.name for field in fields(TaskRecord) if field.name != "i
 
 
 class TaskRegistry:
-    """One record per task: who holds it sees what becomes of the task."""
+    """One record per task, shared by all that hold it."""
 
     def __init__(self) -> None:
         self._tasks: dict[int, TaskRecord] = {}

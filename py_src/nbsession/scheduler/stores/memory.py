@@ -71,7 +71,7 @@ class MemoryRuns:
     def finish(self, ended: Sequence[tuple[TaskRecord, Run]]) -> None:
         for task, run in ended:
             _count(task, run)
-            if task.open_runs:  # the row that was open may have kept others too many
+            if task.open_runs:  # rows may be too many since the open one was spared
                 self._trim(self._rows.get(task.id, []))
 
     def lose_open(self, now_us: int) -> None:
@@ -97,17 +97,17 @@ class MemoryRuns:
         """Delete rows; return when the last of a task ended, for tasks that have lost some."""
         last_us: dict[int, int] = {}
         for task_id, rows in list(self._rows.items()):
-            kept = []
+            rest = []
             is_there = task_id in self._tasks
             for run in rows:
                 is_new = oldest_us is None or (run.ended_us or 0) >= oldest_us
                 if run.state in OPEN_STATES or (is_there and is_new):
-                    kept.append(run)
+                    rest.append(run)
                 else:
                     del self._runs[run.id]
                     last_us[task_id] = run.ended_us or 0
-            self._rows[task_id] = kept
-            if not kept:
+            self._rows[task_id] = rest
+            if not rest:
                 del self._rows[task_id]
         return last_us
 
@@ -285,7 +285,7 @@ class MemoryTasks:
         return task.id in self._records
 
     def prune(self, now_us: int, oldest_us: int | None, last_rows_us: dict[int, int]) -> list[int]:
-        """Remove finished tasks, of whose rows the last have just been deleted."""
+        """Remove finished tasks, given when the last deleted row of a task ended."""
         for task_id in last_rows_us.keys() & self._records.keys():
             self._without_rows_since_us[task_id] = last_rows_us[task_id]
         removed = [task for task in self.load() if self._is_over(task, now_us, oldest_us)]
@@ -321,7 +321,7 @@ class MemoryStore:
     def close(self) -> None:
         self.runs.lose_open(self._clock.now_us())
         for task in self.tasks.load():
-            task.open_runs = 0  # some have ended, but an engine whose loop is closed cannot say so
+            task.open_runs = 0  # some have ended since the loop was closed, which is noted nowhere
 
     def follow_file(self) -> bool:
         return False

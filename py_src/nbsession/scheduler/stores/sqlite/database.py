@@ -259,7 +259,7 @@ def _connect(path: Path, is_network: bool) -> StoreConnection:
 
 
 def _open_file(path: Path, is_network: bool) -> StoreConnection:
-    # mode=rw: a file that has gone meanwhile is not to be made with other permissions.
+    # mode=rw: a file that was deleted meanwhile must not be made with other permissions.
     address = f"{path.absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(
         address, uri=True, timeout=BUSY_MS / 1000, isolation_level=None, factory=StoreConnection
@@ -278,7 +278,7 @@ def _open_file(path: Path, is_network: bool) -> StoreConnection:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    # All in one: who begins a database with others must not see an older version between.
+    # All in one: servers that begin a database together must not see an older version between.
     connection.execute("BEGIN IMMEDIATE")
     try:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -294,7 +294,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 def _retry_while_busy(path: Path, do: Callable[[], _T], seconds: float) -> _T:
-    # Nobody waits for others to begin a database but SQLite's own timeout, which does not hold
+    # To begin a database is waited for by SQLite's own timeout alone, which does not hold
     # for the change to WAL.
     end = time.monotonic() + seconds
     while True:

@@ -78,7 +78,7 @@ def is_network(kind: str) -> bool:
 
 
 def file_system_kind(folder: Path) -> str:
-    """Return the name of the kind, such as ``"ext4"`` or ``"nfs4"``; '' if it cannot be told."""
+    """Return the name of the kind, such as ``"ext4"`` or ``"nfs4"``; '' if it is unknown."""
     where = folder.resolve()
     found, depth = "", -1
     for mount_point, kind in _mounts():
@@ -128,7 +128,18 @@ class HostClaim:
     def renew(self) -> None:
         """Claim the database for this machine, or go on to."""
         try:
-            self._renew()
+            number, name = tempfile.mkstemp(prefix=f"{self._path.name}-", dir=self._path.parent)
+            try:
+                with os.fdopen(number, "w", encoding="utf-8") as file:
+                    json.dump({"host": self._host, "name": socket.gethostname()}, file)
+                    file.flush()
+                    # Both ages are of one clock then, that of the disk's server.
+                    now = os.fstat(file.fileno()).st_mtime
+                self._check(now)
+                Path(name).replace(self._path)
+            except BaseException:
+                Path(name).unlink()
+                raise
         except OSError as error:
             raise StoreError(
                 f"{self._path} cannot be written: {error.strerror or error}; look after the "
@@ -139,20 +150,6 @@ class HostClaim:
         """Let any machine have the database at once."""
         with contextlib.suppress(OSError):
             self._path.unlink()
-
-    def _renew(self) -> None:
-        number, name = tempfile.mkstemp(prefix=f"{self._path.name}-", dir=self._path.parent)
-        try:
-            with os.fdopen(number, "w", encoding="utf-8") as file:
-                json.dump({"host": self._host, "name": socket.gethostname()}, file)
-                file.flush()
-                # Both ages are of one clock then, that of the disk's server.
-                now = os.fstat(file.fileno()).st_mtime
-            self._check(now)
-            Path(name).replace(self._path)
-        except BaseException:
-            Path(name).unlink()
-            raise
 
     def _check(self, now: float) -> None:
         try:
@@ -246,8 +243,8 @@ Identity = tuple[int, int] | None
 class DatabaseFiles:
     """The file that a connection has open, and those that SQLite keeps beside it.
 
-    A file that is deleted or replaced stays there for those who have it open: SQLite goes on with
-    it as if nothing had happened, and all of it goes with the last of them.
+    A file that is deleted or replaced lives on for the processes that have it open: SQLite uses it
+    as if nothing had happened, and it ends with the last of them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -263,7 +260,7 @@ class DatabaseFiles:
 
     @property
     def are_in_place(self) -> bool:
-        """Return whether who opens the path gets these files."""
+        """Return whether to open the path is to open these files."""
         return self._now() == self._opened
 
     @property
@@ -309,7 +306,7 @@ class DatabaseFiles:
         return False
 
     def _write(self, connection: sqlite3.Connection) -> None:
-        # A file that was only renamed is whole then, and can be put back.
+        # A file that was only renamed is complete then, and can be put back.
         with contextlib.suppress(sqlite3.Error, StoreBusyError):
             _checkpoint(connection)
         path = Path(os.path.realpath(self.path))  # it may be a link to a deleted file
@@ -340,7 +337,7 @@ class DatabaseFiles:
                 Path(path).unlink()
 
     def _is_newer_beside(self) -> bool:
-        """Return whether somebody has begun new journals in place of deleted ones."""
+        """Return whether there are new journals in place of deleted ones."""
         now = self._now()
         return any(
             found not in (None, opened)

@@ -64,7 +64,7 @@ _TRIM = f"""
         ) LIMIT ?
     )
 """  # noqa: S608 - constants
-# Ids grow with time: who is too old is among the first.
+# Ids grow with time: the oldest rows are among the first.
 _DROP_OLD = f"""
     DELETE FROM runs WHERE id IN (SELECT id FROM runs ORDER BY id LIMIT ?)
         AND NOT {IS_OPEN} AND ended_us < ?
@@ -312,7 +312,7 @@ class SqliteRuns:
         rows: Sequence[Run],
         following: tuple[int | None, bool],
     ) -> None:
-        """Note new rows at their task, and its next occurrence."""
+        """Update a task's row after new rows of it, with its next occurrence."""
         due_us, asks = following
         last = rows[-1] if rows else None
         opened = int(last is not None and last.ended_us is None)

@@ -65,7 +65,7 @@ _VERSION_1 = (
     "CREATE UNIQUE INDEX occurrences ON runs (task_id, epoch, due_us) WHERE due_us IS NOT NULL",
     "CREATE INDEX history ON runs (task_id)",
     "CREATE INDEX open_runs ON runs (task_id) WHERE state IN ('queued', 'running')",
-    # A task that has gone, for the engines that have not heard of it. `swept`: so have its rows.
+    # A removed task, for engines that do not know of it yet; `swept`: its rows are deleted too.
     """
     CREATE TABLE removed (
         revision INTEGER PRIMARY KEY,
