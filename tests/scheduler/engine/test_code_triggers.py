@@ -147,7 +147,7 @@ async def test_one_more_run_of_code_is_the_last(bench: Bench) -> None:
 
 
 @on_bench
-async def test_an_order_while_code_is_asked_counts(bench: Bench) -> None:
+async def test_a_change_while_code_is_asked_counts(bench: Bench) -> None:
     bench.add("code", at=lambda now: now + timedelta(seconds=10))
     bench.declare("code", period="3s", replace=True)
     await asyncio.sleep(7)

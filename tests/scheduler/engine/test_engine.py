@@ -84,7 +84,7 @@ async def test_another_task_under_the_name_changes_nothing(bench: Bench) -> None
 
 
 @on_bench
-async def test_another_task_replaces_one_where_that_is_asked_for(bench: Bench) -> None:
+async def test_another_task_replaces_one_with_replace(bench: Bench) -> None:
     task = bench.add("tick", period="10s")
     await asyncio.sleep(5)
     replaced, outcome = bench.declare("tick", period="3s", replace=True)
@@ -150,7 +150,7 @@ async def test_a_cancelled_task_runs_no_more_and_frees_its_name(bench: Bench) ->
 
 
 @on_bench
-async def test_an_unknown_name_is_told(bench: Bench) -> None:
+async def test_an_unknown_name_is_an_error(bench: Bench) -> None:
     for order in (bench.engine.cancel, bench.engine.pause, bench.engine.start):
         with pytest.raises(NoSuchTaskError, match="no task named 'x'"):
             order("x")
@@ -262,7 +262,7 @@ async def test_tasks_are_listed_by_name(bench: Bench) -> None:
 
 
 @on_bench
-async def test_changes_are_told_once_per_turn(bench: Bench) -> None:
+async def test_changes_are_notified_once_per_turn(bench: Bench) -> None:
     told: list[Changes] = []
     unsubscribe = bench.engine.subscribe(told.append)
     for name in ("a", "b"):

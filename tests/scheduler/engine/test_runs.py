@@ -104,7 +104,7 @@ async def test_what_was_missed_runs_once(bench: Bench) -> None:
 
 
 @on_bench
-async def test_what_was_missed_is_left_out_where_that_is_asked_for(bench: Bench) -> None:
+async def test_missed_occurrences_are_left_out_with_misfire_skip(bench: Bench) -> None:
     bench.add("tick", period="20s", misfire="skip")
     await asyncio.sleep(1)
     bench.clock.set_wall(65)
@@ -229,7 +229,7 @@ async def test_a_row_that_grows_is_published_once_a_second(bench: Bench) -> None
 
 
 @on_bench
-async def test_an_error_is_kept_with_its_run(bench: Bench) -> None:
+async def test_an_error_is_stored_with_its_run(bench: Bench) -> None:
     async def later() -> None:
         await asyncio.sleep(1)
         raise KeyError("key")
@@ -397,7 +397,7 @@ async def test_a_task_may_schedule_and_cancel_others(bench: Bench) -> None:
 
 
 @on_bench
-async def test_a_task_sees_its_run_and_tells_its_progress(bench: Bench) -> None:
+async def test_a_task_sees_its_run_and_reports_progress(bench: Bench) -> None:
     seen = []
 
     async def task() -> None:
@@ -422,7 +422,7 @@ async def test_a_task_sees_its_run_and_tells_its_progress(bench: Bench) -> None:
 
 
 @on_bench
-async def test_a_sync_task_runs_in_a_thread_where_that_is_asked_for(bench: Bench) -> None:
+async def test_a_threaded_sync_task_runs_in_a_thread(bench: Bench) -> None:
     threads, ended = [], asyncio.Event()
     loop = asyncio.get_running_loop()
 

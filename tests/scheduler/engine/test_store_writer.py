@@ -81,7 +81,7 @@ def test_each_gives_up_after_its_own_time() -> None:
     run_fast(main)
 
 
-def test_other_errors_are_for_who_asked() -> None:
+def test_other_errors_are_raised_to_the_caller() -> None:
     async def main(_clock: FakeClock) -> None:
         database = Database()
 

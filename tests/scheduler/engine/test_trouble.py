@@ -134,7 +134,7 @@ async def test_the_answer_of_code_and_a_last_run_are_not_lost(bench: Bench) -> N
 
 
 @on_bench
-async def test_an_order_that_cannot_be_kept_changes_nothing(bench: Bench) -> None:
+async def test_a_change_that_cannot_be_stored_changes_nothing(bench: Bench) -> None:
     store = _Failing(bench.clock)
     other = Bench(bench.clock, store)
     store.error = StoreError("the disk is full")
@@ -184,7 +184,7 @@ async def test_a_trigger_that_fails_ends_its_own_task_only(
 
 @pytest.mark.parametrize("order", ["pause", "replace"])
 @on_bench
-async def test_an_answer_that_came_before_an_order(bench: Bench, order: str) -> None:
+async def test_an_answer_that_came_before_a_change(bench: Bench, order: str) -> None:
     """The store was busy when the code answered; meanwhile its task was paused, or is another."""
     store = _Failing(bench.clock)
     own = Bench(bench.clock, store)
@@ -225,7 +225,7 @@ async def test_a_fault_in_the_store_loses_no_task(
 
 
 @on_bench
-async def test_orders_that_write_others_are_tried_as_often_as_those_alone(bench: Bench) -> None:
+async def test_calls_that_write_others_are_tried_as_often_as_single_ones(bench: Bench) -> None:
     loop, tries, told = asyncio.get_running_loop(), [], []
     log = logging.getLogger("test-writer")
 
@@ -246,7 +246,7 @@ async def test_orders_that_write_others_are_tried_as_often_as_those_alone(bench:
 
 
 @on_bench
-async def test_an_order_with_a_fault_keeps_none_after_it_from_being_written(
+async def test_a_call_with_a_defect_does_not_stop_those_after_it(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     written: list[int] = []

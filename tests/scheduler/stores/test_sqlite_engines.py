@@ -75,7 +75,7 @@ def _hear(store: SqliteStore) -> tuple[list[TaskRecord], list[int]]:
     return changes
 
 
-def test_what_others_change_is_told_once(one: SqliteStore, two: SqliteStore) -> None:
+def test_changes_of_others_are_returned_once(one: SqliteStore, two: SqliteStore) -> None:
     task = _add(one)
     [told], removed = _hear(two)
     assert (told.id, told.spec, told.due_us, removed) == (task.id, task.spec, NOW, [])
@@ -93,7 +93,7 @@ def test_what_others_change_is_told_once(one: SqliteStore, two: SqliteStore) -> 
     assert one.tasks.changes() is None
 
 
-def test_runs_of_others_are_told_with_their_tasks(one: SqliteStore, two: SqliteStore) -> None:
+def test_runs_of_others_are_returned_with_their_tasks(one: SqliteStore, two: SqliteStore) -> None:
     run = _claim(one, task := _add(one))
     [told], _ = _hear(two)
     assert (told.open_runs, told.due_us, told.last_run_us) == (1, NOW + SECOND, run.started_us)
@@ -102,9 +102,7 @@ def test_runs_of_others_are_told_with_their_tasks(one: SqliteStore, two: SqliteS
     assert (told.open_runs, told.run_count, told.last_state) == (0, 1, "succeeded")
 
 
-def test_a_change_upon_a_change_that_was_not_heard_is_told(
-    one: SqliteStore, two: SqliteStore
-) -> None:
+def test_a_change_after_an_unseen_change_is_returned(one: SqliteStore, two: SqliteStore) -> None:
     mine = _add(one)
     [theirs], _ = _hear(two)
     two.tasks.replace(theirs, a_spec(period="1h"), NOW + 5, asks=False)
@@ -126,7 +124,7 @@ def test_looking_a_task_up_hides_no_change(one: SqliteStore, two: SqliteStore) -
     assert two.tasks.changes() is None
 
 
-def test_removed_tasks_that_were_never_heard_of_are_not_told(
+def test_removed_tasks_that_were_never_seen_are_not_returned(
     one: SqliteStore, two: SqliteStore
 ) -> None:
     one.tasks.remove(_add(one))

@@ -100,7 +100,7 @@ GONE = [_delete, _delete_all, _delete_folder, _rename, _rename_folder]
 
 
 @pytest.mark.parametrize("remove", GONE)
-def test_a_file_that_is_gone_is_written_again(
+def test_a_deleted_file_is_written_again(
     database: Path,
     one: SqliteStore,
     remove: Callable[[Path], None],

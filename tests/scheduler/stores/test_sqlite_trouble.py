@@ -314,7 +314,7 @@ def test_a_task_that_cannot_be_read_is_left_where_it_is(
     assert len(_ask(database, "SELECT 1 FROM tasks")) == 2
 
 
-def test_odd_characters_are_kept(database: Path) -> None:
+def test_odd_characters_are_stored(database: Path) -> None:
     with _opened(database) as store:
         task = store.tasks.add(a_spec("café"), NOW, asks=False)
         run = store.runs.claim([a_claim(task)])[0].run
