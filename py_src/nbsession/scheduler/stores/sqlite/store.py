@@ -84,7 +84,7 @@ class SqliteStore:
             if is_network(self._kind_of_file_system(self.path.parent)):
                 self._host = HostClaim(self.path, self.engines.process.host)
                 self._host.renew()
-            self._connect()
+            self._connect(waits=self._waits)
             self.beat()
         except BaseException:
             self._release()
@@ -148,7 +148,7 @@ class SqliteStore:
         # Here, not in `beat`: an engine that has something to write does that first.
         if self._connection is None and self._host is not None:
             self._host.renew()
-            self._connect()
+            self._connect(waits=self._waits)
             self._records.has_own_changes = (
                 True  # the new connection has not seen what others have done
             )
@@ -169,15 +169,21 @@ class SqliteStore:
         if self._files is not None:
             self._files.check()
 
-    def _connect(self) -> None:
-        self._connection, self._lock = open_database(
+    def _connect(
+        self, *, waits: bool, before: Callable[[], object] | None = None
+    ) -> StoreConnection:
+        connection, lock = open_database(
             self.path,
             is_network=self._host is not None,
             now_us=self._clock.now_us(),
             log=self._log,
-            waits=self._waits,
+            waits=waits,
+            before=before,
         )
-        self._files = DatabaseFiles(self.path)
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._lock, self._files = connection, lock, DatabaseFiles(self.path)
+        return connection
 
     def _follow(self, files: DatabaseFiles) -> None:
         if self._lock is not None:  # so that others can do what must be done alone
@@ -193,17 +199,7 @@ class SqliteStore:
                 self._connection = None
                 old.close()
 
-        connection, lock = open_database(
-            self.path,
-            is_network=self._host is not None,
-            now_us=self._clock.now_us(),
-            log=self._log,
-            waits=False,
-            before=write_again,
-        )
-        if self._connection is not None:
-            self._connection.close()
-        self._connection, self._lock, self._files = connection, lock, DatabaseFiles(self.path)
+        connection = self._connect(waits=False, before=write_again)
         self._next_follow, self._must_beat = 0.0, False
         if self._has_all_of_ours(connection):
             self._records.has_own_changes = True
