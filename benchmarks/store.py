@@ -70,8 +70,8 @@ class _Ours:
             target = Target("import", "reports", f"report{number}")
             name = f"task {number}"
             spec = TaskSpec(name, target, trigger, trigger.schedule(), home=home)
-            self._store.add(spec, now_us, asks=False)
-        self._tasks: Iterator[TaskRecord] = itertools.cycle(self._store.load())
+            self._store.tasks.add(spec, now_us, asks=False)
+        self._tasks: Iterator[TaskRecord] = itertools.cycle(self._store.tasks.load())
 
     def sample(self, at_once: int) -> table.Sample:
         began, spent = time.perf_counter(), time.process_time()
@@ -80,7 +80,7 @@ class _Ours:
         for runs in begun:
             for _, run in runs:
                 run.state, run.ended_us = "succeeded", run.due_us
-            self._store.finish(runs)
+            self._store.runs.finish(runs)
         return _sample(began, spent, middle)
 
     def _claim(self, count: int) -> list:
@@ -90,7 +90,7 @@ class _Ours:
             for task in tasks
             if (due_us := task.due_us) is not None
         ]
-        claimed = self._store.claim(claims)
+        claimed = self._store.runs.claim(claims)
         return [
             (task, answer.run) for task, answer in zip(tasks, claimed, strict=True) if answer.run
         ]

@@ -1,4 +1,4 @@
-"""A task as an engine holds it: what was declared, and what changes while it lives."""
+"""Tasks and their occurrences, as engines and stores share them."""
 
 from __future__ import annotations
 
@@ -41,12 +41,33 @@ class TaskRecord:
 
     @property
     def state(self) -> TaskState:
-        """What it does, as people see it."""
+        """The state that is shown."""
         if self.paused:
             return "paused"
         if self.open_runs:
             return "running"
         return "scheduled" if self.due_us is not None or self.asks else "finished"
+
+
+STILL_GOING = "the run before was still going"
+ALREADY_QUEUED = "another run is queued already"
+
+
+class Verdict(NamedTuple):
+    """The state that a run begins with, and the reason."""
+
+    state: RunState
+    reason: str | None = None
+
+
+def overlap_verdict(task: TaskRecord, open_runs: int, has_queued: Callable[[], bool]) -> Verdict:
+    """Return the verdict of a task's overlap policy on one more run."""
+    overlap = task.spec.policies.overlap
+    if overlap == "allow" or not open_runs:
+        return Verdict("running")
+    if overlap == "skip":
+        return Verdict("skipped", STILL_GOING)
+    return Verdict("skipped", ALREADY_QUEUED) if has_queued() else Verdict("queued")
 
 
 class OccurrenceRange(NamedTuple):
@@ -57,14 +78,14 @@ class OccurrenceRange(NamedTuple):
     number: int | None = 1
 
 
-class GoneTask(TaskRecord):
-    """What is remembered of a task that has gone: how it was, but no code and no arguments."""
+class RemovedTask(TaskRecord):
+    """A task that was removed: as it was, but without code and arguments."""
 
     __slots__ = ()
 
     @classmethod
-    def of(cls, task: TaskRecord) -> GoneTask:
-        """Return what is remembered of a task."""
+    def of(cls, task: TaskRecord) -> RemovedTask:
+        """Make one of a task."""
         values = {field.name: getattr(task, field.name) for field in fields(TaskRecord)}
         target = copy_with(task.spec.target, callable=None)
         spec = copy_with(task.spec, target=target, args=(), kwargs={}, at_target=None)
@@ -72,7 +93,7 @@ class GoneTask(TaskRecord):
 
     @property
     def state(self) -> TaskState:
-        """It does nothing any more."""
+        """The state that is shown."""
         return "cancelled"
 
 
@@ -90,9 +111,9 @@ def free_ranges(
     if len(ranges) > 1:
         numbers = [each.number for each in ranges if each.number is not None]
         number = sum(numbers) if len(numbers) == len(ranges) else None
-        whole = OccurrenceRange(ranges[0].first_us, ranges[-1].last_us, number)
-        if is_free(whole):
-            return [whole]
+        joined = OccurrenceRange(ranges[0].first_us, ranges[-1].last_us, number)
+        if is_free(joined):
+            return [joined]
     return [each for each in ranges if is_free(each)]
 
 

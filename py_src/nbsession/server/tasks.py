@@ -361,7 +361,7 @@ class TaskService:
         if self.database is not None:
             from nbsession.scheduler.stores.sqlite.store import SqliteStore
 
-            store = SqliteStore(self.database, clock, self._log, limits, is_patient=False)
+            store = SqliteStore(self.database, clock, self._log, limits, waits=False)
             try:
                 engine = opened(store)
             except StoreBusyError:

@@ -189,7 +189,7 @@ async def test_error_that_somebody_asks_for_is_not_shown(
     assert isinstance(done.exception(), LookupError)
     del done
     gc.collect()
-    await until(lambda: not executor._queue._entries)
+    await until(lambda: not executor._queue._settings)
     assert capsys.readouterr().err == ""
 
 

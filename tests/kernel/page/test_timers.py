@@ -84,7 +84,7 @@ async def test_cancel(document: Document) -> None:
 async def test_many_that_are_cancelled_are_not_kept(document: Document) -> None:
     for _ in range(10_000):
         document.add_timeout_callback(print, 1_000_000).cancel()
-    assert len(document._queue._entries) < 200
+    assert len(document._queue._settings) < 200
 
 
 @on_loop(make_document)

@@ -50,10 +50,11 @@ async def test_a_task_that_cannot_be_read_can_be_replaced(bench: Bench, tmp_path
         one.engine.schedule(a_spec(period="10s"))
     other = _store(bench, tmp_path)
     other.open()
-    [(unread,)] = other._rows("SELECT id FROM tasks")
+    [(unread,)] = other._records.rows("SELECT id FROM tasks")
     task, outcome = one.engine.schedule(a_spec(period="10s"), replace=True)
     assert outcome == "replaced"
-    assert other._rows("SELECT task_id FROM removed") == [(unread,)]  # as those hear who know it
+    removed = other._records.rows("SELECT task_id FROM removed")
+    assert removed == [(unread,)]  # for engines that know it
     other.close()
     assert one.engine.schedule(a_spec(period="10s")) == (task, "same")
     before = len(bench.times)
@@ -89,15 +90,15 @@ async def test_a_task_that_another_engine_removes_meanwhile_is_made_anew(
     [going] = one.engine.history("report", 5)
     other = _store(bench, tmp_path)
     other.open()
-    hear = one.store.changes
+    hear = one.store.tasks.changes
 
     def remove_then() -> None:  # just after this engine has looked
-        one.store.changes = hear
-        assert one.store.changes() is None
-        [theirs] = other.load()
-        other.remove(theirs)
+        one.store.tasks.changes = hear
+        assert one.store.tasks.changes() is None
+        [theirs] = other.tasks.load()
+        other.tasks.remove(theirs)
 
-    one.store.changes = remove_then
+    one.store.tasks.changes = remove_then
     task, outcome = one.engine.schedule(a_spec(period="10s"), replace=True)
     assert (outcome, task.id != known.id, known.due_us) == ("made", True, None)
     assert one.engine.tasks() == [task]

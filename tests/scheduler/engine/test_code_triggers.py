@@ -143,11 +143,11 @@ async def test_one_more_run_of_code_is_the_last(bench: Bench) -> None:
     bench.engine.cancel("code", wait=True)
     await asyncio.sleep(100)
     assert bench.times == [10]
-    assert bench.store.load() == []
+    assert bench.store.tasks.load() == []
 
 
 @on_bench
-async def test_an_order_while_code_is_asked_counts(bench: Bench) -> None:
+async def test_a_change_while_code_is_asked_counts(bench: Bench) -> None:
     bench.add("code", at=lambda now: now + timedelta(seconds=10))
     bench.declare("code", period="3s", replace=True)
     await asyncio.sleep(7)

@@ -84,7 +84,7 @@ async def test_another_task_under_the_name_changes_nothing(bench: Bench) -> None
 
 
 @on_bench
-async def test_another_task_replaces_one_where_that_is_asked_for(bench: Bench) -> None:
+async def test_another_task_replaces_one_with_replace(bench: Bench) -> None:
     task = bench.add("tick", period="10s")
     await asyncio.sleep(5)
     replaced, outcome = bench.declare("tick", period="3s", replace=True)
@@ -150,7 +150,7 @@ async def test_a_cancelled_task_runs_no_more_and_frees_its_name(bench: Bench) ->
 
 
 @on_bench
-async def test_an_unknown_name_is_told(bench: Bench) -> None:
+async def test_an_unknown_name_is_an_error(bench: Bench) -> None:
     for order in (bench.engine.cancel, bench.engine.pause, bench.engine.start):
         with pytest.raises(NoSuchTaskError, match="no task named 'x'"):
             order("x")
@@ -166,7 +166,7 @@ async def test_a_task_that_waits_for_its_end_runs_once_more(bench: Bench) -> Non
     bench.add("tick", lambda: bench.times.append(-bench.seconds()), period="100s")
     await asyncio.sleep(30)
     assert bench.times == [0, -5, 10]
-    assert len(bench.store.load()) == 1
+    assert len(bench.store.tasks.load()) == 1
 
 
 @on_bench
@@ -180,7 +180,7 @@ async def test_what_runs_when_its_task_waits_for_its_end_goes_on(bench: Bench) -
     bench.engine.cancel("slow", wait=True)  # the one due at 2 is skipped
     await asyncio.sleep(30)
     assert bench.times == [3.5, 7.5]
-    assert bench.store.load() == []
+    assert bench.store.tasks.load() == []
 
 
 @on_bench
@@ -191,7 +191,7 @@ async def test_a_task_without_a_next_run_ends_at_once(bench: Bench) -> None:
     await asyncio.sleep(1)
     for name in ("once", "paused"):
         bench.engine.cancel(name, wait=True)
-    assert bench.store.load() == []
+    assert bench.store.tasks.load() == []
 
 
 @on_bench
@@ -262,7 +262,7 @@ async def test_tasks_are_listed_by_name(bench: Bench) -> None:
 
 
 @on_bench
-async def test_changes_are_told_once_per_turn(bench: Bench) -> None:
+async def test_changes_are_notified_once_per_turn(bench: Bench) -> None:
     told: list[Changes] = []
     unsubscribe = bench.engine.subscribe(told.append)
     for name in ("a", "b"):
@@ -329,7 +329,7 @@ async def test_tasks_that_come_and_go_leave_no_timers(bench: Bench) -> None:
     for number in range(1000):
         bench.add("tick", at=bench.clock.now + timedelta(hours=number + 1))
         bench.engine.cancel("tick")
-    assert len(bench.engine._room.dispatch.alarm._entries) < 200
+    assert len(bench.engine._dispatcher._timer._tasks) < 200
 
 
 @on_bench
@@ -338,7 +338,7 @@ async def test_an_idle_engine_without_tasks_sleeps(bench: Bench) -> None:
     await asyncio.sleep(1)
     bench.engine.cancel("tick")
     await asyncio.sleep(2)
-    assert bench.engine._room.dispatch.alarm._handle is None
+    assert bench.engine._dispatcher._timer._handle is None
 
 
 @on_bench
@@ -355,7 +355,7 @@ async def test_what_runs_when_the_engine_closes_is_cancelled(bench: Bench) -> No
     waiting = other.engine.finished(1)
     await other.engine.close()
     await asyncio.sleep(10)
-    kept = [other.store.run(number) for number in (1, 2)]
+    kept = [other.store.runs.get(number) for number in (1, 2)]
     assert [run and (run.state, run.reason) for run in kept] == [
         ("failed", "cancelled"),
         ("lost", "ended with its process"),

@@ -67,10 +67,10 @@ async def test_no_error_stops_what_comes_after_it(bench: Bench, method: str) -> 
     other = Bench(bench.clock, store)
     other.add("ticks", period="1s")
     if method == "set_due":  # as the clock is set back
-        other.engine._room.can_run = fail  # type: ignore[assignment]
+        other.engine._dispatcher._can_run = fail  # type: ignore[assignment]
         bench.clock.set_wall(-7_200)
     else:
-        setattr(store, method, fail)
+        store.follow_file = fail  # type: ignore[assignment]
     await asyncio.sleep(60)
     assert store.beats > 10
     await other.engine.close()
@@ -88,10 +88,11 @@ async def test_no_error_stops_the_heartbeat(bench: Bench) -> None:
                 raise OverflowError
             return []
 
-        def update(self, runs: Any) -> None:
-            raise OverflowError
+    def fail(*_args: object) -> None:
+        raise OverflowError
 
     store = Failing(clock=bench.clock)
+    store.runs.update = fail  # type: ignore[method-assign]
     other = Bench(bench.clock, store)
 
     async def work() -> None:

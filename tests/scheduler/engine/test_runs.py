@@ -104,7 +104,7 @@ async def test_what_was_missed_runs_once(bench: Bench) -> None:
 
 
 @on_bench
-async def test_what_was_missed_is_left_out_where_that_is_asked_for(bench: Bench) -> None:
+async def test_missed_occurrences_are_left_out_with_misfire_skip(bench: Bench) -> None:
     bench.add("tick", period="20s", misfire="skip")
     await asyncio.sleep(1)
     bench.clock.set_wall(65)
@@ -229,7 +229,7 @@ async def test_a_row_that_grows_is_published_once_a_second(bench: Bench) -> None
 
 
 @on_bench
-async def test_an_error_is_kept_with_its_run(bench: Bench) -> None:
+async def test_an_error_is_stored_with_its_run(bench: Bench) -> None:
     async def later() -> None:
         await asyncio.sleep(1)
         raise KeyError("key")
@@ -362,7 +362,7 @@ async def test_a_queued_run_and_one_between_tries_are_cancelled(bench: Bench) ->
     for name in ("queue", "fail"):
         bench.engine.cancel(name)
     await asyncio.sleep(10)
-    ended = [bench.store.run(run.id) for run in runs]
+    ended = [bench.store.runs.get(run.id) for run in runs]
     assert [(run.state, run.reason) for run in ended if run] == [("failed", "cancelled")] * 3
     assert bench.times == [0]
 
@@ -377,7 +377,7 @@ async def test_a_task_that_cancels_itself_comes_to_its_own_end(bench: Bench) -> 
     bench.add("once", once, period="10s")
     await asyncio.sleep(30)
     assert bench.times == [1]
-    kept = bench.store.run(1)
+    kept = bench.store.runs.get(1)
     assert kept is not None
     assert kept.state == "succeeded"
 
@@ -418,7 +418,7 @@ async def test_a_task_may_schedule_and_cancel_others(bench: Bench) -> None:
 
 
 @on_bench
-async def test_a_task_sees_its_run_and_tells_its_progress(bench: Bench) -> None:
+async def test_a_task_sees_its_run_and_reports_progress(bench: Bench) -> None:
     seen = []
 
     async def task() -> None:
@@ -443,7 +443,7 @@ async def test_a_task_sees_its_run_and_tells_its_progress(bench: Bench) -> None:
 
 
 @on_bench
-async def test_a_sync_task_runs_in_a_thread_where_that_is_asked_for(bench: Bench) -> None:
+async def test_a_threaded_sync_task_runs_in_a_thread(bench: Bench) -> None:
     threads, ended = [], asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -501,7 +501,7 @@ async def test_a_cancel_reaches_a_run_that_waits_for_its_turn(bench: Bench) -> N
     bench.engine.cancel("b")
     await asyncio.sleep(1)
     assert len(bench.times) == 1
-    kept = bench.store.run(2)
+    kept = bench.store.runs.get(2)
     assert kept is not None
     assert (kept.state, kept.reason) == ("failed", "cancelled")
 

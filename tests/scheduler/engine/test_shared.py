@@ -170,7 +170,7 @@ async def test_one_more_run_is_one_more_on_either(bench: Bench, tmp_path: Path) 
         two.engine.cancel("report", wait=True)
         await asyncio.sleep(60)
         assert bench.times == [0, 10]
-        assert one.store.load() == two.store.load() == []
+        assert one.store.tasks.load() == two.store.tasks.load() == []
 
 
 @on_bench
@@ -193,7 +193,7 @@ async def test_a_busy_database_loses_nothing(bench: Bench, tmp_path: Path) -> No
 
 
 @on_bench
-async def test_what_was_kept_goes_on_when_an_engine_begins(bench: Bench, tmp_path: Path) -> None:
+async def test_stored_tasks_go_on_when_an_engine_begins(bench: Bench, tmp_path: Path) -> None:
     async with _pair(bench, tmp_path, report=bench.tick) as (one, _):
         one.engine.schedule(a_spec(period="10s"))
         await asyncio.sleep(1)
@@ -205,7 +205,7 @@ async def test_what_was_kept_goes_on_when_an_engine_begins(bench: Bench, tmp_pat
         assert one.rows("report")[1].count == 5
 
 
-def test_a_task_waits_for_what_it_needs(tmp_path: Path) -> None:
+def test_a_task_waits_until_it_can_run_here(tmp_path: Path) -> None:
     """As for a folder on a disk that comes late, and goes."""
 
     async def main(clock: FakeClock) -> None:
@@ -235,7 +235,7 @@ def test_a_task_waits_for_what_it_needs(tmp_path: Path) -> None:
 
 
 @on_bench
-async def test_progress_is_told_before_it_is_kept(bench: Bench, tmp_path: Path) -> None:
+async def test_progress_is_notified_before_it_is_stored(bench: Bench, tmp_path: Path) -> None:
     async def work() -> None:
         run = current_run.get()
         assert run is not None

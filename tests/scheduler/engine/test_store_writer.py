@@ -81,7 +81,7 @@ def test_each_gives_up_after_its_own_time() -> None:
     run_fast(main)
 
 
-def test_other_errors_are_for_who_asked() -> None:
+def test_other_errors_are_raised_to_the_caller() -> None:
     async def main(_clock: FakeClock) -> None:
         database = Database()
 
@@ -111,7 +111,7 @@ def test_a_held_database_leaves_the_loop_free(tmp_path: Path) -> None:
         engine = Engine(store, ByName(clock, {}), clock, logging.getLogger("tasks"))
         engine.open()
         engine.schedule(a_spec("report", period="1h"))
-        late = SqliteStore(path, clock, logging.getLogger("tasks"), is_patient=False)
+        late = SqliteStore(path, clock, logging.getLogger("tasks"), waits=False)
 
         def noted(ask: object) -> None:
             began = time.thread_time(), time.perf_counter()

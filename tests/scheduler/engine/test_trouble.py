@@ -13,17 +13,14 @@ from engines import Bench, on_bench
 from fake_clock import run_fast
 from nbsession.core.errors import StoreBusyError, StoreError
 from nbsession.core.schedule.triggers import CronTrigger
-from nbsession.scheduler.engine.store_writer import Ledger
+from nbsession.scheduler.engine.store_writer import StoreWriter
 from nbsession.scheduler.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fake_clock import FakeClock
-    from nbsession.core.tasks.run import Run
-    from nbsession.core.tasks.spec import TaskSpec
     from nbsession.scheduler.abc import Claim, Claimed
-    from nbsession.scheduler.records import TaskRecord
 
 
 class _Failing(MemoryStore):
@@ -34,34 +31,21 @@ class _Failing(MemoryStore):
         self.error: StoreError | None = None
         self.calls = 0
 
-    def _check(self) -> None:
-        self.calls += 1
-        if self.error is not None:
-            raise self.error
+        for name in ("add", "set_due", "remove"):
+            self._wrap(self.tasks, name)
+        for name in ("claim", "start_queued", "finish"):
+            self._wrap(self.runs, name)
 
-    def add(self, spec: TaskSpec, due_us: int | None, **flags: Any) -> TaskRecord:
-        self._check()
-        return super().add(spec, due_us, **flags)
+    def _wrap(self, part: Any, name: str) -> None:
+        method = getattr(part, name)
 
-    def set_due(self, task: TaskRecord, due_us: int | None, error: str | None) -> bool:
-        self._check()
-        return super().set_due(task, due_us, error)
+        def checked(*args: Any, **options: Any) -> Any:
+            self.calls += 1
+            if self.error is not None:
+                raise self.error
+            return method(*args, **options)
 
-    def remove(self, task: TaskRecord) -> None:
-        self._check()
-        super().remove(task)
-
-    def claim(self, claims: Sequence[Claim]) -> list[Claimed]:
-        self._check()
-        return super().claim(claims)
-
-    def start_queued(self, task: TaskRecord, now_us: int) -> Run | None:
-        self._check()
-        return super().start_queued(task, now_us)
-
-    def finish(self, ended: Sequence[tuple[TaskRecord, Run]]) -> None:
-        self._check()
-        super().finish(ended)
+        setattr(part, name, checked)
 
 
 @on_bench
@@ -82,7 +66,7 @@ async def test_a_store_that_fails_is_tried_each_second_and_logged_once(
     assert other.times == [0, pytest.approx(35, abs=1.1), 40]
     assert other.states("tick") == ["succeeded", "missed", "succeeded", "succeeded"]
     assert other.rows("tick")[1].count == 2
-    assert caplog.text.count("kept again") == 1
+    assert caplog.text.count("can be stored again") == 1
     assert task.run_count == 3
     await other.engine.close()
 
@@ -145,12 +129,12 @@ async def test_the_answer_of_code_and_a_last_run_are_not_lost(bench: Bench) -> N
     store.error = None
     await asyncio.sleep(30)
     assert other.times == [20]
-    assert [task.spec.name for task in store.load()] == ["code"]
+    assert [task.spec.name for task in store.tasks.load()] == ["code"]
     await other.engine.close()
 
 
 @on_bench
-async def test_an_order_that_cannot_be_kept_changes_nothing(bench: Bench) -> None:
+async def test_a_change_that_cannot_be_stored_changes_nothing(bench: Bench) -> None:
     store = _Failing(bench.clock)
     other = Bench(bench.clock, store)
     store.error = StoreError("the disk is full")
@@ -200,7 +184,7 @@ async def test_a_trigger_that_fails_ends_its_own_task_only(
 
 @pytest.mark.parametrize("order", ["pause", "replace"])
 @on_bench
-async def test_an_answer_that_came_before_an_order(bench: Bench, order: str) -> None:
+async def test_an_answer_that_came_before_a_change(bench: Bench, order: str) -> None:
     """The store was busy when the code answered; meanwhile its task was paused, or is another."""
     store = _Failing(bench.clock)
     own = Bench(bench.clock, store)
@@ -226,14 +210,14 @@ async def test_a_fault_in_the_store_loses_no_task(
     own = Bench(bench.clock, store)
     own.add("tick", period="10s")
     await asyncio.sleep(5)
-    claim, faults = store.claim, [RuntimeError("a fault")]
+    claim, faults = store.runs.claim, [RuntimeError("a fault")]
 
     def faulty(claims: Sequence[Claim]) -> list[Claimed]:
         if faults:
             raise faults.pop()
         return claim(claims)
 
-    store.claim = faulty  # type: ignore[method-assign]
+    store.runs.claim = faulty  # type: ignore[method-assign]
     asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
     await asyncio.sleep(30)
     assert own.times == [0, pytest.approx(10, abs=1.1), 20, 30]
@@ -241,18 +225,18 @@ async def test_a_fault_in_the_store_loses_no_task(
 
 
 @on_bench
-async def test_orders_that_write_others_are_tried_as_often_as_those_alone(bench: Bench) -> None:
+async def test_calls_that_write_others_are_tried_as_often_as_single_ones(bench: Bench) -> None:
     loop, tries, told = asyncio.get_running_loop(), [], []
-    log = logging.getLogger("test-ledger")
+    log = logging.getLogger("test-writer")
 
     def write() -> None:
         tries.append(loop.time())
         if len(tries) < 5:
             raise StoreBusyError("busy")
 
-    ledger = Ledger(loop, log, lambda: told.append("recovered"))
-    ledger.write(ledger.write, write)
-    ledger.write(tries.append, "later")
+    writer = StoreWriter(loop, log, lambda: told.append("recovered"))
+    writer.write(writer.write, write)
+    writer.write(tries.append, "later")
     assert len(tries) == 1
     await asyncio.sleep(3)
     assert told == ["recovered"]
@@ -262,13 +246,13 @@ async def test_orders_that_write_others_are_tried_as_often_as_those_alone(bench:
 
 
 @on_bench
-async def test_an_order_with_a_fault_keeps_none_after_it_from_being_written(
+async def test_a_call_with_a_defect_does_not_stop_those_after_it(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     written: list[int] = []
-    ledger = Ledger(asyncio.get_running_loop(), logging.getLogger("test-ledger"), lambda: None)
-    ledger.write(lambda: 1 / 0)
-    ledger.write(written.append, 1)
+    writer = StoreWriter(asyncio.get_running_loop(), logging.getLogger("test-writer"), lambda: None)
+    writer.write(lambda: 1 / 0)
+    writer.write(written.append, 1)
     assert written == [1]
     assert "ZeroDivisionError" in caplog.text
 

@@ -11,7 +11,8 @@ import pytest
 from nbsession.core.errors import TaskExistsError
 from nbsession.core.process import is_gone, own_process, process_start
 from nbsession.scheduler.abc import HistoryLimits
-from nbsession.scheduler.stores.sqlite import runs as sqlite_pruning
+from nbsession.scheduler.stores.sqlite import runs as sqlite_runs
+from nbsession.scheduler.stores.sqlite import tasks as sqlite_tasks
 from nbsession.scheduler.stores.sqlite.store import SqliteStore
 from scheduling import NOW, SECOND, a_claim, a_spec
 
@@ -31,9 +32,9 @@ def make(tmp_path: Path, clock: FakeClock) -> Iterator[Callable[..., SqliteStore
 
     def make(limits: HistoryLimits | None = None, **where: str) -> SqliteStore:
         store = SqliteStore(tmp_path / "tasks.sqlite", clock, logging.getLogger("tasks"), limits)
-        store._process = copy_with(store._process, **where)
+        store.engines.process = copy_with(store.engines.process, **where)
         store.open()
-        store.load()
+        store.tasks.load()
         stores.append(store)
         return store
 
@@ -53,46 +54,46 @@ def two(one: SqliteStore, make: Callable[..., SqliteStore]) -> SqliteStore:
 
 
 def _add(store: SqliteStore, name: str = "report", **policies: object) -> TaskRecord:
-    return store.add(a_spec(name, **policies), NOW, asks=False)
+    return store.tasks.add(a_spec(name, **policies), NOW, asks=False)
 
 
 def _claim(store: SqliteStore, task: TaskRecord) -> Run:
     assert task.due_us is not None
-    [claimed] = store.claim([a_claim(task, task.due_us + SECOND)])
+    [claimed] = store.runs.claim([a_claim(task, task.due_us + SECOND)])
     assert claimed.run is not None
     return claimed.run
 
 
 def _end(store: SqliteStore, task: TaskRecord, run: Run) -> None:
     run.state, run.ended_us = "succeeded", NOW + SECOND
-    store.finish([(task, run)])
+    store.runs.finish([(task, run)])
 
 
 def _hear(store: SqliteStore) -> tuple[list[TaskRecord], list[int]]:
-    changes = store.changes()
+    changes = store.tasks.changes()
     assert changes is not None
     return changes
 
 
-def test_what_others_change_is_told_once(one: SqliteStore, two: SqliteStore) -> None:
+def test_changes_of_others_are_returned_once(one: SqliteStore, two: SqliteStore) -> None:
     task = _add(one)
     [told], removed = _hear(two)
     assert (told.id, told.spec, told.due_us, removed) == (task.id, task.spec, NOW, [])
-    assert two.changes() is None
-    one.pause(task, paused=True, due_us=None, asks=False)
+    assert two.tasks.changes() is None
+    one.tasks.pause(task, paused=True, due_us=None, asks=False)
     assert _hear(two) == ([told], [])
     assert (told.paused, told.due_us) == (True, None)
-    one.replace(task, a_spec(period="1h"), NOW, asks=False)
+    one.tasks.replace(task, a_spec(period="1h"), NOW, asks=False)
     assert _hear(two)[0][0].spec == a_spec(period="1h")
-    one.end(task)
+    one.tasks.end(task)
     assert _hear(two)[0][0].ending
-    one.remove(task)
+    one.tasks.remove(task)
     assert _hear(two) == ([], [task.id])
-    assert two.changes() is None
-    assert one.changes() is None
+    assert two.tasks.changes() is None
+    assert one.tasks.changes() is None
 
 
-def test_runs_of_others_are_told_with_their_tasks(one: SqliteStore, two: SqliteStore) -> None:
+def test_runs_of_others_are_returned_with_their_tasks(one: SqliteStore, two: SqliteStore) -> None:
     run = _claim(one, task := _add(one))
     [told], _ = _hear(two)
     assert (told.open_runs, told.due_us, told.last_run_us) == (1, NOW + SECOND, run.started_us)
@@ -101,13 +102,11 @@ def test_runs_of_others_are_told_with_their_tasks(one: SqliteStore, two: SqliteS
     assert (told.open_runs, told.run_count, told.last_state) == (0, 1, "succeeded")
 
 
-def test_a_change_upon_a_change_that_was_not_heard_is_told(
-    one: SqliteStore, two: SqliteStore
-) -> None:
+def test_a_change_after_an_unseen_change_is_returned(one: SqliteStore, two: SqliteStore) -> None:
     mine = _add(one)
     [theirs], _ = _hear(two)
-    two.replace(theirs, a_spec(period="1h"), NOW + 5, asks=False)
-    one.pause(mine, paused=True, due_us=None, asks=False)
+    two.tasks.replace(theirs, a_spec(period="1h"), NOW + 5, asks=False)
+    one.tasks.pause(mine, paused=True, due_us=None, asks=False)
     assert _hear(one) == ([mine], [])
     assert (mine.spec, mine.paused, mine.due_us) == (a_spec(period="1h"), True, None)
     assert _hear(two) == ([theirs], [])
@@ -116,36 +115,36 @@ def test_a_change_upon_a_change_that_was_not_heard_is_told(
 
 def test_looking_a_task_up_hides_no_change(one: SqliteStore, two: SqliteStore) -> None:
     task = _add(one)
-    found = two.read(task.id)
+    found = two.tasks.get(task.id)
     assert found is not None
-    one.pause(task, paused=True, due_us=None, asks=False)
-    assert two.read(task.id) is found
+    one.tasks.pause(task, paused=True, due_us=None, asks=False)
+    assert two.tasks.get(task.id) is found
     assert found.paused
     assert _hear(two) == ([found], [])
-    assert two.changes() is None
+    assert two.tasks.changes() is None
 
 
-def test_removed_tasks_that_were_never_heard_of_are_not_told(
+def test_removed_tasks_that_were_never_seen_are_not_returned(
     one: SqliteStore, two: SqliteStore
 ) -> None:
-    one.remove(_add(one))
-    assert two.changes() is None
+    one.tasks.remove(_add(one))
+    assert two.tasks.changes() is None
 
 
 def test_two_declare_one_name(one: SqliteStore, two: SqliteStore) -> None:
     task = _add(one)
     with pytest.raises(TaskExistsError):
         _add(two)
-    assert [found.id for found in two.load()] == [task.id]
+    assert [found.id for found in two.tasks.load()] == [task.id]
 
 
 def test_an_occurrence_is_claimed_by_one(one: SqliteStore, two: SqliteStore) -> None:
     mine = _add(one)
     [theirs], _ = _hear(two)
     assert _claim(one, mine).state == "running"
-    [claimed] = two.claim([a_claim(theirs, NOW + SECOND)])
+    [claimed] = two.runs.claim([a_claim(theirs, NOW + SECOND)])
     assert not claimed.won
-    again = two.read(theirs.id)
+    again = two.tasks.get(theirs.id)
     assert again is not None
     assert (again.due_us, again.open_runs) == (NOW + SECOND, 1)
     assert _claim(two, again).state == "skipped"  # the other's run is going
@@ -156,21 +155,21 @@ def test_two_engines_skip_into_one_row(one: SqliteStore, two: SqliteStore) -> No
     [theirs], _ = _hear(two)
     going = _claim(one, mine)
     for store, task in [(one, mine), (two, theirs)] * 10:
-        assert store.read(task.id) is task
+        assert store.tasks.get(task.id) is task
         assert _claim(store, task).state == "skipped"
-    [skipped, _] = one.history(mine, 9)
+    [skipped, _] = one.runs.history(mine, 9)
     assert (skipped.due_us, skipped.until_us, skipped.count) == (
         NOW + SECOND,
         NOW + 20 * SECOND,
         20,
     )
     _end(one, mine, going)
-    two.read(theirs.id)
+    two.tasks.get(theirs.id)
     assert theirs.gap_id is None
-    by_hand = two.start_by_hand(theirs, NOW + 21 * SECOND)
-    one.read(mine.id)
+    by_hand = two.runs.start_by_hand(theirs, NOW + 21 * SECOND)
+    one.tasks.get(mine.id)
     assert _claim(one, mine).state == "skipped"
-    assert [(run.state, run.count) for run in two.history(theirs, 9)] == [
+    assert [(run.state, run.count) for run in two.runs.history(theirs, 9)] == [
         ("skipped", 1),
         ("running", 1),
         ("skipped", 20),
@@ -194,7 +193,7 @@ def test_a_run_that_is_lost_closes_a_row(
     assert (theirs.last_state, theirs.gap_id) == ("lost", None)
     _claim(two, theirs)
     _claim(two, theirs)
-    assert [(run.state, run.count) for run in two.history(theirs, 9)] == [
+    assert [(run.state, run.count) for run in two.runs.history(theirs, 9)] == [
         ("skipped", 1),
         ("running", 1),
         ("skipped", 3),
@@ -209,20 +208,20 @@ def test_a_claim_fails_if_another_has_changed_the_task(
     mine = _add(one)
     [theirs], _ = _hear(two)
     if change == "pause":
-        two.pause(theirs, paused=True, due_us=None, asks=False)
-        two.pause(theirs, paused=False, due_us=NOW, asks=False)
+        two.tasks.pause(theirs, paused=True, due_us=None, asks=False)
+        two.tasks.pause(theirs, paused=False, due_us=NOW, asks=False)
     elif change == "replace":
-        two.replace(theirs, a_spec(period="1h"), NOW, asks=False)
+        two.tasks.replace(theirs, a_spec(period="1h"), NOW, asks=False)
     else:
-        two.remove(theirs)
-    assert not one.claim([a_claim(mine)])[0].won
-    assert one.history(mine, 5) == []
+        two.tasks.remove(theirs)
+    assert not one.runs.claim([a_claim(mine)])[0].won
+    assert one.runs.history(mine, 5) == []
 
 
 def test_a_claim_is_won_whatever_else_another_has_done(one: SqliteStore, two: SqliteStore) -> None:
     mine = _add(one, overlap="allow")
     [theirs], _ = _hear(two)
-    run = two.start_by_hand(theirs, NOW)
+    run = two.runs.start_by_hand(theirs, NOW)
     _end(two, theirs, run)
     assert _claim(one, mine).state == "running"
     assert _hear(one) == ([mine], [])
@@ -230,11 +229,11 @@ def test_a_claim_is_won_whatever_else_another_has_done(one: SqliteStore, two: Sq
 
 
 def test_an_answer_of_code_counts_once(one: SqliteStore, two: SqliteStore) -> None:
-    mine = one.add(a_spec(), None, asks=True)
+    mine = one.tasks.add(a_spec(), None, asks=True)
     [theirs], _ = _hear(two)
-    assert one.set_due(mine, NOW, None)
-    assert not two.set_due(theirs, NOW + 5, None)
-    found = two.read(mine.id)
+    assert one.tasks.set_due(mine, NOW, None)
+    assert not two.tasks.set_due(theirs, NOW + 5, None)
+    found = two.tasks.get(mine.id)
     assert found is not None
     assert found.due_us == NOW
 
@@ -244,10 +243,10 @@ def test_a_queued_run_waits_for_the_run_of_another(one: SqliteStore, two: Sqlite
     [theirs], _ = _hear(two)
     queued = _claim(two, theirs)
     assert queued.state == "queued"
-    assert two.start_queued(theirs, NOW) is None
+    assert two.runs.start_queued(theirs, NOW) is None
     _end(one, mine, going)
-    assert one.start_queued(mine, NOW) is None  # it is the other's
-    begun = two.start_queued(theirs, NOW + SECOND)
+    assert one.runs.start_queued(mine, NOW) is None  # it is the other's
+    begun = two.runs.start_queued(theirs, NOW + SECOND)
     assert begun is not None
     assert (begun.id, begun.state) == (queued.id, "running")
 
@@ -303,7 +302,7 @@ def test_where_an_engine_lives_tells_when_it_is_dead(
         assert one.beat() == []
         clock.go_on(after_seconds)
         assert len(one.beat()) == 1
-    assert [run.state for run in one.history(one.load()[0], 5)] == ["lost"]
+    assert [run.state for run in one.runs.history(one.tasks.load()[0], 5)] == ["lost"]
 
 
 def test_a_store_that_closes_loses_what_it_runs(
@@ -313,7 +312,7 @@ def test_a_store_that_closes_loses_what_it_runs(
     _claim(other, _add(other))
     other.close()
     [task], _ = _hear(one)
-    [run] = one.history(task, 5)
+    [run] = one.runs.history(task, 5)
     assert (run.state, run.reason) == ("lost", "ended with its server")
     assert (task.open_runs, task.error_count) == (0, 1)
     assert one.beat() == []
@@ -324,7 +323,7 @@ def test_a_lost_run_that_never_began_is_not_counted(
 ) -> None:
     going = _claim(one, mine := _add(one, overlap="queue"))
     other = make()
-    _claim(other, other.load()[0])
+    _claim(other, other.tasks.load()[0])
     other.close()
     _hear(one)
     assert (mine.open_runs, mine.error_count, mine.last_state) == (1, 0, "lost")
@@ -333,23 +332,23 @@ def test_a_lost_run_that_never_began_is_not_counted(
 
 
 def test_an_occurrence_never_has_two_rows(one: SqliteStore) -> None:
-    task = one.add(a_spec(), None, asks=True)
+    task = one.tasks.add(a_spec(), None, asks=True)
     for runs in (1, 1):  # code that answers the same instant again
-        assert one.set_due(task, NOW, None)
-        [claimed] = one.claim([a_claim(task, asks=True)])
+        assert one.tasks.set_due(task, NOW, None)
+        [claimed] = one.runs.claim([a_claim(task, asks=True)])
         assert claimed.won
         if claimed.run is not None:
             _end(one, task, claimed.run)
-        assert (len(one.history(task, 5)), task.run_count, task.open_runs) == (runs, runs, 0)
+        assert (len(one.runs.history(task, 5)), task.run_count, task.open_runs) == (runs, runs, 0)
         assert (task.due_us, task.asks) == (None, True)
 
 
 def test_a_moved_grid_may_pass_the_same_instants_again(one: SqliteStore) -> None:
     task = _add(one)
     _end(one, task, _claim(one, task))
-    assert one.set_due(task, NOW, None)
+    assert one.tasks.set_due(task, NOW, None)
     _end(one, task, _claim(one, task))
-    assert [run.due_us for run in one.history(task, 5)] == [NOW, NOW]
+    assert [run.due_us for run in one.runs.history(task, 5)] == [NOW, NOW]
 
 
 def test_ids_are_never_used_again(one: SqliteStore, two: SqliteStore) -> None:
@@ -358,7 +357,7 @@ def test_ids_are_never_used_again(one: SqliteStore, two: SqliteStore) -> None:
         task = _add(store)
         run = _claim(store, task)
         seen |= {task.id, run.id}
-        store.remove(task)
+        store.tasks.remove(task)
         store.prune()
     assert len(seen) == 8
 
@@ -368,9 +367,9 @@ def test_many_rows_are_pruned_without_being_asked(make: Callable[..., SqliteStor
     task = _add(store)
     for _ in range(200):
         _end(store, task, _claim(store, task))
-    [(rows,)] = store._rows("SELECT count(*) FROM runs")
+    [(rows,)] = store._records.rows("SELECT count(*) FROM runs")
     assert 10 <= rows <= 10 + 32
-    assert len(store.history(task, 100)) == 10
+    assert len(store.runs.history(task, 100)) == 10
 
 
 def test_what_a_killed_engine_has_left_is_pruned(make: Callable[..., SqliteStore]) -> None:
@@ -380,7 +379,7 @@ def test_what_a_killed_engine_has_left_is_pruned(make: Callable[..., SqliteStore
         _end(store, task, _claim(store, task))
     store = make(HistoryLimits(runs=5))
     store.prune()
-    assert store._rows("SELECT count(*) FROM runs") == [(5,)]
+    assert store._records.rows("SELECT count(*) FROM runs") == [(5,)]
 
 
 def test_rows_of_tasks_that_have_gone_are_swept(
@@ -389,35 +388,36 @@ def test_rows_of_tasks_that_have_gone_are_swept(
     task = _add(one, overlap="allow")
     done, going = _claim(one, task), _claim(one, task)
     _end(one, task, done)
-    one.remove(task)
+    one.tasks.remove(task)
     assert two.prune() == ([], False)
-    assert one.run(done.id) is None
-    assert one.run(going.id) is not None
+    assert one.runs.get(done.id) is None
+    assert one.runs.get(going.id) is not None
     clock.go_on(100_000)
     one.beat()
     two.prune()
     going.state, going.ended_us = "succeeded", clock.now_us()
-    one.finish([(task, going)])
+    one.runs.finish([(task, going)])
     two.prune()
     two.prune()
     for table in ("runs", "specs", "removed"):
-        assert two._rows(f"SELECT * FROM {table}") == []  # noqa: S608
+        assert two._records.rows(f"SELECT * FROM {table}") == []  # noqa: S608
 
 
 def test_a_prune_has_one_measure_for_all_that_have_gone(
     one: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_pruning, "_AT_ONCE", 20)
+    for module in (sqlite_runs, sqlite_tasks):
+        monkeypatch.setattr(module, "PRUNE_AT_ONCE", 20)
     tasks = [_add(one, f"task {number}", overlap="allow") for number in range(6)]
     for task in tasks:
         for _ in range(8):
             _end(one, task, _claim(one, task))
-        one.remove(task)
+        one.tasks.remove(task)
     left = 48
     for _ in range(10):
         gone, is_more = one.prune()
         assert gone == []
-        [(rows,)] = one._rows("SELECT count(*) FROM runs")
+        [(rows,)] = one._records.rows("SELECT count(*) FROM runs")
         assert left - 20 <= rows < max(left, 1)
         left = rows
         if not is_more:
@@ -428,23 +428,24 @@ def test_a_prune_has_one_measure_for_all_that_have_gone(
 def test_a_prune_says_whether_there_is_more(
     make: Callable[..., SqliteStore], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_pruning, "_AT_ONCE", 20)
+    for module in (sqlite_runs, sqlite_tasks):
+        monkeypatch.setattr(module, "PRUNE_AT_ONCE", 20)
     store = make(HistoryLimits(runs=5, seconds=60))
     for number in range(25):
-        task = store.add(a_spec(f"task {number}"), clock.now_us(), asks=False)
+        task = store.tasks.add(a_spec(f"task {number}"), clock.now_us(), asks=False)
         for _ in range(10):
             _end(store, task, _claim(store, task))
         if number % 2:
-            store.pause(task, paused=False, due_us=None, asks=False)
-    assert store._rows("SELECT count(*) FROM runs") == [(250,)]
+            store.tasks.pause(task, paused=False, due_us=None, asks=False)
+    assert store._records.rows("SELECT count(*) FROM runs") == [(250,)]
     _prune_all(store, 20)
-    assert store._rows("SELECT count(*) FROM runs") == [(25 * 5,)]
+    assert store._records.rows("SELECT count(*) FROM runs") == [(25 * 5,)]
     clock.go_on(100)
     assert len(_prune_all(store, 20)) == 12
-    assert store._rows("SELECT count(*) FROM runs") == [(0,)]
+    assert store._records.rows("SELECT count(*) FROM runs") == [(0,)]
     store = make(HistoryLimits(seconds=60))
     for number in range(45):
-        store.add(a_spec(f"bare {number}"), None, asks=False)
+        store.tasks.add(a_spec(f"bare {number}"), None, asks=False)
     assert _prune_all(store, 20) == []
     clock.go_on(100)
     assert len(_prune_all(store, 20)) == 45

@@ -59,7 +59,7 @@ def test_nobody_else_may_read_it(tmp_path: Path, kind: str) -> None:
             path, FakeClock(), logging.getLogger("tasks"), kind_of_file_system=lambda _: kind
         )
         store.open()
-        store.add(a_spec(), NOW, asks=False)
+        store.tasks.add(a_spec(), NOW, asks=False)
         files = list(path.parent.iterdir())
         assert len(files) > 2
         assert {_mode(file) for file in files} == {0o600}
@@ -75,9 +75,9 @@ def test_any_name_will_do(tmp_path: Path) -> None:
     for tasks in (0, 1):
         store = SqliteStore(path, FakeClock(), logging.getLogger("tasks"))
         store.open()
-        assert len(store.load()) == tasks
+        assert len(store.tasks.load()) == tasks
         if not tasks:
-            store.add(a_spec(), NOW, asks=False)
+            store.tasks.add(a_spec(), NOW, asks=False)
         store.close()
     assert path.stat().st_size > 0
 

@@ -58,23 +58,27 @@ def _shape(path: Path) -> list[tuple[object, ...]]:
 
 def test_a_database_of_version_1_is_taken_over(old: Path, tmp_path: Path) -> None:
     with _opened(old) as store:
-        report, cleanup = sorted(store.load(), key=lambda task: task.id)
+        report, cleanup = sorted(store.tasks.load(), key=lambda task: task.id)
         assert report.spec == a_spec("report", overlap="queue")
         assert (report.due_us, report.run_count, report.error_count) == (NOW + 3 * SECOND, 1, 1)
         assert (report.last_error, report.ended_by) == ("ValueError: no", None)
         assert cleanup.spec == setup_spec("cleanup")
         assert (cleanup.due_us, cleanup.paused) == (None, True)
-        assert [run.state for run in store.history(report, 9)] == ["running", "failed", "missed"]
-        assert [(run.until, run.count) for run in store.history(report, 9)] == [
-            (run.due, 1) for run in store.history(report, 9)
+        assert [run.state for run in store.runs.history(report, 9)] == [
+            "running",
+            "failed",
+            "missed",
         ]
-        failed = store.history(report, 9)[1]
+        assert [(run.until, run.count) for run in store.runs.history(report, 9)] == [
+            (run.due, 1) for run in store.runs.history(report, 9)
+        ]
+        failed = store.runs.history(report, 9)[1]
         assert (failed.output, failed.error, failed.progress) == (
             "half way\n",
             "ValueError: no",
             0.5,
         )
-        assert store.add(a_spec("new"), NOW, asks=False).id > 17
+        assert store.tasks.add(a_spec("new"), NOW, asks=False).id > 17
     with _opened(tmp_path / "new.sqlite"):
         pass
     assert _shape(old) == _shape(tmp_path / "new.sqlite")
@@ -108,8 +112,8 @@ def test_what_version_2_kept_was_one_occurrence_a_row(tmp_path: Path) -> None:
         connection.execute("PRAGMA user_version = 2")
         connection.commit()
     with _opened(path) as store:
-        [task] = store.load()
-        by_hand, *missed = store.history(task, 9)
+        [task] = store.tasks.load()
+        by_hand, *missed = store.runs.history(task, 9)
         assert (by_hand.due_us, by_hand.until_us, by_hand.count) == (None, None, 1)
         assert [(row.due_us, row.until_us, row.count) for row in missed] == [
             (NOW + second * SECOND, NOW + second * SECOND, 1) for second in (2, 1, 0)
@@ -117,14 +121,16 @@ def test_what_version_2_kept_was_one_occurrence_a_row(tmp_path: Path) -> None:
         for following in (4, 5):
             due_us = NOW + (following - 1) * SECOND
             last = [OccurrenceRange(due_us, due_us)]
-            store.claim([a_claim(task, NOW + following * SECOND, verdict="missed", missed=last)])
-        assert [row.count for row in store.history(task, 9)] == [2, 1, 1, 1, 1]
+            store.runs.claim(
+                [a_claim(task, NOW + following * SECOND, verdict="missed", missed=last)]
+            )
+        assert [row.count for row in store.runs.history(task, 9)] == [2, 1, 1, 1, 1]
 
 
 def test_an_older_database_is_migrated(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_opening, "MIGRATIONS", NEXT)
     with _opened(old) as store:
-        assert len(store.load()) == 2
+        assert len(store.tasks.load()) == 2
     assert _ask(old, "SELECT note FROM tasks") == [("kept",)] * 2
     assert _ask(old, "PRAGMA user_version") == [(len(NEXT),)]
 
@@ -149,4 +155,4 @@ def test_a_database_in_use_is_not_migrated(old: Path, monkeypatch: pytest.Monkey
         with pytest.raises(StoreError, match=r"older nbsession .* another server is using it"):
             SqliteStore(old, FakeClock(), logging.getLogger("tasks")).open()
     with _opened(old) as store:
-        assert len(store.load()) == 2
+        assert len(store.tasks.load()) == 2

@@ -49,7 +49,9 @@ def make(database: Path) -> Iterator[Callable[..., SqliteStore]]:
         store = SqliteStore(
             database, FakeClock(), logging.getLogger("tasks"), kind_of_file_system=lambda _: kind
         )
-        store._process = type(store._process)(host, host, "", os.getpid(), store._process.start)
+        store.engines.process = type(store.engines.process)(
+            host, host, "", os.getpid(), store.engines.process.start
+        )
         store.open()
         stores.append(store)
         return store
@@ -120,14 +122,14 @@ def test_no_wal_and_no_shared_memory_on_a_network(
     make: Callable[..., SqliteStore], database: Path
 ) -> None:
     store, other = make(), make()
-    task = store.add(a_spec(), NOW, asks=False)
-    assert store._rows("PRAGMA journal_mode") == other._rows("PRAGMA journal_mode")
-    assert store._rows("PRAGMA journal_mode") != [("wal",)]
-    assert other.changes() is not None
-    run = store.claim([a_claim(task, NOW + SECOND)])[0].run
+    task = store.tasks.add(a_spec(), NOW, asks=False)
+    assert store._records.rows("PRAGMA journal_mode") == other._records.rows("PRAGMA journal_mode")
+    assert store._records.rows("PRAGMA journal_mode") != [("wal",)]
+    assert other.tasks.changes() is not None
+    run = store.runs.claim([a_claim(task, NOW + SECOND)])[0].run
     assert run is not None
-    [found] = other.load()
-    assert other.history(found, 5) == [run]
+    [found] = other.tasks.load()
+    assert other.runs.history(found, 5) == [run]
     names = {path.name for path in database.parent.iterdir()}
     assert not any(name.endswith(("-wal", "-shm")) for name in names)
 
@@ -136,16 +138,16 @@ def test_a_database_that_was_moved_to_a_network_has_no_wal_any_more(
     make: Callable[..., SqliteStore], database: Path
 ) -> None:
     local = make(kind="ext4")
-    local.add(a_spec(), NOW, asks=False)
-    assert local._rows("PRAGMA journal_mode") == [("wal",)]
+    local.tasks.add(a_spec(), NOW, asks=False)
+    assert local._records.rows("PRAGMA journal_mode") == [("wal",)]
     local.close()
     store = make()
-    assert store._rows("PRAGMA journal_mode") != [("wal",)]
-    assert [task.spec.name for task in store.load()] == ["report"]
+    assert store._records.rows("PRAGMA journal_mode") != [("wal",)]
+    assert [task.spec.name for task in store.tasks.load()] == ["report"]
     store.close()
     with contextlib.closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
-    assert make(kind="ext4")._rows("PRAGMA journal_mode") == [("wal",)]
+    assert make(kind="ext4")._records.rows("PRAGMA journal_mode") == [("wal",)]
 
 
 def test_a_second_machine_is_refused(make: Callable[..., SqliteStore], database: Path) -> None:
@@ -162,45 +164,49 @@ def test_the_next_machine_may_have_it_when_the_last_is_silent(
     make: Callable[..., SqliteStore], database: Path
 ) -> None:
     store = make()
-    task = store.add(a_spec(), NOW, asks=False)
+    task = store.tasks.add(a_spec(), NOW, asks=False)
     _grow_old(database)
     other = make("there")
     with pytest.raises(StoreError, match="in use on"):
         store.beat()
     with pytest.raises(StoreError, match="in use on"):
-        store.claim([a_claim(task)])
+        store.runs.claim([a_claim(task)])
     assert _holder(database) == "there:there"
-    assert [task.spec.name for task in other.load()] == ["report"]
+    assert [task.spec.name for task in other.tasks.load()] == ["report"]
 
 
 def test_who_has_lost_it_goes_on_when_the_other_machine_is_done(
     make: Callable[..., SqliteStore], database: Path
 ) -> None:
     store = make()
-    task = store.add(a_spec(), NOW, asks=False)
-    assert store.load() != []
+    task = store.tasks.add(a_spec(), NOW, asks=False)
+    assert store.tasks.load() != []
     _grow_old(database)
     other = make("there")
     with pytest.raises(StoreError, match="in use on"):
         store.beat()
-    [theirs] = other.load()
-    other.pause(theirs, paused=True, due_us=None, asks=False)
-    added = other.add(a_spec("added"), NOW, asks=False)
+    [theirs] = other.tasks.load()
+    other.tasks.pause(theirs, paused=True, due_us=None, asks=False)
+    added = other.tasks.add(a_spec("added"), NOW, asks=False)
     other._clock.go_on(20)
     other.beat()
-    assert len(other._rows("SELECT id FROM engines")) == 1  # it takes the first one for dead
+    assert (
+        len(other._records.rows("SELECT id FROM engines")) == 1
+    )  # it takes the first one for dead
     other.close()
-    [task] = store._records.values()
-    run = store.start_by_hand(task, NOW)  # before any sign of life
+    [task] = store._records.tasks.values()
+    run = store.runs.start_by_hand(task, NOW)  # before any sign of life
     assert run.state == "running"
     assert _holder(database) == "here:here"
-    changed, removed = store.changes() or ([], [])
+    changed, removed = store.tasks.changes() or ([], [])
     assert ({each.id for each in changed}, removed) == ({task.id, added.id}, [])
     assert task.paused
-    assert store._rows("SELECT id FROM engines") == store._rows("SELECT engine_id FROM runs")
+    assert store._records.rows("SELECT id FROM engines") == store._records.rows(
+        "SELECT engine_id FROM runs"
+    )
     store.close()
     with pytest.raises(StoreError, match="is closed"):
-        store.load()
+        store.tasks.load()
 
 
 def test_who_has_lost_it_can_close(
@@ -208,7 +214,7 @@ def test_who_has_lost_it_can_close(
 ) -> None:
     store, again = make(), make()
     for name, each in (("report", store), ("again", again)):
-        each.start_by_hand(each.add(a_spec(name), NOW, asks=False), NOW)
+        each.runs.start_by_hand(each.tasks.add(a_spec(name), NOW, asks=False), NOW)
     _grow_old(database)
     other = make("there")
     for each in (store, again):
@@ -221,7 +227,7 @@ def test_who_has_lost_it_can_close(
     other.close()
     _grow_old(database)
     again.close()
-    [task] = [task for task in make().load() if task.spec.name == "again"]
+    [task] = [task for task in make().tasks.load() if task.spec.name == "again"]
     assert (task.open_runs, task.last_state) == (0, "lost")
 
 
@@ -234,7 +240,7 @@ def test_who_was_refused_stays_closed(make: Callable[..., SqliteStore], database
         refused.open()
     other.close()
     with pytest.raises(StoreError, match="is closed"):
-        refused.load()
+        refused.tasks.load()
 
 
 @on_bench
@@ -258,7 +264,7 @@ async def test_an_engine_that_has_lost_it_goes_on(
     other.close()
     _grow_old(database)
     await asyncio.sleep(20)
-    assert "kept again" in caplog.text
+    assert "can be stored again" in caplog.text
     assert bench.times == [0, pytest.approx(22, abs=1.1), 40]
     await engine.close()
 

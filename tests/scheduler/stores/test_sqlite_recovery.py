@@ -14,7 +14,7 @@ import pytest
 from engines import Bench, ByName, on_bench
 from nbsession.core.errors import StoreBusyError
 from nbsession.scheduler.engine.engine import Engine
-from nbsession.scheduler.stores.sqlite import recovery as sqlite_file
+from nbsession.scheduler.stores.sqlite import files as sqlite_file
 from nbsession.scheduler.stores.sqlite.store import SqliteStore
 from scheduling import NOW, SECOND, a_claim, a_spec
 from store_process import store_processes
@@ -46,7 +46,7 @@ def make(database: Path, clock: FakeClock) -> Iterator[Callable[..., SqliteStore
     def make(path: Path = database) -> SqliteStore:
         store = SqliteStore(path, clock, logging.getLogger("tasks"))
         store.open()
-        store.load()
+        store.tasks.load()
         stores.append(store)
         return store
 
@@ -66,7 +66,7 @@ def two(one: SqliteStore, make: Callable[..., SqliteStore]) -> SqliteStore:
 
 
 def _add(store: SqliteStore, *names: str) -> list[TaskRecord]:
-    return [store.add(a_spec(name), NOW, asks=False) for name in names]
+    return [store.tasks.add(a_spec(name), NOW, asks=False) for name in names]
 
 
 def _names(path: Path) -> list[str]:
@@ -100,14 +100,14 @@ GONE = [_delete, _delete_all, _delete_folder, _rename, _rename_folder]
 
 
 @pytest.mark.parametrize("remove", GONE)
-def test_a_file_that_is_gone_is_written_again(
+def test_a_deleted_file_is_written_again(
     database: Path,
     one: SqliteStore,
     remove: Callable[[Path], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     [task, _] = _add(one, "report", "other")
-    run = one.claim([a_claim(task, NOW + SECOND)])[0].run
+    run = one.runs.claim([a_claim(task, NOW + SECOND)])[0].run
     assert run is not None
     mode = database.stat().st_mode
     assert not one.follow_file()
@@ -117,11 +117,11 @@ def test_a_file_that_is_gone_is_written_again(
     assert "a copy is there now" in caplog.text
     assert one.file_notice is not None
     assert one.file_notice["missing"] == []
-    assert one.changes() is None
+    assert one.tasks.changes() is None
     run.state, run.ended_us = "succeeded", NOW + SECOND
-    one.finish([(task, run)])
+    one.runs.finish([(task, run)])
     _add(one, "third")
-    assert one.history(task, 5) == [run]
+    assert one.runs.history(task, 5) == [run]
     assert _names(database) == ["other", "report", "third"]
     assert database.stat().st_mode == mode
     assert [path.name for path in database.parent.glob(".*")] == []
@@ -134,18 +134,18 @@ def test_two_engines_go_on_with_one_new_file(
     database: Path, one: SqliteStore, two: SqliteStore, remove: Callable[[Path], None]
 ) -> None:
     [task] = _add(one, "report")
-    two.changes()
+    two.tasks.changes()
     remove(database)
     with pytest.raises(StoreBusyError, match="deleted or replaced"):
-        two.claim([a_claim(task, NOW + SECOND)])  # not both of them on files of their own
+        two.runs.claim([a_claim(task, NOW + SECOND)])  # not both of them on files of their own
     assert one.follow_file()
     with pytest.raises(StoreBusyError, match="deleted or replaced"):
         _add(two, "lost")
-    assert one.claim([a_claim(task, NOW + SECOND)])[0].won
+    assert one.runs.claim([a_claim(task, NOW + SECOND)])[0].won
     assert two.follow_file()
-    [told], removed = two.changes() or ([], [])
+    [told], removed = two.tasks.changes() or ([], [])
     assert (told.spec.name, told.due_us, told.open_runs, removed) == ("report", NOW + SECOND, 1, [])
-    assert not two.claim([a_claim(_stale(told), NOW + SECOND)])[0].won
+    assert not two.runs.claim([a_claim(_stale(told), NOW + SECOND)])[0].won
     _add(two, "of two")
     _add(one, "of one")
     assert one.beat() == two.beat() == []
@@ -186,7 +186,7 @@ def test_a_file_that_is_renamed_and_put_back_late_is_the_truth(
     database: Path, one: SqliteStore, two: SqliteStore
 ) -> None:
     _add(one, "report")
-    two.changes()
+    two.tasks.changes()
     away = database.with_name("away.sqlite")
     database.rename(away)
     assert one.follow_file()
@@ -199,8 +199,8 @@ def test_a_file_that_is_renamed_and_put_back_late_is_the_truth(
     assert one.file_notice["missing"] == ["late"]
     assert two.follow_file()
     for store in (one, two):
-        store.changes()
-        assert [task.spec.name for task in store._records.values()] == ["report"]
+        store.tasks.changes()
+        assert [task.spec.name for task in store._records.tasks.values()] == ["report"]
     _add(two, "of two")
     _add(one, "of one")
     one.close()
@@ -222,8 +222,8 @@ def test_another_database_in_its_place_is_the_truth(
     other.close()
     another.close()
     [mine, _, _] = _add(one, "mine", "both", "mine too")
-    two.changes()
-    run = one.claim([a_claim(mine, NOW + SECOND)])[0].run
+    two.tasks.changes()
+    run = one.runs.claim([a_claim(mine, NOW + SECOND)])[0].run
     assert run is not None
     assert mine.id == foreign.id  # ids are those of each database
     other_path.replace(database)
@@ -231,18 +231,18 @@ def test_another_database_in_its_place_is_the_truth(
         one.beat()
     for store in (one, two):
         assert store.follow_file()
-        changed, removed = store.changes() or ([], [])
+        changed, removed = store.tasks.changes() or ([], [])
         assert sorted(task.spec.name for task in changed) == ["both", "foreign"]
         assert mine.id in removed
         assert store.file_notice is not None
         assert store.file_notice["missing"] == ["mine", "mine too"]
     assert "missing from it: 'mine', 'mine too'" in caplog.text
-    assert one._engine_id != two._engine_id
+    assert one._records.engine_id != two._records.engine_id
     run.state, run.ended_us = "succeeded", NOW + SECOND
-    one.finish([(mine, run)])  # of the other database: touches nothing here
-    [read] = [task for task in one._records.values() if task.spec.name == "foreign"]
-    assert (read.open_runs, read.run_count, one.history(read, 5)) == (0, 0, [])
-    [claimed] = one.claim([a_claim(read, NOW + SECOND)])
+    one.runs.finish([(mine, run)])  # of the other database: touches nothing here
+    [read] = [task for task in one._records.tasks.values() if task.spec.name == "foreign"]
+    assert (read.open_runs, read.run_count, one.runs.history(read, 5)) == (0, 0, [])
+    [claimed] = one.runs.claim([a_claim(read, NOW + SECOND)])
     assert claimed.run is not None
     assert two.beat() == one.beat() == []
     one.close()
@@ -254,14 +254,14 @@ def test_an_older_state_of_it_in_its_place_is_the_truth(
     database: Path, one: SqliteStore, tmp_path: Path
 ) -> None:
     [task] = _add(one, "report")
-    assert one.claim([a_claim(task, NOW + SECOND)])[0].won
+    assert one.runs.claim([a_claim(task, NOW + SECOND)])[0].won
     backup = tmp_path / "backup.sqlite"
-    one._rows("VACUUM INTO ?", (str(backup),))
+    one._records.rows("VACUUM INTO ?", (str(backup),))
     [late] = _add(one, "late")
-    one.remove(task)
+    one.tasks.remove(task)
     backup.replace(database)
     assert one.follow_file()
-    changed, removed = one.changes() or ([], [])
+    changed, removed = one.tasks.changes() or ([], [])
     assert [told.spec.name for told in changed] == ["report"]
     assert late.id in removed
     assert one.file_notice is not None
@@ -273,7 +273,7 @@ def test_what_is_no_database_is_set_aside(
     database: Path, one: SqliteStore, two: SqliteStore, content: bytes
 ) -> None:
     _add(one, "report")
-    two.changes()
+    two.tasks.changes()
     garbage = database.with_name("garbage")
     garbage.write_bytes(content)
     garbage.replace(database)
@@ -353,7 +353,7 @@ def test_a_file_that_cannot_be_written_again(
         assert not one.follow_file()
         clock.go_on(60)
     assert caplog.text.count("cannot be opened again") == 1
-    assert one.claim([a_claim(task, NOW + SECOND)])[0].won  # as long as this server runs
+    assert one.runs.claim([a_claim(task, NOW + SECOND)])[0].won  # as long as this server runs
     database.parent.unlink()
     clock.go_on(60)
     assert one.follow_file()
@@ -434,7 +434,7 @@ def test_a_file_on_a_network_is_written_again(database: Path, clock: FakeClock) 
         database, clock, logging.getLogger("tasks"), kind_of_file_system=lambda _folder: "nfs4"
     )
     store.open()
-    store.load()
+    store.tasks.load()
     _add(store, "report")
     for remove in (_delete_all, _rename):
         remove(database)
@@ -449,7 +449,7 @@ def test_an_empty_file_in_its_place_is_filled(
     database: Path, one: SqliteStore, two: SqliteStore
 ) -> None:
     _add(one, "report")
-    two.changes()
+    two.tasks.changes()
     database.unlink()
     database.touch()
     with pytest.raises(StoreBusyError):

@@ -50,12 +50,12 @@ def _opened(database: Path) -> Iterator[SqliteStore]:
 def _fill(database: Path, tasks: int = 1) -> None:
     with _opened(database) as store:
         for number in range(tasks):
-            store.add(a_spec(f"task {number}"), NOW, asks=False)
+            store.tasks.add(a_spec(f"task {number}"), NOW, asks=False)
 
 
 def _add_many(store: SqliteStore) -> None:
     for number in range(1000):
-        store.add(a_spec(f"task {number}"), NOW, asks=False)
+        store.tasks.add(a_spec(f"task {number}"), NOW, asks=False)
 
 
 def _ask(database: Path, statement: str) -> list[tuple[object, ...]]:
@@ -74,15 +74,15 @@ def test_a_file_that_is_no_database_is_set_aside(
     for text in ("x", "no database at all\n" * 1000):
         database.write_text(text, encoding="utf-8")
         with _opened(database) as store:
-            assert store.load() == []
-            store.add(a_spec(), NOW, asks=False)
+            assert store.tasks.load() == []
+            store.tasks.add(a_spec(), NOW, asks=False)
         aside = _aside(database)[-1]
         assert aside.read_text(encoding="utf-8") == text
         assert "is damaged" in caplog.text
         assert str(aside) in caplog.text
         caplog.clear()
     with _opened(database) as store:
-        assert [task.spec.name for task in store.load()] == ["report"]
+        assert [task.spec.name for task in store.tasks.load()] == ["report"]
     assert len(_aside(database)) == 2
     assert not caplog.text
 
@@ -102,7 +102,7 @@ def test_a_damaged_database_is_set_aside(
     ):
         database.write_bytes(damaged)
         with _opened(database) as store:
-            assert store.load() == []
+            assert store.tasks.load() == []
         assert _aside(database)[-1].read_bytes() == damaged
 
 
@@ -110,7 +110,7 @@ def test_a_newer_database_is_set_aside(database: Path, caplog: pytest.LogCapture
     _fill(database)
     _ask(database, f"PRAGMA user_version = {NEWER}")
     with _opened(database) as store:
-        assert store.load() == []
+        assert store.tasks.load() == []
     [aside] = _aside(database)
     assert ".newer-" in aside.name
     assert "newer nbsession" in caplog.text
@@ -124,7 +124,7 @@ def test_a_file_that_another_server_uses_stays_where_it_is(
 ) -> None:
     monkeypatch.setattr(sqlite_use, "_ALONE_MS", 20)
     with _opened(database) as other:
-        task = other.add(a_spec(), NOW, asks=False)
+        task = other.tasks.add(a_spec(), NOW, asks=False)
         if what == "newer":
             _ask(database, f"PRAGMA user_version = {NEWER}")
         else:
@@ -135,7 +135,7 @@ def test_a_file_that_another_server_uses_stays_where_it_is(
             _store(database).open()
         assert _aside(database) == []
         if what == "newer":
-            assert other.claim([a_claim(task)])[0].won
+            assert other.runs.claim([a_claim(task)])[0].won
         else:
             database.write_bytes(content)
 
@@ -204,14 +204,14 @@ def test_a_database_that_cannot_be_written_to(database: Path) -> None:
 
 def test_a_full_database_fails_and_recovers(database: Path) -> None:
     with _opened(database) as store:
-        task = store.add(a_spec(), NOW, asks=False)
-        store._rows("PRAGMA max_page_count = 1")  # as few as there are
+        task = store.tasks.add(a_spec(), NOW, asks=False)
+        store._records.rows("PRAGMA max_page_count = 1")  # as few as there are
         with pytest.raises(StoreError, match="the disk is full: make room"):
             _add_many(store)
-        tasks = len(store._records)
-        store._rows("PRAGMA max_page_count = 1073741823")
-        assert store.claim([a_claim(task)])[0].won
-        assert len(store.load()) == tasks
+        tasks = len(store._records.tasks)
+        store._records.rows("PRAGMA max_page_count = 1073741823")
+        assert store.runs.claim([a_claim(task)])[0].won
+        assert len(store.tasks.load()) == tasks
 
 
 @pytest.fixture
@@ -229,21 +229,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_fails_and_recovers(small_disk: Path) -> None:
     with _opened(small_disk / "tasks.sqlite") as store:
-        task = store.add(a_spec(), NOW, asks=False)
-        run = store.claim([a_claim(task, NOW + SECOND)])[0].run
+        task = store.tasks.add(a_spec(), NOW, asks=False)
+        run = store.runs.claim([a_claim(task, NOW + SECOND)])[0].run
         assert run is not None
         with contextlib.suppress(OSError), (small_disk / "ballast").open("wb") as ballast:
             while True:
                 ballast.write(b"x" * 4096)
         run.state, run.ended_us, run.output = "succeeded", NOW + SECOND, "y" * 400_000
         with pytest.raises(StoreError, match=r"the disk is full|disk I/O"):
-            store.finish([(task, run)])
+            store.runs.finish([(task, run)])
         assert (task.open_runs, task.run_count) == (1, 0)
         (small_disk / "ballast").unlink()
         run.output = "short"
-        store.finish([(task, run)])
+        store.runs.finish([(task, run)])
         assert (task.open_runs, task.run_count) == (0, 1)
-        assert store.history(task, 5) == [run]
+        assert store.runs.history(task, 5) == [run]
 
 
 def test_a_disk_that_is_full_at_the_start(small_disk: Path) -> None:
@@ -258,21 +258,21 @@ def test_a_store_that_another_one_locks_is_busy_and_then_not(database: Path) -> 
     with _opened(database) as store, contextlib.closing(sqlite3.connect(database)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreBusyError, match="try again in a moment"):
-            store.add(a_spec(), NOW, asks=False)
+            store.tasks.add(a_spec(), NOW, asks=False)
         other.rollback()
-        assert store.add(a_spec(), NOW, asks=False).due_us == NOW
+        assert store.tasks.add(a_spec(), NOW, asks=False).due_us == NOW
 
 
 def test_a_store_that_is_damaged_while_it_is_open_says_so(database: Path) -> None:
     _fill(database, 500)
     with _opened(database) as store:
-        store._rows("PRAGMA cache_size = 0")
+        store._records.rows("PRAGMA cache_size = 0")
         content = database.read_bytes()
         with database.open("r+b") as file:
             file.seek(4096)
             file.write(b"\xff" * (len(content) - 4096))
         with pytest.raises(StoreError, match=r"is damaged .*: stop every server"):
-            store.load()
+            store.tasks.load()
         database.write_bytes(content)
 
 
@@ -286,18 +286,18 @@ def test_a_store_that_cannot_say_goodbye_closes(
         store.close()
     assert "try again in a moment" in caplog.text
     with pytest.raises(StoreError, match="is closed"):
-        store.load()
+        store.tasks.load()
 
 
 def test_a_closed_store_says_so(database: Path) -> None:
     store = _store(database)
     with pytest.raises(StoreError, match="is closed"):
-        store.load()
+        store.tasks.load()
     store.open()
     store.close()
     store.close()
     with pytest.raises(StoreError, match="is closed"):
-        store.add(a_spec(), NOW, asks=False)
+        store.tasks.add(a_spec(), NOW, asks=False)
 
 
 def test_a_task_that_cannot_be_read_is_left_where_it_is(
@@ -307,18 +307,18 @@ def test_a_task_that_cannot_be_read_is_left_where_it_is(
     [(task_id,)] = _ask(database, "SELECT id FROM tasks WHERE name = 'task 0'")
     _ask(database, f"UPDATE specs SET spec = '{{}}' WHERE task_id = {task_id}")  # noqa: S608
     with _opened(database) as store:
-        [other] = store.load()
+        [other] = store.tasks.load()
         assert other.spec.name == "task 1"
-        assert store.read(int(str(task_id))) is None
+        assert store.tasks.get(int(str(task_id))) is None
     assert "cannot be read" in caplog.text
     assert len(_ask(database, "SELECT 1 FROM tasks")) == 2
 
 
-def test_odd_characters_are_kept(database: Path) -> None:
+def test_odd_characters_are_stored(database: Path) -> None:
     with _opened(database) as store:
-        task = store.add(a_spec("café"), NOW, asks=False)
-        run = store.claim([a_claim(task)])[0].run
+        task = store.tasks.add(a_spec("café"), NOW, asks=False)
+        run = store.runs.claim([a_claim(task)])[0].run
         assert run is not None
         run.state, run.ended_us, run.output = "failed", NOW, "a\0b\udc80ç"
-        store.finish([(task, run)])
-        assert store.history(task, 1)[0].output == "a\0b?ç"
+        store.runs.finish([(task, run)])
+        assert store.runs.history(task, 1)[0].output == "a\0b?ç"

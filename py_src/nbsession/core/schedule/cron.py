@@ -1,10 +1,11 @@
-"""Cron expressions in a time zone, right through its changes of the clocks."""
+"""Cron expressions in a time zone, also while its clocks change."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
 from calendar import monthrange
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from time import thread_time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .instant import EARLIEST_US, LATEST_US, MICROSECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from .zone import Zone
 
@@ -40,58 +41,39 @@ class NthWeekday(NamedTuple):
         return (day.day + 6) // 7 == self.nth
 
 
+@dataclass(slots=True)
 class DayRule:
-    """Which days an expression names."""
+    """The days that an expression names; None for any."""
 
-    __slots__ = ("_both", "_days", "_every_day", "_months", "_nth_weekdays", "_weekdays")
-
-    def __init__(
-        self,
-        months: Iterable[int],
-        days: Iterable[int] | None,
-        weekdays: Iterable[int] | None,
-        nth_weekdays: Iterable[NthWeekday] = (),
-        *,
-        both: bool = False,
-    ) -> None:
-        self._both = both
-        self._months = frozenset(months)
-        self._days = None if days is None else frozenset(days)
-        self._weekdays = None if weekdays is None else frozenset(weekdays)
-        self._nth_weekdays = tuple(nth_weekdays)
-        self._every_day = (
-            len(self._months) == 12  # noqa: PLR2004 - a year's
-            and self._days is None
-            and self._weekdays is None
-            and not self._nth_weekdays
-        )
+    months: Container[int]
+    days: Container[int] | None
+    weekdays: Container[int] | None
+    nth_weekdays: Sequence[NthWeekday] = ()
+    both: bool = False
+    """Whether a day of the month and a weekday have to match, or either."""
 
     def includes(self, day: date) -> bool:
         """Return whether the rule names a day."""
-        if self._every_day:
-            return True
-        if day.month not in self._months:
+        if day.month not in self.months:
             return False
-        by_day = self._days is None or self._has_day(day, self._days)
-        if self._nth_weekdays:
-            return by_day and any(nth.matches(day) for nth in self._nth_weekdays)
-        by_weekday = self._weekdays is None or day.isoweekday() % 7 in self._weekdays
-        if self._both or self._days is None or self._weekdays is None:
+        by_day = self.days is None or day.day in self.days or self._is_last(day, self.days)
+        if self.nth_weekdays:
+            return by_day and any(nth.matches(day) for nth in self.nth_weekdays)
+        by_weekday = self.weekdays is None or day.isoweekday() % 7 in self.weekdays
+        if self.both or self.days is None or self.weekdays is None:
             return by_day and by_weekday
         return by_day or by_weekday
 
     @staticmethod
-    def _has_day(day: date, days: frozenset[int]) -> bool:
-        return day.day in days or (
-            0 in days and day.day >= 28 and day.day == monthrange(day.year, day.month)[1]  # noqa: PLR2004
-        )
+    def _is_last(day: date, days: Container[int]) -> bool:
+        return 0 in days and day.day >= 28 and day.day == monthrange(day.year, day.month)[1]  # noqa: PLR2004
 
     def next_from(self, day: date, last_year: int = _LAST_YEAR) -> date | None:
         """Return the first day that is not before `day`, None if there is none."""
         while day.year <= last_year:
             if self.includes(day):
                 return day
-            if day.month in self._months:
+            if day.month in self.months:
                 day += _DAY
             else:
                 day = (day.replace(day=28) + 4 * _DAY).replace(day=1)
@@ -103,7 +85,7 @@ class DayRule:
 
 
 class CronFields:
-    """What the fields of a cron expression say; not to be changed."""
+    """The times of day and the days of a cron expression; not to be changed."""
 
     __slots__ = ("_first", "_hours", "_minutes", "_seconds", "day_rule")
 
@@ -196,26 +178,18 @@ _FOLLOWS_REAL_TIME = re.compile(r"\*(/\d+)?", re.ASCII)
 _FOREIGN = re.compile(r"[hr]([(/].*)?|\d+w|w\d+|lw", re.ASCII)
 
 
-class CronText(NamedTuple):
-    """Cron text that was understood."""
-
-    text: str
-    fields: CronFields
-    follows_real_time: bool
-
-
-def read_cron(text: str) -> CronText:
-    """Read a cron expression."""
+def read_cron(text: str) -> tuple[str, CronFields, bool]:
+    """Return an expression's canonical text, its fields, and whether it follows real time."""
     canonical = " ".join(text.lower().split())
     fields = _ALIASES.get(canonical, canonical).split(" ")
     _check_shape(text, canonical, len(fields))
     expanded: list[list[Any]] = []
     nth_weekdays: dict[Any, set[Any]] = {}
-    for index, field in enumerate(fields):
+    for index, part in enumerate(fields):
         try:
-            values, nth = _read_field(index, field)
+            values, nth = _read_field(index, part)
         except ValueError as error:
-            raise ValueError(_field_message(text, index, field)) from error
+            raise ValueError(_field_message(text, index, part)) from error
         expanded.append(values)
         nth_weekdays |= nth
     day_rule = _day_rule(text, fields, expanded, nth_weekdays)
@@ -224,7 +198,7 @@ def read_cron(text: str) -> CronText:
     hours, minutes = _numbers(_HOUR, expanded[_HOUR]), _numbers(_MINUTE, expanded[_MINUTE])
     seconds = _numbers(_SECOND, expanded[_SECOND]) if len(fields) > _SECOND else [0]
     follows_real_time = _FOLLOWS_REAL_TIME.fullmatch(fields[_HOUR]) is not None
-    return CronText(canonical, CronFields(day_rule, hours, minutes, seconds), follows_real_time)
+    return canonical, CronFields(day_rule, hours, minutes, seconds), follows_real_time
 
 
 def _check_shape(text: str, canonical: str, count: int) -> None:
@@ -309,7 +283,7 @@ def _day_rule(
     expanded: Sequence[Sequence[Any]],
     nth_weekdays: dict[Any, set[Any]],
 ) -> DayRule:
-    months = _numbers(_MONTH, expanded[_MONTH])
+    months = {*_numbers(_MONTH, expanded[_MONTH])}
     # As in Vixie's cron: with a field that begins with a star both have to match, `*/2` included;
     # without one either will do, also where a field names every day as `1-31`.
     both = any(fields[index].startswith((_STAR, "?")) for index in (_MONTH_DAY, _WEEKDAY))
@@ -326,10 +300,10 @@ def _day_rule(
             for day, found in nth_weekdays.items()
             for nth in found
         ]
-        return DayRule(months, None if any_day else days, None, nths, both=True)
+        return DayRule(months, None if any_day else {*days}, None, nths, both=True)
     any_weekday = both and _STAR in expanded[_WEEKDAY]
-    weekdays = [day % 7 for day in _numbers(_WEEKDAY, expanded[_WEEKDAY])]
-    return DayRule(months, None if any_day else days, None if any_weekday else weekdays, both=both)
+    weekdays = None if any_weekday else {day % 7 for day in _numbers(_WEEKDAY, expanded[_WEEKDAY])}
+    return DayRule(months, None if any_day else {*days}, weekdays, both=both)
 
 
 MOST_COUNTED = 10_000
@@ -337,25 +311,17 @@ COUNTING_SECONDS = 0.02
 """Of a server's event loop; CPU time, so that a busy machine does not change what is counted."""
 
 
+@dataclass(slots=True, unsafe_hash=True)
 class CronExpression:
-    """When a cron expression matches in a zone; not to be changed."""
+    """The matches of a cron expression in a zone; not to be changed."""
 
-    __slots__ = ("_fields", "_follows_real_time", "text", "zone")
+    text: str
+    zone: Zone
+    _fields: CronFields = field(init=False, repr=False, compare=False)
+    _follows_real_time: bool = field(init=False, repr=False, compare=False)
 
-    def __init__(self, text: str, zone: Zone) -> None:
-        self.text, self._fields, self._follows_real_time = read_cron(text)
-        self.zone = zone
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, CronExpression):
-            return self.text == other.text and self.zone == other.zone
-        return NotImplemented
-
-    def __hash__(self) -> int:
-        return hash((self.text, self.zone))
-
-    def __repr__(self) -> str:
-        return f"CronExpression({self.text!r}, {self.zone!r})"
+    def __post_init__(self) -> None:
+        self.text, self._fields, self._follows_real_time = read_cron(self.text)
 
     def next_after(self, instant_us: int) -> int | None:
         """Return the first match that comes after an instant; None after the year 9998."""

@@ -1,4 +1,4 @@
-"""Schedules: from what `schedule_task` is given to a trigger, or to an error that says why not."""
+"""From the arguments of `schedule_task` to a trigger, or to an error that says the remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Triggers: when a task is due. Plain values that know nothing of any clock."""
+"""Triggers: the instants at which a task is due. Plain values that know no clock."""
 
 from __future__ import annotations
 
@@ -47,11 +47,7 @@ At = datetime | Iterator[datetime] | Callable[[datetime], datetime | None]
 
 
 class CodeTrigger(Value):
-    """An `at` that is a callable or an iterator; not to be changed.
-
-    Its next instant is asked for where the code lives; see `read_answer`. So it has no
-    `next_after`, which the triggers that are plain values have.
-    """
+    """An `at` that is a callable or an iterator, which says its next instant; not to be changed."""
 
     __slots__ = ("kind", "zone")
 
@@ -60,7 +56,7 @@ class CodeTrigger(Value):
         self.zone = zone
 
     def schedule(self) -> dict[str, str]:
-        """Return what was asked for: ``{"at": "iterator", "tz": "Europe/Berlin"}``."""
+        """Return the declared schedule: ``{"at": "iterator", "tz": "Europe/Berlin"}``."""
         return {"at": self.kind} if self.zone is None else {"at": self.kind, "tz": self.zone.name}
 
     def to_json(self) -> dict[str, str | None]:
@@ -69,7 +65,7 @@ class CodeTrigger(Value):
         return {"kind": "code", "code": self.kind, "tz": zone}
 
     def read_answer(self, answer: object) -> int | None:
-        """Read what the code answered."""
+        """Return the instant of an answer of the code."""
         if answer is None:
             return None
         if not isinstance(answer, datetime):
@@ -95,7 +91,7 @@ class OnceTrigger(Value):
         self.is_now = is_now
 
     def first(self, now_us: int) -> int | None:  # noqa: ARG002 - as with every trigger
-        """Return when a task is first due that is scheduled now."""
+        """Return the first occurrence of a task that is scheduled now."""
         return self.at_us
 
     def next_after(self, instant_us: int) -> int | None:
@@ -103,7 +99,7 @@ class OnceTrigger(Value):
         return self.at_us if self.at_us > instant_us else None
 
     def schedule(self) -> dict[str, str]:
-        """Return what was asked for: two schedules are the same if these are equal."""
+        """Return the declared schedule: two are the same if these are equal."""
         return {} if self.is_now else {"at": to_iso(self.at_us)}
 
     def to_json(self) -> dict[str, Any]:
@@ -122,7 +118,7 @@ class PeriodTrigger(Value):
         self.is_from_now = is_from_now
 
     def first(self, now_us: int) -> int | None:  # noqa: ARG002 - as with every trigger
-        """Return when a task is first due that is scheduled now."""
+        """Return the first occurrence of a task that is scheduled now."""
         return self.start_us
 
     def next_after(self, instant_us: int) -> int | None:
@@ -134,7 +130,7 @@ class PeriodTrigger(Value):
         return following if following < LATEST_US else None
 
     def schedule(self) -> dict[str, str]:
-        """Return what was asked for: two schedules are the same if these are equal."""
+        """Return the declared schedule: two are the same if these are equal."""
         period = {"period": format_period(self.period_us)}
         return period if self.is_from_now else {"at": to_iso(self.start_us), **period}
 
@@ -158,7 +154,7 @@ class CronTrigger(Value):
         self.start_us = start_us
 
     def first(self, now_us: int) -> int | None:
-        """Return when a task is first due that is scheduled now."""
+        """Return the first occurrence of a task that is scheduled now."""
         return self.next_after(now_us if self.start_us is None else self.start_us - 1)
 
     def next_after(self, instant_us: int) -> int | None:
@@ -180,12 +176,8 @@ class CronTrigger(Value):
                 end_us = middle
         return match_us
 
-    def count(self, first_us: int, last_us: int) -> int | None:
-        """Return how many occurrences there are from one to another; None if too many to count."""
-        return self.expression.count(first_us, last_us)
-
     def schedule(self) -> dict[str, str]:
-        """Return what was asked for: two schedules are the same if these are equal."""
+        """Return the declared schedule: two are the same if these are equal."""
         schedule = {"cron": self.expression.text, "tz": self.expression.zone.name}
         return schedule if self.start_us is None else {"at": to_iso(self.start_us), **schedule}
 
@@ -206,7 +198,7 @@ Trigger = TimeTrigger | CodeTrigger
 
 
 def trigger_from_json(data: Mapping[str, Any]) -> Trigger:
-    """Return the trigger of which `to_json` made this."""
+    """Read what a trigger's `to_json` has written."""
     from .cron import cron_expression
     from .zone import find_zone
 

@@ -7,6 +7,7 @@ import os
 import re
 import struct
 import sys
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from importlib import import_module
@@ -18,7 +19,7 @@ from nbsession.core.errors import ScheduleError
 from .instant import MICROSECOND, SECOND_US, from_instant
 
 LOCAL = "local"
-"""The name of a machine's own zone where it has no other: `/etc/localtime` may be a bare file."""
+"""The name of a machine's own zone if it has no other: `/etc/localtime` may be a bare file."""
 
 _ZONE_NAME = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)"
 _OFFSET = r"[+-]?\d{1,2}(?::\d\d){0,2}"
@@ -53,23 +54,12 @@ class Shift(NamedTuple):
         return (wall - _WALL_EPOCH) // MICROSECOND - (self.after_us if fold else self.before_us)
 
 
+@dataclass(frozen=True, slots=True)
 class Zone:
-    """A time zone that can be stored by its name; not to be changed."""
+    """A time zone that can be stored by its name."""
 
-    __slots__ = ("name", "tzinfo")
-
-    def __init__(self, name: str, tzinfo: tzinfo) -> None:
-        self.name = name
-        self.tzinfo = tzinfo
-
-    def __eq__(self, other: object) -> bool:
-        return self.name == other.name if isinstance(other, Zone) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-    def __repr__(self) -> str:
-        return f"find_zone({self.name!r})"
+    name: str
+    tzinfo: tzinfo = field(repr=False, compare=False)
 
     def wall(self, instant_us: int) -> datetime:
         """Return the naive wall time of an instant; `fold` is 1 in the second pass of a repeat."""
@@ -201,7 +191,7 @@ def _suggestion(name: str) -> str:
 @lru_cache(maxsize=8)
 def _local_zone(environment: str | None) -> Zone:
     if sys.platform == "emscripten" and environment is None:
-        # Within a browser there is no file that tells it.
+        # In a browser no file says it.
         browser = import_module("js").Intl.DateTimeFormat.new().resolvedOptions()
         return find_zone(str(browser.timeZone))
     import tzlocal
@@ -216,7 +206,7 @@ def _local_zone(environment: str | None) -> Zone:
         if zone is not None:
             return zone
         raise ValueError(
-            f"this machine's time zone cannot be told (TZ={environment!r}): give a tz such as "
+            f"this machine's time zone is unknown (TZ={environment!r}): give a tz such as "
             "'Europe/Berlin', or set the variable TZ to such a name"
         ) from error
     try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextvars
-import heapq
 import itertools
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from nbsession.core.timers import TimerHeap
 
 from .runner import show_error
 
@@ -25,25 +26,29 @@ IDLE_PART = 0.1
 
 _MAX_IDLE_SECONDS = 0.05
 _MIN_IDLE_SECONDS = 0.001
-_MAX_STALE = 64
 
 
-Entry = list[Any]
-"""Of the queue: the time, a number that keeps the order, and the timer or None."""
+class _Setting:
+    """Of a timer; once that is set anew or cancelled, void, and keeps nothing alive."""
+
+    __slots__ = ("timer",)
+
+    def __init__(self, timer: Timer) -> None:
+        self.timer: Timer | None = timer
 
 
 class Timer:
     """Fires once; may be set again, also by what it fires."""
 
-    __slots__ = ("_queue", "entry", "fire")
+    __slots__ = ("_queue", "fire", "setting")
 
     def __init__(self, queue: TimerQueue, fire: Callable[[float], None]) -> None:
         self._queue = queue
         self.fire = fire
-        self.entry: Entry | None = None  # in the queue, while it is set
+        self.setting: _Setting | None = None
 
     def __repr__(self) -> str:
-        return f"<Timer, {'called or removed' if self.entry is None else 'waiting'}>"
+        return f"<Timer, {'called or removed' if self.setting is None else 'waiting'}>"
 
     def set(self, when: float) -> None:
         """Fire at a time of the loop, in seconds, and not when it would have. From any thread."""
@@ -65,8 +70,7 @@ class TimerQueue:
         self.firing = False  # only of use on the loop's thread
         self._busy = busy
         self._after = after
-        self._entries: list[Entry] = []
-        self._stale = 0
+        self._settings: TimerHeap[_Setting] = TimerHeap(lambda _, setting: setting.timer is None)
         self._numbers = itertools.count(1)
         self._handle: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
@@ -89,8 +93,8 @@ class TimerQueue:
                 self._moves, self._armed_for, self._handle = moves, float("inf"), None
                 self.firing = False
             self._forget(timer)
-            timer.entry = [when, next(self._numbers), timer]
-            heapq.heappush(self._entries, timer.entry)
+            timer.setting = _Setting(timer)
+            self._settings.push(when, next(self._numbers), timer.setting)
             sooner = when < self._armed_for
         here = self.main_loop.is_here()
         if sooner and not (here and self.firing):
@@ -108,46 +112,32 @@ class TimerQueue:
         """Fire nothing any more."""
         with self._lock:
             self.closed = True
-            for entry in self._entries:
-                if entry[2] is not None:
-                    entry[2].entry = None
-            self._entries.clear()
+            for setting in self._settings.clear():
+                if setting.timer is not None:
+                    setting.timer.setting = None
         if self._handle is not None:  # safe on another thread: the loop looks when it is due
             self._handle.cancel()
 
     def _forget(self, timer: Timer) -> bool:
-        entry, timer.entry = timer.entry, None
-        if entry is None:
+        setting, timer.setting = timer.setting, None
+        if setting is None:
             return False
-        entry[2] = None  # it stays in the heap, but keeps nothing alive
-        self._stale += 1
-        if self._stale > _MAX_STALE and self._stale * 2 > len(self._entries):
-            self._entries = [entry for entry in self._entries if entry[2] is not None]
-            heapq.heapify(self._entries)
-            self._stale = 0
+        setting.timer = None
+        self._settings.note_void()
         return True
 
     def _next_due(self, now: float) -> Timer | None:
         with self._lock:
-            entries = self._entries
-            while entries:
-                when: float
-                timer: Timer | None
-                when, _, timer = entries[0]
-                if timer is None:
-                    self._stale -= 1
-                elif when > now:
-                    return None
-                heapq.heappop(entries)
-                if timer is not None:
-                    timer.entry = None
-                    return timer
-        return None
+            setting = self._settings.pop_due(now)
+            if setting is None or setting.timer is None:
+                return None
+            setting.timer.setting = None
+            return setting.timer
 
     def _arm(self) -> None:
         with self._lock:
-            when = self._entries[0][0] if self._entries and not self.closed else float("inf")
-            when = max(when, self._not_before)
+            first = None if self.closed else self._settings.first
+            when = float("inf") if first is None else max(first, self._not_before)
             if self._armed_for <= when < float("inf"):
                 return
             handle, self._armed_for = self._handle, when

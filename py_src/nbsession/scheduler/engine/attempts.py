@@ -1,9 +1,10 @@
-"""The runs that an engine has open: tries, retries, time limits, their ends."""
+"""Open runs of an engine: tries, retries, time limits, their ends."""
 
 from __future__ import annotations
 
 from collections import deque
 from contextvars import Context
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nbsession.core.tasks.run import current_run
@@ -21,23 +22,27 @@ if TYPE_CHECKING:
 MAX_RETRY_SECONDS = 60
 
 ABANDON_SECONDS = 5.0
-"""How long a callback may take to end once it was cancelled."""
+"""The longest that a callback may take to end once it was cancelled."""
 
 
+@dataclass(slots=True, eq=False)
 class Attempt:
-    """An open run of this engine."""
+    """An open run of this engine, and its tries."""
 
-    __slots__ = ("abandon", "deadline", "end", "is_begun", "late", "retry", "run", "task")
+    run: Run
+    task: TaskRecord
+    late: str | None
+    is_begun: bool = False
+    cancelled_for: str | None = None
+    abandon: asyncio.TimerHandle | None = None
+    deadline: asyncio.TimerHandle | None = None
+    retry: asyncio.TimerHandle | None = None
 
-    def __init__(self, run: Run, task: TaskRecord) -> None:
-        self.run = run
-        self.task = task
-        self.is_begun = False
-        self.end: str | None = None
-        self.late = run.reason
-        self.abandon: asyncio.TimerHandle | None = None
-        self.deadline: asyncio.TimerHandle | None = None
-        self.retry: asyncio.TimerHandle | None = None
+    def cancel_timers(self) -> None:
+        """Fire no timer any more."""
+        for timer in (self.abandon, self.deadline, self.retry):
+            if timer is not None:
+                timer.cancel()
 
 
 class Attempts:
@@ -57,13 +62,13 @@ class Attempts:
         self._finished = finished
         self._changed = changed
         self._open: dict[int, Attempt] = {}
-        self._of: dict[int, dict[int, Attempt]] = {}  # the same by task
+        self._by_task: dict[int, dict[int, Attempt]] = {}
         self._closed = False
         self.waiting: deque[Attempt] = deque()
 
-    def of(self, task: TaskRecord) -> list[Run]:
+    def open_runs(self, task: TaskRecord) -> list[Run]:
         """Return a task's runs that are open here."""
-        return [attempt.run for attempt in self._of.get(task.id, {}).values()]
+        return [attempt.run for attempt in self._by_task.get(task.id, {}).values()]
 
     def begun(self) -> list[int]:
         """Return the ids of the runs whose callables are being called and are to go on."""
@@ -74,24 +79,24 @@ class Attempts:
             if attempt.is_begun and attempt.end is None
         ]
 
-    def live(self, run_id: int) -> Run | None:
+    def open_run(self, run_id: int) -> Run | None:
         """Return a run that is open here, with progress that its row may not have yet."""
         attempt = self._open.get(run_id)
         return None if attempt is None else attempt.run
 
     def add(self, run: Run, task: TaskRecord) -> None:
         """Take up a run that its store says is running; it begins with `begin_until`."""
-        attempt = self._open[run.id] = Attempt(run, task)
-        self._of.setdefault(task.id, {})[run.id] = attempt
+        attempt = self._open[run.id] = Attempt(run, task, run.reason)
+        self._by_task.setdefault(task.id, {})[run.id] = attempt
         timeout_us = task.spec.policies.timeout_us
         if timeout_us is not None:
             attempt.deadline = self._loop.call_later(
-                timeout_us / 1_000_000, self._end, attempt, "timeout"
+                timeout_us / 1_000_000, self._cancel, attempt, "timeout"
             )
         self.waiting.append(attempt)
 
     def begin_until(self, deadline: float) -> bool:
-        """Begin what waits for its turn, at least one; return whether the time is over."""
+        """Begin what waits for its turn, at least one; return whether it is past the deadline."""
         while self.waiting:
             attempt = self.waiting.popleft()
             if attempt.run.id in self._open:
@@ -101,24 +106,24 @@ class Attempts:
         return False
 
     def cancel(self, task: TaskRecord) -> None:
-        """End a task's runs, but not the one whose code is asking for it."""
-        asking = current_run.get()
-        for attempt in list(self._of.get(task.id, {}).values()):
-            if asking is None or asking.id != attempt.run.id:
-                self._end(attempt, "cancelled")
+        """Cancel a task's runs, but not the one whose code cancels the task."""
+        current = current_run.get()
+        for attempt in list(self._by_task.get(task.id, {}).values()):
+            if current is None or current.id != attempt.run.id:
+                self._cancel(attempt, "cancelled")
 
     def close(self) -> None:
-        """Begin nothing any more; what the executor has may still come to its end."""
+        """Begin nothing any more; runs that the executor has may still come to their ends."""
         self._closed = True
         self.waiting.clear()
         for attempt in self._open.values():
-            _cancel_timers(attempt)
+            attempt.cancel_timers()
 
     def abandon(self) -> None:
-        """Begin nothing any more, and hear of no end: the loop has gone."""
+        """Begin nothing any more, and note no end: the loop is closed."""
         self.close()
         self._open.clear()
-        self._of.clear()
+        self._by_task.clear()
 
     def progressed(self, run_id: int, fraction: float, text: str) -> None:
         """Note how far a task says it has come."""
@@ -139,15 +144,15 @@ class Attempts:
         if run.tries == 1 and outcome.started_us is not None:
             run.started_us = outcome.started_us
         if outcome.state == "failed":
-            if (
-                not (attempt.end or self._closed)
-                and run.tries <= attempt.task.spec.policies.retries
-            ):
+            is_final = attempt.cancelled_for or self._closed
+            if not is_final and run.tries <= attempt.task.spec.policies.retries:
                 self._try_later(attempt)
                 return
-            if attempt.end and not (outcome.reason or "").startswith(attempt.end):
-                run.reason = attempt.end
-        elif attempt.end == "timeout" and outcome.state == "succeeded":
+            if attempt.cancelled_for and not (outcome.reason or "").startswith(
+                attempt.cancelled_for
+            ):
+                run.reason = attempt.cancelled_for
+        elif attempt.cancelled_for == "timeout" and outcome.state == "succeeded":
             run.state, run.reason = "failed", "timeout"
             self._finish(attempt, outcome.ended_us)
             return
@@ -172,10 +177,10 @@ class Attempts:
         self._changed(attempt.run)
         self._try(attempt)
 
-    def _end(self, attempt: Attempt, reason: str) -> None:
-        if attempt.end is not None:
+    def _cancel(self, attempt: Attempt, reason: str) -> None:
+        if attempt.cancelled_for is not None:
             return
-        attempt.end = reason
+        attempt.cancelled_for = reason
         if attempt.is_begun:
             attempt.abandon = self._loop.call_later(
                 ABANDON_SECONDS, self._executor.abandon, attempt.run.id, reason, context=Context()
@@ -189,18 +194,9 @@ class Attempts:
         run = attempt.run
         run.ended_us = self._clock.now_us() if ended_us is None else ended_us
         del self._open[run.id]
-        siblings = self._of[attempt.task.id]
+        siblings = self._by_task[attempt.task.id]
         del siblings[run.id]
         if not siblings:
-            del self._of[attempt.task.id]
-        _cancel_timers(attempt)
+            del self._by_task[attempt.task.id]
+        attempt.cancel_timers()
         self._finished(attempt.task, run)
-
-
-def _cancel_timers(attempt: Attempt) -> None:
-    if attempt.deadline is not None:
-        attempt.deadline.cancel()
-    if attempt.retry is not None:
-        attempt.retry.cancel()
-    if attempt.abandon is not None:
-        attempt.abandon.cancel()

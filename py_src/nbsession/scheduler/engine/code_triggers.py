@@ -1,4 +1,4 @@
-"""Asking the code of triggers when their tasks are due."""
+"""Triggers that are code: their tasks' next occurrences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import itertools
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nbsession.core.schedule.instant import SECOND_US, to_iso
 from nbsession.core.schedule.triggers import CodeTrigger
@@ -24,34 +24,29 @@ if TYPE_CHECKING:
 _ANSWERS_AT_A_STRETCH = 100
 
 _LATE_ANSWERS = 10_000
-"""Who only ever says times that are over is asked no further."""
+"""Code that only ever says past times is asked no further."""
 
-_BREATH_SECONDS = 0.1
+_PAUSE_SECONDS = 0.1
 """Code that always says "now" is asked ten times a second, not without a pause."""
 
 
-class Answer:
-    """What a trigger's code has answered."""
+class CodeAnswer(NamedTuple):
+    """The answer of a trigger's code."""
 
-    __slots__ = ("due_us", "error", "late")
-
-    def __init__(
-        self, due_us: int | None, late: Sequence[OccurrenceRange], error: str | None
-    ) -> None:
-        self.due_us = due_us
-        self.late = late
-        self.error = error
+    due_us: int | None
+    late: Sequence[OccurrenceRange] = ()
+    error: str | None = None
 
 
-class Questions:
-    """Asks for next occurrences, one question per task at a time."""
+class CodeTriggers:
+    """Asks for next occurrences, once per task at a time."""
 
     def __init__(
         self,
         executor: Executor,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
-        answered: Callable[[TaskRecord, Answer], None],
+        answered: Callable[[TaskRecord, CodeAnswer], None],
     ) -> None:
         self._executor = executor
         self._clock = clock
@@ -61,14 +56,14 @@ class Questions:
 
     def ask(self, task: TaskRecord, after_us: int | None = None) -> None:
         """Ask when a task is due next."""
-        self.withdraw(task)
+        self.cancel(task)
         asking = self._loop.create_task(self._ask(task, after_us), context=contextvars.Context())
         self._open[task.id] = asking
         asking.add_done_callback(
             lambda done: self._open.get(task.id) is done and self._open.pop(task.id)
         )
 
-    def withdraw(self, task: TaskRecord) -> None:
+    def cancel(self, task: TaskRecord) -> None:
         """Ask no more for a task."""
         if asking := self._open.pop(task.id, None):
             asking.cancel()
@@ -90,10 +85,10 @@ class Questions:
             asking = asyncio.current_task()
             if asking is None or asking.cancelling():
                 raise
-            error = _text_of(raised)  # the user's code raised it itself
-        except (Exception, SystemExit) as raised:  # noqa: BLE001 - the user's code may raise anything
+            error = _text_of(raised)  # user code raised it itself
+        except (Exception, SystemExit) as raised:  # noqa: BLE001 - user code may raise anything
             error = _text_of(raised)
-        self._answered(task, Answer(due_us, tuple(late), error))
+        self._answered(task, CodeAnswer(due_us, tuple(late), error))
 
     async def _next(
         self, task: TaskRecord, after_us: int | None, late: deque[OccurrenceRange]
@@ -114,7 +109,7 @@ class Questions:
                 )
             if due_us >= now_us - SECOND_US:
                 if due_us <= now_us and not is_iterator and not is_first:
-                    await asyncio.sleep(_BREATH_SECONDS)
+                    await asyncio.sleep(_PAUSE_SECONDS)
                 return due_us
             late.append(OccurrenceRange(due_us, due_us))
             if len(late) > _LATE_ANSWERS:
@@ -132,6 +127,6 @@ class Questions:
 
 
 def _text_of(raised: BaseException) -> str:
-    if isinstance(raised, TriggerCodeError):  # which has the text of what was raised elsewhere
+    if isinstance(raised, TriggerCodeError):  # it has the text of an error raised elsewhere
         return str(raised)
     return error_text(raised)

@@ -1,4 +1,4 @@
-"""What has changed, told once per turn of the loop."""
+"""Notifications of changes, once per turn of the loop, and of the ends of runs."""
 
 from __future__ import annotations
 
@@ -17,38 +17,39 @@ if TYPE_CHECKING:
     from nbsession.scheduler.abc import Store
     from nbsession.scheduler.records import TaskRecord
 
-    from .registry import TaskBook
-
 GAP_SECONDS = 1.0
 """A row that grows is published once in so long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What has changed at one turn of the loop: the engine's own records, not to be kept."""
+    """Changes of one turn of the loop: the engine's own records, not to be kept."""
 
     tasks: Sequence[TaskRecord]
     removed: Sequence[str]
     runs: Sequence[Run]
 
 
-class News:
-    """Tells subscribers of an engine, and costs nothing where there are none."""
+class ChangeNotifier:
+    """Notifies subscribers of an engine, and costs nothing where there are none."""
 
     def __init__(
-        self, book: TaskBook, loop: asyncio.AbstractEventLoop, log: logging.Logger
+        self,
+        find: Callable[[str], TaskRecord | None],
+        loop: asyncio.AbstractEventLoop,
+        log: logging.Logger,
     ) -> None:
-        self._book = book
+        self._find = find
         self._loop = loop
         self._log = log
         self._subscribers: list[Callable[[Changes], object]] = []
         self._names: dict[str, None] = {}
         self._runs: dict[int, Run] = {}
-        self._gaps: dict[int, Run | None] = {}  # told not long ago, with what has become of them
+        self._gaps: dict[int, Run | None] = {}  # notified not long ago; grown since, or None
         self._timers: dict[int, asyncio.TimerHandle] = {}
 
     def subscribe(self, on_changes: Callable[[Changes], object]) -> Callable[[], None]:
-        """Call on the loop with what has changed; return a function that ends it."""
+        """Call on the loop with changes; return a function that ends it."""
         self._subscribers.append(on_changes)
 
         def unsubscribe() -> None:
@@ -58,7 +59,7 @@ class News:
         return unsubscribe
 
     def task(self, name: str) -> None:
-        """Note that the task of a name has changed, is new, or has gone."""
+        """Note that the task of a name has changed, is new, or was removed."""
         if self._subscribers:
             self._plan()
             self._names[name] = None
@@ -80,7 +81,7 @@ class News:
             self._notify_gap(row)
 
     def close(self) -> None:
-        """Tell nothing any more of rows that have grown."""
+        """Notify no more of rows that have grown."""
         for timer in self._timers.values():
             timer.cancel()
 
@@ -97,23 +98,23 @@ class News:
 
     def _plan(self) -> None:
         if not self._names:
-            self._loop.call_soon(self._tell)
+            self._loop.call_soon(self._notify)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         names, self._names = self._names, {}
         runs, self._runs = self._runs, {}
-        held = {name: task for name in names if (task := self._book.find(name))}
+        held = {name: task for name in names if (task := self._find(name))}
         removed = [name for name in names if name not in held]
         changes = Changes(list(held.values()), removed, list(runs.values()))
         for subscriber in list(self._subscribers):
             try:
                 subscriber(changes)
-            except Exception:  # noqa: BLE001 - the others are told all the same
+            except Exception:  # noqa: BLE001 - the others are notified all the same
                 self._log.exception("A subscriber of the tasks' changes has failed")
 
 
 class RunWaiters:
-    """Keeps who waits for which run."""
+    """Futures of the runs that somebody waits for."""
 
     def __init__(self, store: Store, loop: asyncio.AbstractEventLoop) -> None:
         self._store = store
@@ -121,9 +122,9 @@ class RunWaiters:
         self._futures: dict[int, list[asyncio.Future[Run | None]]] = {}
 
     def wait(self, run_id: int) -> asyncio.Future[Run | None]:
-        """Return what becomes a copy of a run when it is final; None if it is unknown."""
+        """Return a future of a copy of a run once it is final; of None if it is unknown."""
         future: asyncio.Future[Run | None] = self._loop.create_future()
-        run = self._store.run(run_id)
+        run = self._store.runs.get(run_id)
         if run is not None and run.state in OPEN_STATES:
             self._futures.setdefault(run_id, []).append(future)
         else:
@@ -131,7 +132,7 @@ class RunWaiters:
         return future
 
     def forget(self, run_id: int, future: asyncio.Future[Run | None]) -> None:
-        """Let one wait no more."""
+        """Forget a future for which nobody waits any more."""
         futures = self._futures.get(run_id, [])
         if future in futures:
             futures.remove(future)
@@ -139,25 +140,25 @@ class RunWaiters:
             self._futures.pop(run_id, None)
 
     def ended(self, run: Run) -> None:
-        """Tell who waits for a run that is final now."""
+        """Note a run that is final now."""
         if self._futures:
-            self._tell(run.id, run)
+            self._set_result(run.id, run)
 
     def look(self) -> None:
-        """Look whether runs have ended that go elsewhere."""
+        """Look for runs of other engines that have ended."""
         for run_id in list(self._futures):
-            run = self._store.run(run_id)
+            run = self._store.runs.get(run_id)
             if run is None or run.state not in OPEN_STATES:
-                self._tell(run_id, run)
+                self._set_result(run_id, run)
 
     def close(self) -> None:
-        """Let nobody wait any more."""
+        """Cancel every future."""
         for futures in self._futures.values():
             for future in futures:
                 future.cancel()
         self._futures.clear()
 
-    def _tell(self, run_id: int, run: Run | None) -> None:
+    def _set_result(self, run_id: int, run: Run | None) -> None:
         for future in self._futures.pop(run_id, ()):
             if not future.done():
                 future.set_result(None if run is None else copy_with(run))

@@ -1,4 +1,4 @@
-"""Which occurrences of a task are due, and what is to become of them. Pure."""
+"""Occurrences that are due, and the claims of them. Pure."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ STOOD_IN = "missed; one later run stands in for it"
 TOO_LATE = "later than its misfire grace"
 
 _SET_BACK_US = 3 * 3600 * SECOND_US
-"""By less a cron task just waits, as Vixie's cron has it."""
+"""After smaller changes a cron task just waits, as in Vixie's cron."""
 
 
 def first_due(spec: TaskSpec, now_us: int) -> tuple[int | None, bool]:
-    """Return when a task that is scheduled now is first due, and whether its code has to say."""
+    """Return when a task is first due if scheduled now, and whether its code has to say it."""
     if isinstance(spec.trigger, CodeTrigger):
         return None, True
     return spec.trigger.first(now_us), False
@@ -61,7 +61,8 @@ def claim_due(task: TaskRecord, now_us: int) -> Claim:
         if isinstance(trigger, CronTrigger) and following is not None and following <= now_us:
             last_us = trigger.last_until(following, now_us)
             before_us = trigger.last_until(due_us, last_us - 1)
-            missed = [OccurrenceRange(due_us, before_us, trigger.count(due_us, before_us))]
+            number = trigger.expression.count(due_us, before_us)
+            missed = [OccurrenceRange(due_us, before_us, number)]
             following = trigger.next_after(last_us)
     return decide(task, last_us, missed, now_us, following, asks=asks)
 
@@ -95,7 +96,7 @@ def moved_due(
     """Return the occurrence that a task has instead when the wall clock was set back.
 
     None if it keeps its own: the one of a period is never more than one period and a second ahead,
-    unless it is the start that was asked for; the one of a cron expression is wrong only if the
+    unless it is the start that was declared; the one of a cron expression is wrong only if the
     task's last run lies ahead, by more than any change to winter time.
     """
     trigger = spec.trigger

@@ -1,28 +1,29 @@
-"""The tasks that an engine knows, by id and by name."""
+"""Tasks of an engine, by id and by name."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from nbsession.scheduler.records import GoneTask, TaskRecord
+from nbsession.scheduler.records import RemovedTask, TaskRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REMEMBERED = 100
-"""Of so many tasks that have gone is told how they were."""
+"""So many removed tasks can still be looked up."""
 
 _CHANGING = tuple(field.name for field in fields(TaskRecord) if field.name != "id")
 
 
-class TaskBook:
-    """Holds one record per task: who has it sees what becomes of the task."""
+class TaskRegistry:
+    """One record per task, shared by all that hold it."""
 
     def __init__(self) -> None:
         self._tasks: dict[int, TaskRecord] = {}
         self._names: dict[str, TaskRecord] = {}
-        self._gone: dict[int, GoneTask] = {}
+        self._removed: dict[int, RemovedTask] = {}
+        self.paused_due_us: dict[int, int] = {}  # by id: the occurrences that pauses took away
 
     def __iter__(self) -> Iterator[TaskRecord]:
         return iter(self._tasks.values())
@@ -34,9 +35,9 @@ class TaskBook:
         """Return a task by its id."""
         return self._tasks.get(task_id)
 
-    def recall(self, task_id: int) -> TaskRecord | None:
-        """Return a task by its id, also if it has gone not long ago."""
-        return self._tasks.get(task_id) or self._gone.get(task_id)
+    def get_any(self, task_id: int) -> TaskRecord | None:
+        """Return a task by its id, also if it was removed not long ago."""
+        return self._tasks.get(task_id) or self._removed.get(task_id)
 
     def find(self, name: str) -> TaskRecord | None:
         """Return the task that holds a name."""
@@ -57,15 +58,16 @@ class TaskBook:
         if self._names.get(task.spec.name) is task:
             del self._names[task.spec.name]
 
-    def drop(self, task: TaskRecord) -> None:
+    def remove(self, task: TaskRecord) -> None:
         """Forget a task."""
-        if self._tasks.pop(task.id, None) is not None:
-            self.free_name(task)
-            self._gone[task.id] = GoneTask.of(task)
-            if len(self._gone) > REMEMBERED:
-                del self._gone[next(iter(self._gone))]
+        del self._tasks[task.id]
+        self.paused_due_us.pop(task.id, None)
+        self.free_name(task)
+        self._removed[task.id] = RemovedTask.of(task)
+        if len(self._removed) > REMEMBERED:
+            del self._removed[next(iter(self._removed))]
 
-    def take_over(self, task: TaskRecord) -> TaskRecord:
+    def update(self, task: TaskRecord) -> TaskRecord:
         """Take a task as the store has it now; return the record that was here all along."""
         known = self._tasks.get(task.id)
         if known is None:

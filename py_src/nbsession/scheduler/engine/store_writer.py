@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
+import contextlib
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -19,31 +18,31 @@ if TYPE_CHECKING:
 FIRST_WAIT_SECONDS = 0.02
 FAILED_WAIT_SECONDS = 1.0
 CLOSE_SECONDS = 0.1
-"""How long the end waits for others, with the loop."""
+"""The longest that the end waits for others, with the loop."""
 
 
-class Ledger:
-    """Writes what must not be lost again and again until it is written, in the order given."""
+class StoreWriter:
+    """Calls functions that write, each until it succeeds, in the order given."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         log: logging.Logger,
-        recovered: Callable[[], None],
+        on_recovered: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._log = log
-        self._recovered = recovered
-        self._orders: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._on_recovered = on_recovered
+        self._calls: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._wait_seconds = 0.0
         self._handle: asyncio.TimerHandle | None = None
         self.is_clear = True
         self._has_failed = False
         self._was_busy = False
 
-    def write(self, order: Callable[..., object], *args: Any) -> None:
+    def write(self, write: Callable[..., object], *args: Any) -> None:
         """Call a function that writes, now or when the store can be written again."""
-        self._orders.append((order, args))
+        self._calls.append((write, args))
         if self.is_clear:
             self._write_all()
 
@@ -52,16 +51,16 @@ class Ledger:
         if self.is_clear:
             self._plan(error)
 
-    def went_well(self) -> None:
+    def succeeded(self) -> None:
         """Note that the store could be used."""
         if self._wait_seconds:
             self._wait_seconds = 0.0
             if self._has_failed:
                 self._has_failed = False
-                self._log.warning("The tasks are kept again")
+                self._log.warning("The tasks can be stored again")
 
     def close(self) -> None:
-        """Try a last time what is not written yet, for a moment if others are in the way."""
+        """Try the calls that are left a last time, for a moment if others are in the way."""
         deadline = time.monotonic() + CLOSE_SECONDS
         while True:
             if self._handle is not None:
@@ -75,18 +74,18 @@ class Ledger:
             time.sleep(CLOSE_SECONDS / 10)
 
     def _write_all(self) -> None:
-        while self._orders and self.is_clear:  # an order may write others, which may fail
-            order, args = self._orders.popleft()
+        while self._calls and self.is_clear:  # a call may write others, which may fail
+            write, args = self._calls.popleft()
             try:
-                order(*args)
+                write(*args)
             except StoreError as error:
-                self._orders.appendleft((order, args))
+                self._calls.appendleft((write, args))
                 self._plan(error)
                 return
-            except Exception:  # noqa: BLE001 - a fault here; what was ordered after it is to be written
-                self._log.exception("Something about the tasks could not be kept, and is given up")
+            except Exception:  # noqa: BLE001 - a defect here; the calls after it are to be made
+                self._log.exception("A change of the tasks could not be stored, and is given up")
             if self._wait_seconds and self.is_clear:
-                self.went_well()
+                self.succeeded()
 
     def _plan(self, error: StoreError) -> None:
         self._was_busy = isinstance(error, StoreBusyError)
@@ -97,7 +96,7 @@ class Ledger:
             self._wait_seconds = FAILED_WAIT_SECONDS
             if not self._has_failed:
                 self._has_failed = True
-                self._log.error("The tasks cannot be kept, trying each second: %s", error)
+                self._log.error("The tasks cannot be stored, trying each second: %s", error)
         self.is_clear = False
         self._handle = self._loop.call_later(self._wait_seconds, self._again)
 
@@ -105,7 +104,7 @@ class Ledger:
         self.is_clear, self._handle = True, None
         self._write_all()
         if self.is_clear:
-            self._recovered()
+            self._on_recovered()
 
 
 BUSY_SECONDS = 5.0
@@ -114,68 +113,27 @@ _PAUSE_SECONDS = 0.05
 T = TypeVar("T")
 
 
-async def patiently(ask: Callable[[], T]) -> T:
-    """Return what is answered at last, leaving the loop free meanwhile."""
+async def patiently(call: Callable[[], T]) -> T:
+    """Return the result of a call, made again while the store is busy; the loop is free meanwhile.
+
+    Of the calls that wait on a loop only the first is made again and again.
+    """
     try:
-        return ask()
-    except StoreBusyError:
-        pass
+        return call()
+    except StoreBusyError as error:
+        busy = error
     loop = asyncio.get_running_loop()
-    if loop not in _QUEUES:
-        _QUEUES[loop] = _RequestQueue(loop)
-    answer: T = await _QUEUES[loop].wait(ask)
-    return answer
+    lock = _LOCKS.setdefault(loop, asyncio.Lock())
+    pause_seconds = 0.0 if lock.locked() else _PAUSE_SECONDS
+    try:
+        async with asyncio.timeout(BUSY_SECONDS), lock:
+            while True:
+                await asyncio.sleep(pause_seconds)
+                with contextlib.suppress(StoreBusyError):
+                    return call()
+                pause_seconds = _PAUSE_SECONDS
+    except TimeoutError:
+        raise busy from None
 
 
-@dataclass(slots=True)
-class _Request:
-    ask: Callable[[], Any]
-    deadline: float
-    answer: asyncio.Future[Any]
-    context: contextvars.Context = field(default_factory=contextvars.copy_context)
-
-
-class _RequestQueue:
-    """The requests of one loop that wait, the first of which is tried again and again."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._requests: deque[_Request] = deque()
-
-    def wait(self, ask: Callable[[], Any]) -> asyncio.Future[Any]:
-        """Return what becomes the answer."""
-        answer: asyncio.Future[Any] = self._loop.create_future()
-        if not self._requests:
-            self._try_later()
-        deadline = self._loop.time() + BUSY_SECONDS
-        self._requests.append(_Request(ask, deadline, answer))
-        return answer
-
-    def _try_later(self) -> None:
-        self._loop.call_later(_PAUSE_SECONDS, self._try, context=contextvars.Context())
-
-    def _try(self) -> None:
-        request = self._requests[0]
-        if not request.answer.done():  # nobody has hung up
-            try:
-                request.answer.set_result(request.context.run(request.ask))
-            except StoreBusyError as error:
-                self._give_up_late(error)
-                if self._requests:
-                    self._try_later()
-                return
-            except Exception as error:  # noqa: BLE001 - for whoever waits
-                request.answer.set_exception(error)
-        self._requests.popleft()
-        if self._requests:
-            self._loop.call_soon(self._try, context=contextvars.Context())
-
-    def _give_up_late(self, error: StoreBusyError) -> None:
-        now = self._loop.time()
-        while self._requests and self._requests[0].deadline <= now:
-            answer = self._requests.popleft().answer
-            if not answer.done():
-                answer.set_exception(StoreBusyError(*error.args))
-
-
-_QUEUES: WeakKeyDictionary[asyncio.AbstractEventLoop, _RequestQueue] = WeakKeyDictionary()
+_LOCKS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()

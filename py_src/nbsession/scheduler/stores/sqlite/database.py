@@ -1,4 +1,4 @@
-"""From a path to a connection whose database is sound and of this version."""
+"""Connections to databases of this version, which are checked, migrated or set aside first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nbsession.core.errors import StoreBusyError, StoreError
 from nbsession.core.schedule.instant import from_instant
 
 from .errors import is_damage, store_error
-from .files import Use, make_place
+from .files import DatabaseLock, make_place
 from .schema import APPLICATION_ID, MIGRATIONS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 BUSY_MS = 5
-"""How long SQLite itself may wait for others, which blocks the event loop."""
+"""The longest that SQLite itself may wait for others, which blocks the event loop."""
 
 
 class StoreConnection(sqlite3.Connection):
@@ -37,29 +37,15 @@ class StoreConnection(sqlite3.Connection):
             self.waits = waits
 
     def failed(self, error: sqlite3.Error, path: Path) -> StoreError:
-        """Return what to raise in an error's stead."""
+        """Return the error to raise instead; do not wait again while others go on."""
         failure = store_error(error, path)
         if isinstance(failure, StoreBusyError):
             self.set_waits(waits=False)
         return failure
 
 
-class Writing:
-    """A transaction that writes, from its beginning to its end: ``with Writing(…) as writing``.
-
-    Whatever is raised inside takes everything back.
-    """
-
-    __slots__ = (
-        "_changes",
-        "_check",
-        "_connection",
-        "_last_id",
-        "_path",
-        "_then",
-        "execute",
-        "revision",
-    )
+class Transaction:
+    """A transaction that writes: ``with Transaction(…) as transaction``."""
 
     def __init__(self, connection: StoreConnection, path: Path, check: Callable[[], None]) -> None:
         self._connection = connection
@@ -67,7 +53,7 @@ class Writing:
         self._check = check
         self._last_id = 0
         self._changes = 0
-        self._then: list[Callable[[], object]] = []
+        self._on_commit: list[Callable[[], object]] = []
         self.execute: Callable[..., sqlite3.Cursor] = connection.execute
 
     def __enter__(self) -> Self:
@@ -76,10 +62,10 @@ class Writing:
             self._check()
             (last_id,) = self.row("SELECT value FROM serial")
         except sqlite3.Error as error:
-            self._take_back()
+            self._roll_back()
             raise self._connection.failed(error, self._path) from error
         except StoreError:
-            self._take_back()
+            self._roll_back()
             raise
         self._connection.set_waits(waits=True)
         self.revision: int = last_id + 1
@@ -95,17 +81,17 @@ class Writing:
     ) -> None:
         if error is None:
             try:
-                # Nothing written is no news for others, who look when the file has changed.
+                # Others look when the file has changed: nothing written changes nothing.
                 if self._connection.total_changes != self._changes:
                     self.execute("UPDATE serial SET value = ?", (self._last_id,))
                 self.execute("COMMIT")
             except sqlite3.Error as failure:
-                self._take_back()
+                self._roll_back()
                 raise store_error(failure, self._path) from failure
-            for change in self._then:
+            for change in self._on_commit:
                 change()
             return
-        self._take_back()
+        self._roll_back()
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(
             error, sqlite3.ProgrammingError
         ):
@@ -120,16 +106,16 @@ class Writing:
         self._last_id += 1
         return self._last_id
 
-    def then(self, change: Callable[[], object]) -> None:
-        """Call a function once all of this is kept."""
-        self._then.append(change)
+    def on_commit(self, change: Callable[[], object]) -> None:
+        """Call a function once all of this is committed."""
+        self._on_commit.append(change)
 
-    def _take_back(self) -> None:
+    def _roll_back(self) -> None:
         if self._connection.in_transaction:  # some errors have done it already
             self.execute("ROLLBACK")
 
 
-_PATIENCE_SECONDS = 5.0
+_WAIT_SECONDS = 5.0
 _RETRY_SECONDS = 0.02
 _SMALLEST_BYTES = 512
 _MUCH_BYTES = 200_000_000  # to look at all of that takes about a second; most of it are outputs
@@ -145,39 +131,42 @@ def open_database(  # noqa: PLR0913 - each says how
     is_network: bool,
     now_us: int,
     log: Logger,
-    is_patient: bool = True,
-    begin: Callable[[], object] | None = None,
-) -> tuple[StoreConnection, Use]:
-    """Open a database; make it, bring it up to date, or set it aside and begin a new one."""
-    use = Use(path, is_patient=is_patient)
-    seconds = _PATIENCE_SECONDS if is_patient else 0.0
+    waits: bool = True,
+    before: Callable[[], object] | None = None,
+) -> tuple[StoreConnection, DatabaseLock]:
+    """Open a database; make it, bring it up to date, or set it aside and begin a new one.
+
+    `before` is called before it is opened, by one process at a time.
+    """
+    lock = DatabaseLock(path, waits=waits)
+    seconds = _WAIT_SECONDS if waits else 0.0
     connection = None
     try:
-        if begin is not None:
-            use.reserve()
-            begin()
+        if before is not None:
+            lock.reserve()
+            before()
         make_place(path)
-        as_it_is = {"sound", "empty"} if begin is None else {"sound"}
+        as_it_is = {"sound", "empty"} if before is None else {"sound"}
         if (condition := _condition(path, is_network, seconds)) not in as_it_is:
-            use.hold_alone(_PURPOSES[condition])
+            lock.hold_alone(_PURPOSES[condition])
             # Another server may have been here first.
             found = _condition(path, is_network, seconds)
             if found in ("damaged", "newer"):
-                _set_aside(path, found, now_us, log, is_empty=begin is None)
+                _set_aside(path, found, now_us, log, is_empty=before is None)
             elif found == "empty":
                 path.unlink()
-            if begin is not None:
-                begin()
+            if before is not None:
+                before()
             make_place(path)
-        connection = _patiently(path, lambda: _connect(path, is_network), seconds)
-        if begin is not None or condition not in as_it_is:
-            use.share()
+        connection = _retry_while_busy(path, lambda: _connect(path, is_network), seconds)
+        if before is not None or condition not in as_it_is:
+            lock.share()
     except BaseException:
         if connection is not None:
             connection.close()
-        use.close()
+        lock.close()
         raise
-    return connection, use
+    return connection, lock
 
 
 _PURPOSES: dict[Condition, str] = {
@@ -194,7 +183,7 @@ def _condition(path: Path, is_network: bool, seconds: float) -> Condition:
         return "damaged"  # SQLite would take it for an empty one
 
     def inspect() -> Condition:
-        with contextlib.closing(_bare(path, is_network)) as connection:
+        with contextlib.closing(_open_file(path, is_network)) as connection:
             # Another process may hold the database for long: no more is looked at until it can be
             # written to.
             connection.execute("BEGIN IMMEDIATE")
@@ -219,7 +208,7 @@ def _condition(path: Path, is_network: bool, seconds: float) -> Condition:
             return "older" if version < len(MIGRATIONS) else "sound"
 
     try:
-        return _patiently(path, inspect, seconds)
+        return _retry_while_busy(path, inspect, seconds)
     except StoreError as error:
         if isinstance(error.__cause__, sqlite3.Error) and is_damage(error.__cause__):
             return "damaged"
@@ -257,7 +246,7 @@ def _set_aside(
 
 
 def _connect(path: Path, is_network: bool) -> StoreConnection:
-    connection = _bare(path, is_network)
+    connection = _open_file(path, is_network)
     try:
         if not is_network:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
@@ -269,8 +258,8 @@ def _connect(path: Path, is_network: bool) -> StoreConnection:
     return connection
 
 
-def _bare(path: Path, is_network: bool) -> StoreConnection:
-    # mode=rw: a file that has gone meanwhile is not to be made with other permissions.
+def _open_file(path: Path, is_network: bool) -> StoreConnection:
+    # mode=rw: a file that was deleted meanwhile must not be made with other permissions.
     address = f"{path.absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(
         address, uri=True, timeout=BUSY_MS / 1000, isolation_level=None, factory=StoreConnection
@@ -289,7 +278,7 @@ def _bare(path: Path, is_network: bool) -> StoreConnection:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    # All in one: who begins a database with others must not see an older version between.
+    # All in one: servers that begin a database together must not see an older version between.
     connection.execute("BEGIN IMMEDIATE")
     try:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -304,8 +293,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
             connection.execute("ROLLBACK")
 
 
-def _patiently(path: Path, do: Callable[[], _T], seconds: float) -> _T:
-    # Nobody waits for others to begin a database but SQLite's own timeout, which does not hold
+def _retry_while_busy(path: Path, do: Callable[[], _T], seconds: float) -> _T:
+    # To begin a database is waited for by SQLite's own timeout alone, which does not hold
     # for the change to WAL.
     end = time.monotonic() + seconds
     while True:

@@ -1,4 +1,4 @@
-"""What SQLite's errors mean for whoever keeps tasks in it."""
+"""From SQLite's errors to those of a store, with the remedy."""
 
 from __future__ import annotations
 
@@ -18,30 +18,32 @@ _UNWRITABLE = frozenset((sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.S
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether the file is no sound database."""
+    """Return whether the file is damaged or no database."""
     return _code(error) in _DAMAGED
 
 
 def store_error(error: sqlite3.Error, path: Path) -> StoreError:
-    """Return what to raise in an error's stead."""
+    """Return the error to raise instead."""
     code = _code(error)
     if code in _BUSY or getattr(error, "sqlite_errorcode", -1) in _BUSY_IN_DETAIL:
         return StoreBusyError(f"another server is writing to {path}; try again in a moment")
     if code == sqlite3.SQLITE_FULL:
-        mend = "the disk is full: make room on it, or name a file elsewhere with NBSession.database"
+        remedy = (
+            "the disk is full: make room on it, or name a file elsewhere with NBSession.database"
+        )
     elif code in _UNWRITABLE:
-        mend = (
+        remedy = (
             f"{error}: let the file and its folder be written to, or name another file with "
             "NBSession.database"
         )
     elif code in _DAMAGED:
-        mend = (
+        remedy = (
             f"the database is damaged ({error}): stop every server that uses it; the next one to "
             "start sets it aside and begins a new one"
         )
     else:
-        mend = f"{error}: look after the disk, or name a file elsewhere with NBSession.database"
-    return StoreError(f"the tasks cannot be kept in {path}; {mend}")
+        remedy = f"{error}: look after the disk, or name a file elsewhere with NBSession.database"
+    return StoreError(f"the tasks cannot be stored in {path}; {remedy}")
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.tasks.run import Run
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 APPLICATION_ID = 0x6E627374
-"""What SQLite keeps in the file's head to tell whose it is: ``nbst``."""
+"""In the head of a SQLite file, for the program that it belongs to: ``nbst``."""
 
 _VERSION_1 = (
     # One counter for every id and revision: none is ever given again.
@@ -65,7 +65,7 @@ _VERSION_1 = (
     "CREATE UNIQUE INDEX occurrences ON runs (task_id, epoch, due_us) WHERE due_us IS NOT NULL",
     "CREATE INDEX history ON runs (task_id)",
     "CREATE INDEX open_runs ON runs (task_id) WHERE state IN ('queued', 'running')",
-    # A task that has gone, for the engines that have not heard of it. `swept`: so have its rows.
+    # A removed task, for engines that do not know of it yet; `swept`: its rows are deleted too.
     """
     CREATE TABLE removed (
         revision INTEGER PRIMARY KEY,
@@ -131,75 +131,30 @@ TASK_COLUMNS = (
     "id, due_us, paused, asks, ending, open_runs, run_count, error_count, last_run_us, last_state, "
     "gap_id, last_error, ended_by, revision, epoch"
 )
-RUN_COLUMNS = (
-    "id, task, state, reason, due_us, started_us, ended_us, tries, error, traceback, output, "
-    "progress, progress_text, until_us, count"
-)
+_RUN_FIELDS = tuple(field.name for field in fields(Run))
+RUN_COLUMNS = ", ".join(_RUN_FIELDS)
 
 
 @dataclass(slots=True, eq=False)
-class KeptTask(TaskRecord):
-    """A task's record, and what its store notes of it."""
+class SqliteTask(TaskRecord):
+    """A task's record with what its store knows of its row."""
 
     epoch: int = 0
-    told: int = 0
-    grown: int = 0
+    seen_revision: int = 0
+    """The one that the engine knows."""
 
-    def take(self, row: Sequence[Any]) -> None:
-        """Become what a row of `TASK_COLUMNS` says."""
-        (
-            _,
-            self.due_us,
-            paused,
-            asks,
-            ending,
-            self.open_runs,
-            self.run_count,
-            self.error_count,
-            self.last_run_us,
-            self.last_state,
-            self.gap_id,
-            self.last_error,
-            self.ended_by,
-            self.revision,
-            self.epoch,
-        ) = row
+    untrimmed: int = 0
+    """Rows added since too many were deleted."""
+
+    def update(self, row: Sequence[Any]) -> None:
+        """Take the values of a row of `TASK_COLUMNS`."""
+        _, self.due_us, paused, asks, ending, *counts = row
         self.paused, self.asks, self.ending = bool(paused), bool(asks), bool(ending)
+        self.open_runs, self.run_count, self.error_count, self.last_run_us, *last = counts
+        self.last_state, self.gap_id, self.last_error, self.ended_by, *revisions = last
+        self.revision, self.epoch = revisions
 
 
 def read_run(row: Sequence[Any]) -> Run:
-    """Return the run that a row of `RUN_COLUMNS` says."""
-    (
-        run_id,
-        task,
-        state,
-        reason,
-        due_us,
-        started_us,
-        ended_us,
-        tries,
-        error,
-        traceback,
-        output,
-        progress,
-        progress_text,
-        until_us,
-        count,
-    ) = row
-    return Run(
-        id=run_id,
-        task=task,
-        state=state,
-        reason=reason,
-        due_us=due_us,
-        started_us=started_us,
-        ended_us=ended_us,
-        tries=tries,
-        error=error,
-        traceback=traceback,
-        output=output,
-        progress=progress,
-        progress_text=progress_text,
-        until_us=until_us,
-        count=count,
-    )
+    """Make a run of a row of `RUN_COLUMNS`."""
+    return Run(**dict(zip(_RUN_FIELDS, row, strict=True)))
