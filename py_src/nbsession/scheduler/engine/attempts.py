@@ -76,7 +76,7 @@ class Attempts:
         return [
             run_id
             for run_id, attempt in self._open.items()
-            if attempt.is_begun and attempt.end is None
+            if attempt.is_begun and attempt.cancelled_for is None
         ]
 
     def open_run(self, run_id: int) -> Run | None:
