@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hosts import Host
 
-OFF = "--NBSession.mend_websocket_delay=False"
+OFF = "--NBSession.websocket_nodelay=False"
 MENDED = ["nodelay", "SessionProbeConnection", True]
 STOCK = ["nodelay", "SessionProbeConnection", False]
 

@@ -50,13 +50,13 @@ class NBSession(LoggingConfigurable):
         help="""How long a Voilà page that was sent whole may take to connect to its kernel. A page
         that is still being sent is never given up.""",
     )
-    mend_websocket_delay = Bool(
+    websocket_nodelay = Bool(
         default_value=True,
         config=True,
         help="""Whether messages of kernels go to the browser at once (TCP_NODELAY on the kernels'
         WebSockets). If not, each may wait 40 ms until the browser has acknowledged the last.""",
     )
-    mend_frozen_widgets = Bool(
+    fix_frozen_widgets = Bool(
         default_value=True,
         config=True,
         help="""Whether kernels that load nbsession publish busy and idle for widget messages that

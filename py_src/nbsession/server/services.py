@@ -12,7 +12,7 @@ from weakref import WeakSet
 from jupyter_server import CallContext
 from tornado.ioloop import IOLoop
 
-from nbsession.core.environment import MEND_FROZEN_WIDGETS, SHOW_TRACEBACKS, LinkAddress
+from nbsession.core.environment import FIX_FROZEN_WIDGETS, SHOW_TRACEBACKS, LinkAddress
 from nbsession.core.errors import NoSuchTaskError
 from nbsession.core.version import __version__
 from nbsession.server.link.server import LinkServer
@@ -238,7 +238,7 @@ class SessionServices(NBSession):
         self.tasks = TaskService(self, host, self.lifecycle)
         self.life = ServerLife(self, host, self.log)
         self.link = LinkServer(self, self.log)
-        self.sockets = KernelSockets(send_at_once=self.mend_websocket_delay)
+        self.sockets = KernelSockets(send_at_once=self.websocket_nodelay)
         self._kernel_managers = kernel_managers
         self.reaper: PageReaper | None = None
         self.binds_preheated = False  # whether Voilà lets us know to whom it hands a kernel out
@@ -272,8 +272,8 @@ class SessionServices(NBSession):
         record = self.records.add(kernel_id)
         address = LinkAddress(self.link.listen(), record.token, kernel_id)
         env = {**environ, **address.to_environment()}
-        if not self.mend_frozen_widgets:
-            env[MEND_FROZEN_WIDGETS] = "0"
+        if not self.fix_frozen_widgets:
+            env[FIX_FROZEN_WIDGETS] = "0"
         if PREHEAT in env:
             options = self.config.get("VoilaConfiguration", {})
             env[SHOW_TRACEBACKS] = "1" if str(options.get("show_tracebacks")) == "True" else "0"
