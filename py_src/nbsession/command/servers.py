@@ -12,13 +12,11 @@ from urllib.parse import quote
 
 from jupyter_core.paths import jupyter_runtime_dir
 
-from nbsession.core.link_http import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER, open_connection
+from nbsession.core.link_http import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER, exchange
 from nbsession.core.process import is_alive
 from nbsession.core.text import printable, printable_lines
 
 PATTERN = "nbsession-*.json"
-
-_PATIENCE_SECONDS = 10.0
 
 
 class CommandError(Exception):
@@ -38,27 +36,21 @@ class RunningServer:
 
     def get(self, path: str, wait_seconds: float = 0) -> Any:
         """Return the JSON that is answered to a GET; raise `CommandError` for anything else."""
-        return self._ask("GET", path, None, wait_seconds)
+        return self._request(path, None, wait_seconds)
 
     def post(self, path: str, data: dict[str, Any]) -> Any:
         """Send JSON and return the answer's; raises as `get` does."""
-        return self._ask("POST", path, json.dumps(data).encode(), 0)
+        return self._request(path, data, 0)
 
-    def _ask(self, method: str, path: str, body: bytes | None, wait_seconds: float) -> Any:
-        headers = {"Authorization": f"Bearer {self.token}", PROTOCOL_HEADER: str(PROTOCOL)}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        connection = open_connection(self.link, _PATIENCE_SECONDS + wait_seconds)
+    def _request(self, path: str, data: dict[str, Any] | None, wait_seconds: float) -> Any:
         try:
-            connection.request(method, f"/owner/{path}", body=body, headers=headers)
-            response = connection.getresponse()
-            content = response.read()
+            response, content = exchange(
+                self.link, self.token, f"/owner/{path}", data, wait_seconds
+            )
         except (OSError, http.client.HTTPException) as error:
             why = printable(str(error) or type(error).__name__)
             message = f"the server with pid {self.pid} ({self.root}) does not answer: {why}"
             raise CommandError(message) from error
-        finally:
-            connection.close()
         if response.getheader(PROTOCOL_HEADER) != str(PROTOCOL):
             version = response.getheader(VERSION_HEADER, "unknown")
             message = (

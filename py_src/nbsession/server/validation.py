@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.link_http import MAX_LINK_BYTES
+from nbsession.core.validation import parse_json
 
 from .errors import BadRequestError
 
@@ -23,6 +24,19 @@ MAX_RUNS = 10_000
 _WHOLE = re.compile(r"[0-9]+")
 _NUMBER = re.compile(r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?|inf")
 _MAX_DIGITS = 18  # more, and SQLite could not hold it
+
+
+def json_object(data: bytes, errors: str = "strict") -> dict[str, Any]:
+    """Return the JSON object of a request's body; {} for an empty one."""
+    try:
+        body = parse_json(data.decode("utf-8", errors) or "{}")
+    except ValueError as error:  # also of what is not UTF-8
+        message = f"the body is not JSON in UTF-8: {error}"
+        raise BadRequestError(message) from error
+    if not isinstance(body, dict):
+        message = "the body must be a JSON object"
+        raise BadRequestError(message)
+    return body
 
 
 def limit_of(text: str | None) -> int:

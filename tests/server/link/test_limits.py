@@ -84,7 +84,7 @@ def test_a_folder_that_is_not_ours_alone_gets_no_socket(host: Host) -> None:
     eventually(path.is_socket, 60)
 
 
-def test_the_socket_is_looked_after_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_socket_is_checked_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Path] = []
 
     def refuse_once(directory: Path) -> None:
@@ -99,7 +99,7 @@ def test_the_socket_is_looked_after_whatever_happens(monkeypatch: pytest.MonkeyP
             while server.notice is None:  # noqa: ASYNC110 - an attribute sets no event
                 await asyncio.sleep(0.01)
 
-    monkeypatch.setattr(link_server, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(link_server, "CHECK_SECONDS", 0.05)
     monkeypatch.setattr(link_server, "_make_own_directory", refuse_once)
     asyncio.run(main())
     assert len(asked) > 1

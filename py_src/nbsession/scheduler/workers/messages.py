@@ -10,7 +10,9 @@ to its worker in the same words.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
+
+from nbsession.core.validation import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,13 +31,6 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 def to_line(message: Mapping[str, Any]) -> bytes:
     """Return a message as a line."""
     return (_encode(message) + "\n").encode("ascii")
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number in JSON")
-
-
-_decode = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 class Lines:
@@ -58,11 +53,7 @@ class Lines:
         self._pieces, self._size = [], 0
         self._keep(rest)
         for line in lines:
-            try:
-                message = _decode(line.decode("utf-8", "surrogatepass"))
-            except RecursionError:
-                raise ValueError("a message that is nested too deep") from None
-            yield message
+            yield parse_json(line.decode("utf-8", "surrogatepass"))
 
     def _keep(self, rest: bytes) -> None:
         if rest:

@@ -7,7 +7,7 @@ import re
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from nbsession.server.errors import BadRequestError, NoSuchSessionError, refusing
+from nbsession.server.errors import BadRequestError, refusing
 
 from .base import NBSessionHandler
 
@@ -18,9 +18,9 @@ class SessionsHandler(NBSessionHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """List the sessions, as their kernels last told."""
+        """List the sessions, by the last reports of their kernels."""
         services = self.services
-        await self.answer_list("sessions", services.sessions.list(), serial=services.life.serial)
+        await self.answer_list("sessions", services.sessions.list(), serial=services.serial)
 
 
 class SessionHandler(NBSessionHandler):
@@ -47,22 +47,14 @@ class SessionCallbackHandler(NBSessionHandler):
 
 
 class SessionTaskHandler(NBSessionHandler):
-    """``nbsession/api/sessions/{kernel_id}/tasks/{name}/{order}``."""
+    """``nbsession/api/sessions/{kernel_id}/tasks/{name}/{action}``."""
 
     @web.authenticated
     @authorized
-    async def post(self, kernel_id: str, name: str, order: str) -> None:
+    async def post(self, kernel_id: str, name: str, action: str) -> None:
         """Pause, resume, run or cancel a task that a kernel runs itself."""
         with refusing():
-            self.answer(await self.services.sessions.order_task(kernel_id, name, order))
-
-
-HANDLERS = [
-    (r"/sessions", SessionsHandler),
-    (r"/sessions/([^/]+)", SessionHandler),
-    (r"/sessions/([^/]+)/callbacks/([^/]+)", SessionCallbackHandler),
-    (r"/sessions/([^/]+)/tasks/([^/]+)/([^/]+)", SessionTaskHandler),
-]
+            self.answer(await self.services.sessions.act_on_task(kernel_id, name, action))
 
 
 class PageHandler(NBSessionHandler):
@@ -84,10 +76,7 @@ class PageHandler(NBSessionHandler):
             if path is not None and not _is_path(path):
                 message = "path must be percent-encoded, as a page's location.pathname is"
                 raise BadRequestError(message)
-            bound = self.services.bind_page(kernel_id, query, path, self)
-            if bound is None:
-                raise NoSuchSessionError(kernel_id)
-            self.answer({"bound": bound})
+            self.answer({"bound": self.services.bind_page(kernel_id, query, path, self)})
 
 
 def _is_path(path: object) -> bool:
@@ -98,4 +87,10 @@ def _is_path(path: object) -> bool:
     )
 
 
-PAGE_HANDLERS = [(r"/sessions/([^/]+)/page", PageHandler)]
+HANDLERS = [
+    (r"/sessions", SessionsHandler),
+    (r"/sessions/([^/]+)", SessionHandler),
+    (r"/sessions/([^/]+)/callbacks/([^/]+)", SessionCallbackHandler),
+    (r"/sessions/([^/]+)/tasks/([^/]+)/([^/]+)", SessionTaskHandler),
+    (r"/sessions/([^/]+)/page", PageHandler),
+]

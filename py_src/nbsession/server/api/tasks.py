@@ -28,7 +28,7 @@ class TasksHandler(NBSessionHandler):
         tasks = self.services.tasks
         with refusing():
             rows = await patiently(tasks.board.list)
-            serial = self.services.life.serial
+            serial = self.services.serial
             await self.answer_list("tasks", rows, problem=tasks.problem, serial=serial)
 
 

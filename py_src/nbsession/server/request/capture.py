@@ -1,4 +1,4 @@
-"""Copying from the request that starts a kernel what the kernel's visitor brought."""
+"""Copies of the requests that start kernels, without credentials."""
 
 from __future__ import annotations
 
@@ -52,13 +52,11 @@ class NoVisitorError(Exception):
 
 @dataclass(frozen=True)
 class Capture:
-    """What was copied from a handler."""
+    """The visitor's part of a handler."""
 
     request: Request
     user: User | None
-    app_url: str | None
     page_pending: bool
-    owner: str | None
 
 
 def handler_kind(handler: object) -> Literal["session", "kernel", "voila"] | None:
@@ -86,14 +84,8 @@ def capture(
         message = "a gateway client asks, whose request is not a visitor's"
         raise NoVisitorError(message)
     request = _request(handler, kind, credentials, proxies or TrustedProxies())
-    user = _user(handler)
-    return Capture(
-        request=request,
-        user=user,
-        app_url=request.path if request.host_kind else None,
-        page_pending=request.host_kind == "lab" or (kind == "session" and _hides_its_page(handler)),
-        owner=user.username if user else None,
-    )
+    page_pending = request.host_kind == "lab" or (kind == "session" and _hides_its_page(handler))
+    return Capture(request, _user(handler), page_pending)
 
 
 def _request(

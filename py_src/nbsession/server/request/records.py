@@ -1,4 +1,4 @@
-"""The sessions of this server: who may ask for one, and what is known of its visitor."""
+"""The records of this server's kernels: their secrets, visitors and reports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from dataclasses import replace
 from hmac import compare_digest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from nbsession.core.session import SessionInfo
@@ -29,6 +29,7 @@ class SessionRecord:
         self.linked = False
         self.blocks_expiration = False
         self.has_hooks = False
+        self.reported: dict[str, list[dict[str, Any]]] = {}  # rows of callbacks and of tasks
         self.log_limit = LineLimit()
         self.token = secrets.token_urlsafe(32)
         self.info = SessionInfo(
@@ -44,13 +45,14 @@ class SessionRecord:
             raise RuntimeError(message)
         self.info = replace(self.info, bound=True)
         if capture is not None:
-            self._owner = capture.owner
+            request, user = capture.request, capture.user
+            self._owner = user.username if user else None
             self.info = replace(
                 self.info,
-                app_url=capture.app_url,
+                app_url=request.path if request.host_kind else None,
                 page_pending=capture.page_pending,
-                request=capture.request,
-                user=capture.user,
+                request=request,
+                user=user,
             )
         self._notify()
 

@@ -1,4 +1,4 @@
-"""When the sessions of this server begin and end, however they do."""
+"""The beginning and the end of every session of this server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Subscriber = Callable[[SessionContext], object]
 
 
 class Lifecycle:
-    """Tells the beginning and the end of every session, each exactly once.
+    """Notifies of the beginning and the end of every session, each exactly once.
 
     A session begins when its kernel's process is there and its visitor is known: a preheated kernel
     that waits for a visitor is none. A restart, also one after a crash, belongs to it.
@@ -30,30 +30,27 @@ class Lifecycle:
 
     def __init__(self, log: Logger) -> None:
         self._log = log
-        self._sessions: dict[str, SessionContext] = {}
-        self._records: dict[str, SessionRecord] = {}  # of the same
+        self._live: dict[str, tuple[SessionContext, SessionRecord]] = {}
         self._subscribers: list[tuple[Subscriber, Subscriber]] = []
         self._closed = False
 
     @property
     def sessions(self) -> tuple[SessionContext, ...]:
         """The sessions that live now, the oldest first."""
-        return tuple(self._sessions.values())
+        return tuple(session for session, _ in self._live.values())
 
     def find(self, kernel_id: str) -> SessionContext | None:
         """Return a kernel's session; None if it has none that lives."""
-        return self._sessions.get(kernel_id)
+        return self._live[kernel_id][0] if kernel_id in self._live else None
 
     def is_page_pending(self, kernel_id: str) -> bool:
         """Return whether the page of a kernel's session has yet to send its query."""
-        record = self._records.get(kernel_id)
-        return record is not None and not record.is_settled("page")
+        return kernel_id in self._live and not self._live[kernel_id][1].is_settled("page")
 
     async def wait_for_page(self, kernel_id: str, seconds: float) -> None:
         """Wait until a session's page has sent its query, at most some seconds."""
-        record = self._records.get(kernel_id)
-        if record is not None:
-            await record.wait("page", seconds)
+        if kernel_id in self._live:
+            await self._live[kernel_id][1].wait("page", seconds)
 
     def subscribe(self, on_started: Subscriber, on_ended: Subscriber) -> None:
         """Call with the `SessionContext` of every session that begins or ends from now on.
@@ -65,7 +62,7 @@ class Lifecycle:
     def begin(self, record: SessionRecord) -> None:
         """Begin a kernel's session, unless it has begun already."""
         kernel_id = record.info.kernel_id
-        if kernel_id is None or kernel_id in self._sessions or self._closed:
+        if kernel_id is None or kernel_id in self._live or self._closed:
             return
 
         def find_request() -> Request | None:
@@ -77,29 +74,27 @@ class Lifecycle:
             started_at=datetime.now(UTC),
             find_request=find_request,
         )
-        self._sessions[kernel_id] = session
-        self._records[kernel_id] = record
+        self._live[kernel_id] = session, record
         self._log.debug("nbsession: session %s has begun", session.id)
-        self._tell(session, (on_started for on_started, _ in tuple(self._subscribers)))
+        self._notify(session, [on_started for on_started, _ in self._subscribers])
 
     def end(self, kernel_id: str) -> None:
         """End a kernel's session, if it has one."""
-        session = self._sessions.pop(kernel_id, None)
-        self._records.pop(kernel_id, None)
-        if session is not None:
+        if kernel_id in self._live:
+            session, _ = self._live.pop(kernel_id)
             self._log.debug("nbsession: session %s has ended", session.id)
             ended = replace(session, ended_at=datetime.now(UTC))
-            self._tell(ended, (on_ended for _, on_ended in tuple(self._subscribers)))
+            self._notify(ended, [on_ended for _, on_ended in self._subscribers])
 
     def close(self) -> None:
         """End every session, and begin none any more: a restart may end after the server did."""
         self._closed = True
-        for kernel_id in tuple(self._sessions):
+        for kernel_id in tuple(self._live):
             self.end(kernel_id)
 
-    def _tell(self, session: SessionContext, subscribers: Iterable[Subscriber]) -> None:
+    def _notify(self, session: SessionContext, subscribers: Iterable[Subscriber]) -> None:
         for subscriber in subscribers:
             try:
                 subscriber(session)
-            except Exception:  # noqa: BLE001 - logged, and the others have to know
+            except Exception:  # noqa: BLE001 - logged, and the others are called
                 self._log.exception("nbsession: %r failed for session %s", subscriber, session.id)
