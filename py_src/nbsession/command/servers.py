@@ -49,15 +49,15 @@ class RunningServer:
             )
         except (OSError, http.client.HTTPException) as error:
             why = printable(str(error) or type(error).__name__)
-            message = f"the server with pid {self.pid} ({self.root}) does not answer: {why}"
-            raise CommandError(message) from error
+            raise CommandError(
+                f"the server with pid {self.pid} ({self.root}) does not answer: {why}"
+            ) from error
         if response.getheader(PROTOCOL_HEADER) != str(PROTOCOL):
             version = response.getheader(VERSION_HEADER, "unknown")
-            message = (
+            raise CommandError(
                 f"the server with pid {self.pid} runs nbsession {version}, which this command does "
                 "not understand: run the `jupyter nbsession` of the server's own environment"
             )
-            raise CommandError(message)
         answer = json.loads(content) if content else None
         if response.status >= http.client.BAD_REQUEST:
             told = answer if isinstance(answer, dict) else {}
@@ -88,8 +88,7 @@ def _read(data: Any) -> RunningServer | None:
         return None
     texts = {name: data[name] for name in ("app", "root", "url", "link", "token")}
     if not all(isinstance(text, str) for text in texts.values()):
-        message = "what a server tells of itself are texts"
-        raise TypeError(message)
+        raise TypeError("what a server tells of itself are texts")
     return RunningServer(data["pid"], **texts)
 
 
@@ -97,11 +96,10 @@ def choose_server(wanted: str | None) -> RunningServer:
     """Return the one server that is meant."""
     servers = running_servers()
     if not servers:
-        message = (
+        raise CommandError(
             "no server with nbsession is running; start `jupyter lab` or `voila`, or see what is "
             "missing with `jupyter nbsession doctor`"
         )
-        raise CommandError(message)
     if wanted is not None:
         fitting = [server for server in servers if _fits(server, wanted)]
     else:
@@ -115,8 +113,7 @@ def choose_server(wanted: str | None) -> RunningServer:
         printable(f"  {s.pid}  {s.app}  {s.root}  {s.url}") for s in fitting or servers
     )
     problem = "several servers are running" if fitting or wanted is None else "no server fits"
-    message = f"{problem}; choose one with --server PID, a folder or a URL:\n{choice}"
-    raise CommandError(message)
+    raise CommandError(f"{problem}; choose one with --server PID, a folder or a URL:\n{choice}")
 
 
 def task_path(name: str, *rest: str) -> str:

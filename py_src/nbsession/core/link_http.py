@@ -48,8 +48,9 @@ class UnixHTTPConnection(http.client.HTTPConnection):
             except BlockingIOError:  # unlike TCP's, a Unix socket's queue refuses at once
                 self.sock.close()
                 if deadline is not None and time.monotonic() >= deadline:
-                    message = f"{self._path} has accepted nobody for {self.timeout} s"
-                    raise TimeoutError(message) from None
+                    raise TimeoutError(
+                        f"{self._path} has accepted nobody for {self.timeout} s"
+                    ) from None
             else:
                 return
             time.sleep(pause)
@@ -64,8 +65,7 @@ def open_connection(url: str, timeout: float) -> http.client.HTTPConnection:
     if kind == "tcp":
         host, _, port = place.rpartition(":")
         return http.client.HTTPConnection(host, int(port), timeout=timeout)
-    message = f"the link address {url!r} is of an unknown kind"
-    raise ValueError(message)
+    raise ValueError(f"the link address {url!r} is of an unknown kind")
 
 
 def exchange(
@@ -83,11 +83,10 @@ def exchange(
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         body = text.encode("utf-8", "surrogatepass")
         if len(body) > MAX_LINK_BYTES:
-            message = (
+            raise LinkSizeError(
                 f"{len(body):,} bytes are more than the {MAX_LINK_BYTES:,} that the server takes "
                 "at once; put large data into a file"
             )
-            raise LinkSizeError(message)
     connection = open_connection(url, _ANSWER_SECONDS + wait_seconds)
     try:
         connection.request("GET" if body is None else "POST", path, body=body, headers=headers)

@@ -1,4 +1,4 @@
-"""What can be configured of nbsession in a server."""
+"""The options of nbsession in a server, and the server that it runs in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class NBSession(LoggingConfigurable):
-    """What can be configured, as ``c.NBSession.…`` or ``--NBSession.…``."""
+    """The options, as ``c.NBSession.…`` or ``--NBSession.…``."""
 
     keep_credentials = List(
         Unicode(),
@@ -104,8 +104,9 @@ class NBSession(LoggingConfigurable):
         try:
             TrustedProxies(proposal["value"])
         except ValueError as error:
-            message = f"trusted_proxies are addresses and networks, as '10.0.0.0/8': {error}"
-            raise TraitError(message) from error
+            raise TraitError(
+                f"trusted_proxies are addresses and networks, as '10.0.0.0/8': {error}"
+            ) from error
         return proposal["value"]
 
 

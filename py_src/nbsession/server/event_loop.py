@@ -1,4 +1,4 @@
-"""Running something to its end on an event loop that an interrupt has stopped."""
+"""An event loop that an interrupt has stopped, run once more."""
 
 from __future__ import annotations
 

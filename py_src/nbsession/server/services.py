@@ -61,10 +61,7 @@ _VOILA_ADDRESSES = ("VOILA_REQUEST_URL", "QUERY_STRING")
 
 
 class SessionServices:
-    """nbsession in a server: mounted by the jupyter_server extension and by Voilà alike.
-
-    Lives on the server's event loop, and is touched by nothing else.
-    """
+    """nbsession in a server: mounted by the jupyter_server extension and by Voilà alike."""
 
     def __init__(
         self, options: NBSession, host: Host, kernel_managers: MappingKernelManager
@@ -138,12 +135,12 @@ class SessionServices:
         logger = self._host.event_logger
         if logger is None or self.loop is None:
             return
-        from nbsession.server.events.feed import ChangeFeed, emitter, listening
+        from nbsession.server.events.feed import SCHEMA_ID, ChangeFeed, has_listeners
 
         feed = ChangeFeed(
             self.loop,
-            emitter(logger),
-            listening(logger),
+            lambda data: logger.emit(schema_id=SCHEMA_ID, data=data),
+            lambda: has_listeners(logger),
             self._find_task,
             self.sessions.find,
         )
@@ -226,7 +223,7 @@ class SessionServices:
         """Call the hooks of kernels that are still there: nobody shuts them down."""
         kernels = [
             str(record.info.kernel_id)
-            for record in self._records.all()
+            for record in self._records.values()
             if record.has_hooks and record.running
         ]
         requests = [self._kernels.request(each, {"action": "end"}, END_SECONDS) for each in kernels]
@@ -331,7 +328,7 @@ class SessionServices:
             self.sessions.busy_kernels.set(kernel_id, busy=status == "busy")
 
     def restarting(self, kernel_id: str) -> None:
-        """Forget what a kernel's old process has asked for."""
+        """Drop the wishes and the report of a kernel's old process."""
         record = self._records.get(kernel_id)
         if record is not None:
             record.blocks_expiration = record.has_hooks = False
@@ -359,9 +356,9 @@ class SessionServices:
         return record.bind_page(credentials.query(query), username, path, kind)
 
     def forget(self, kernel_id: str) -> None:
-        """Drop what was known of a kernel that has ended."""
+        """Drop a kernel that has ended."""
         self.lifecycle.end(kernel_id)
-        self._records.forget(kernel_id)
+        self._records.pop(kernel_id, None)
         self.sessions.busy_kernels.remove(kernel_id)
         if self._reaper is not None:
             self._reaper.unwatch(kernel_id)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from nbsession.core.tasks.spec import TaskSpec
 
-    from .tasks import LateBoard
 
 DEFAULT_RUNS = 20
 MAX_RUNS = 10_000
@@ -144,10 +143,10 @@ def _check(spec: TaskSpec) -> None:
         raise BadRequestError(str(error)) from error
 
 
-ORDERS = ("pause", "resume", "run", "cancel")
+TASK_ACTIONS = ("pause", "resume", "run", "cancel")
 
 
-def carry_out(board: LateBoard, name: str, order: str, body: Mapping[str, Any]) -> Any:
+def carry_out(board: Any, name: str, order: str, body: Mapping[str, Any]) -> Any:
     """Do what is ordered, and return the answer's JSON."""
     if order == "pause":
         return board.pause(name)
@@ -158,5 +157,5 @@ def carry_out(board: LateBoard, name: str, order: str, body: Mapping[str, Any]) 
     if order == "cancel":
         board.cancel(name, wait=flag_of(body, "wait"))
         return {"name": name}
-    message = f"no order {order!r} to a task; there are {', '.join(ORDERS)}"
+    message = f"no order {order!r} to a task; there are {', '.join(TASK_ACTIONS)}"
     raise BadRequestError(message)

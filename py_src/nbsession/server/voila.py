@@ -119,8 +119,8 @@ def _binding(
 def _in_empty_context(coroutine: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """Await a coroutine so that the tasks it makes inherit no context variable.
 
-    Not by a task of its own: Voilà has just looked whether the pool holds a kernel, and takes it in
-    the same step of the loop.
+    Not by a task of its own: Voilà has just checked whether the pool holds a kernel, and takes it
+    in the same step of the loop.
     """
     context = contextvars.Context()
     step, value = coroutine.send, None

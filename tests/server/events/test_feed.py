@@ -21,8 +21,7 @@ from nbsession.server.events.feed import (
     SCHEMA_ID,
     SECONDS_BETWEEN,
     ChangeFeed,
-    emitter,
-    listening,
+    has_listeners,
     register,
 )
 
@@ -140,8 +139,7 @@ def test_the_schema_is_known_once_and_listeners_are_seen() -> None:
     register(logger)
     register(logger)
     assert (files("nbsession") / "server/events/changes.yaml").is_file()
-    is_heard = listening(logger)
-    assert not is_heard()
+    assert not has_listeners(logger)
 
     async def run() -> None:
         got: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
@@ -150,16 +148,20 @@ def test_the_schema_is_known_once_and_listeners_are_seen() -> None:
             got.put_nowait((schema_id, data))
 
         logger.add_listener(listener=listener)
-        assert is_heard()
+        assert has_listeners(logger)
         heard = Heard()
         heard.feed = ChangeFeed(
-            heard.loop, emitter(logger), is_heard, heard.tasks.get, heard.sessions.get
+            heard.loop,
+            lambda data: logger.emit(schema_id=SCHEMA_ID, data=data),
+            lambda: has_listeners(logger),
+            heard.tasks.get,
+            heard.sessions.get,
         )
         heard.feed.session_changed("k")
         schema_id, data = await asyncio.wait_for(got.get(), 10)
         assert (schema_id, data["ended"]) == (SCHEMA_ID, ["k"])
         logger.remove_listener(listener=listener)
-        assert not is_heard()
+        assert not has_listeners(logger)
 
     asyncio.run(run())
 

@@ -49,8 +49,7 @@ class Link:
 
     def _request(self, path: str, data: Mapping[str, Any] | None, wait_seconds: float) -> Any:
         if not self.usable:
-            message = "a process forked off a kernel cannot use the kernel's link"
-            raise LinkError(message)
+            raise LinkError("a process forked off a kernel cannot use the kernel's link")
         address = self._address
         path = f"/kernels/{address.kernel_id}/{path}"
         try:
@@ -60,26 +59,25 @@ class Link:
         except ValueError as error:
             raise LinkProtocolError(str(error)) from error
         except (OSError, http.client.HTTPException) as error:
-            message = (
+            raise LinkError(
                 f"the Jupyter server that started this kernel does not answer ({error!r}); "
                 "if it was restarted, restart the kernel too"
-            )
-            raise LinkError(message) from error
+            ) from error
         self._check(response, content)
         return json.loads(content) if content else None
 
     def _check(self, response: http.client.HTTPResponse, content: bytes) -> None:
         spoken = response.getheader(PROTOCOL_HEADER)
         if spoken != str(PROTOCOL):
-            message = (
+            raise LinkProtocolError(
                 f"the server runs nbsession {response.getheader(VERSION_HEADER, 'unknown')} (link "
                 f"protocol {spoken}), this kernel's environment ({sys.prefix}) has another version "
                 f"(link protocol {PROTOCOL}): install the same nbsession in both"
             )
-            raise LinkProtocolError(message)
         if response.status == http.client.FORBIDDEN:
-            message = "the server does not know this kernel (any more); restart the kernel"
-            raise LinkRefusedError(message)
+            raise LinkRefusedError(
+                "the server does not know this kernel (any more); restart the kernel"
+            )
         if response.status >= http.client.BAD_REQUEST:
             raise _answer_error(response.status, content)
 

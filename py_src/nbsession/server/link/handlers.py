@@ -201,8 +201,7 @@ class _LogHandler(LinkHandler):
         name, text, trace = data.get("level"), data.get("message"), data.get("trace")
         level = logging.getLevelNamesMapping().get(name.upper()) if isinstance(name, str) else None
         if level is None or not isinstance(text, str):
-            message = 'the body must be like {"level": "warning", "message": "text"}'
-            raise BadRequestError(message)
+            raise BadRequestError('the body must be like {"level": "warning", "message": "text"}')
         # No notebook is to forge a line: those of a traceback are indented.
         lines = printable_lines(trace[:MAX_LOG_CHARACTERS]) if isinstance(trace, str) else ""
         return level, printable(text[:MAX_LOG_CHARACTERS]), indent(lines and f"\n{lines}", "    ")
@@ -215,8 +214,7 @@ class _ExpirationHandler(LinkHandler):
         with refusing():
             body = self.body()
             if "blocked" not in body:
-                message = "blocked is missing: it is true or false"
-                raise BadRequestError(message)
+                raise BadRequestError("blocked is missing: it is true or false")
             blocked = flag_of(body, "blocked")
         self.record.blocks_expiration = blocked
         self.answer({"problem": self.services.expiration.problem})

@@ -162,12 +162,11 @@ def _bind(path: Path) -> socket.socket:
 
 
 def _make_own_directory(directory: Path) -> None:
-    """Make the directory again if it has gone too."""
+    """Make the directory again if it was removed too."""
     directory.mkdir(mode=0o700, exist_ok=True)
     status = directory.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        message = f"{directory} is not this user's alone"
-        raise PermissionError(message)
+        raise PermissionError(f"{directory} is not this user's alone")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -184,7 +183,7 @@ def _remove(directory: Path, owner: int) -> None:
 
 
 def _remove_stale(root: Path) -> None:
-    """Remove what servers of this user left behind that were killed."""
+    """Remove the sockets of killed servers of this user."""
     for directory in root.glob(f"{_PREFIX}*"):
         path = directory / _SOCKET
         try:

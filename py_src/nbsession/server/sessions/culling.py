@@ -70,7 +70,7 @@ class _Page:
 
 
 class PageReaper:
-    """Shuts a Voilà kernel down when its page has been gone for some time.
+    """Shuts Voilà kernels down whose pages have been closed for some time.
 
     Where sockets are not counted it shuts none down.
     """
@@ -145,7 +145,7 @@ class PageReaper:
                     self._shutdowns[kernel_id] = _spawn(self._end(kernel_id))
 
     def extend_grace(self, late_seconds: float, wall_late_seconds: float) -> None:
-        """Give pages the time in which the server did not run: they could not come back."""
+        """Give pages the time in which the server was stopped: they could not come back."""
         now = self._clock()
         for page in self._pages.values():
             if page.absent_since is None:
@@ -200,7 +200,7 @@ class PageReaper:
                 )
                 await ensure_async(self._kernel_managers.shutdown_kernel(kernel_id))
         except Exception:  # noqa: BLE001 - logged, and the other pages are checked
-            self._log.exception("nbsession: kernel %s of a page that is gone stays", kernel_id)
+            self._log.exception("nbsession: kernel %s of a closed page does not end", kernel_id)
         finally:
             del self._shutdowns[kernel_id]
 
@@ -210,7 +210,7 @@ def _spawn(coroutine: Coroutine[None, None, None]) -> asyncio.Task[None]:
     return asyncio.get_running_loop().create_task(coroutine, context=contextvars.Context())
 
 
-_LOOK, _CULL = "cull_kernels", "cull_kernel_if_idle"
+_CULL_ALL, _CULL = "cull_kernels", "cull_kernel_if_idle"
 
 _MAX_SECONDS = 1e9
 _SAME_MESSAGE_SECONDS = 0.5
@@ -232,13 +232,13 @@ class Expiration:
 
     def is_any_blocked(self) -> bool:
         """Return whether any kernel has asked not to be ended."""
-        return any(each.running and each.blocks_expiration for each in self._records.all())
+        return any(each.running and each.blocks_expiration for each in self._records.values())
 
     def guard(self, kernel_managers: MappingKernelManager) -> None:
         """Filter the kernels that a kernel manager culls; set `problem` if that cannot be done."""
         cull = getattr(kernel_managers, _CULL, None)
-        look = getattr(type(kernel_managers), _LOOK, None)
-        names = getattr(getattr(look, "__code__", None), "co_names", ())
+        cull_all = getattr(type(kernel_managers), _CULL_ALL, None)
+        names = getattr(getattr(cull_all, "__code__", None), "co_names", ())
         if cull is None or _CULL not in names:
             self.problem = (
                 f"its kernel manager {type(kernel_managers).__qualname__} does not decide by "
@@ -261,8 +261,8 @@ class Expiration:
     async def _correct_activity(self, kernel_managers: Any, kernel_id: str) -> None:
         """Let user code that runs count as the kernel's activity, and our own messages not.
 
-        Jupyter sees only messages: neither a callback that prints nothing, nor whether a page has
-        said no more than that it was looked at.
+        Jupyter sees only messages: neither a callback that prints nothing, nor that a page has
+        sent no more than that the user turned to it.
         """
         kernel = kernel_managers.get_kernel(kernel_id)
         record = self._records.get(kernel_id)
@@ -292,7 +292,7 @@ def _seconds(value: object) -> float | None:
 
 
 def _is_idle(kernel_managers: Any, kernel: Any) -> bool:
-    """Return whether a kernel may be culled by what Jupyter knows of it, but for open pages."""
+    """Return whether Jupyter would cull a kernel if it had no open page."""
     metadata: dict[str, Any] = getattr(getattr(kernel, "kernel_spec", None), "metadata", {})
     timeout = metadata.get("cull_idle_timeout", kernel_managers.cull_idle_timeout)
     idle: timedelta = datetime.now(UTC) - kernel.last_activity

@@ -54,17 +54,16 @@ class KernelRequests:
             async with asyncio.timeout(seconds):
                 reply = await _exchange(client.session, channel, content)
         except ZMQError as error:
-            message = f"kernel {kernel_id} cannot be reached: {error}"
-            raise SilentKernelError(message) from error
+            raise SilentKernelError(f"kernel {kernel_id} cannot be reached: {error}") from error
         except TimeoutError as error:
-            message = (
+            raise SilentKernelError(
                 f"kernel {kernel_id} has not answered within {seconds:g} s: it has not "
                 "loaded nbsession, or hangs in code that keeps all its threads waiting"
-            )
-            raise SilentKernelError(message) from error
+            ) from error
         except _UNREADABLE as error:
-            message = f"kernel {kernel_id} has sent an answer that cannot be read"
-            raise SilentKernelError(message) from error
+            raise SilentKernelError(
+                f"kernel {kernel_id} has sent an answer that cannot be read"
+            ) from error
         finally:
             if channel is not None:
                 channel.stop()

@@ -24,8 +24,6 @@ class Lifecycle:
 
     A session begins when its kernel's process is there and its visitor is known: a preheated kernel
     that waits for a visitor is none. A restart, also one after a crash, belongs to it.
-
-    Lives on the server's event loop, and is touched by nothing else.
     """
 
     def __init__(self, log: Logger) -> None:

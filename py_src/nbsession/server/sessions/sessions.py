@@ -9,9 +9,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from nbsession.core.schedule.instant import iso_text
-from nbsession.core.tasks.schema import TASK_ACTIONS, TaskJSON
+from nbsession.core.tasks.schema import TaskJSON
 from nbsession.core.validation import check_plain
 from nbsession.server.errors import BadRequestError, NoSuchSessionError, SilentKernelError
+from nbsession.server.validation import TASK_ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,10 +38,7 @@ _MEMBERS = {"callbacks": frozenset(_CALLBACK.split()), "tasks": frozenset(TaskJS
 
 
 class BusyKernels:
-    """The kernels that are busy, or idle, for longer than a moment.
-
-    Lives on the server's event loop, and is touched by nothing else.
-    """
+    """The kernels that are busy, or idle, for longer than a moment."""
 
     def __init__(self, changed: Callable[[str], object]) -> None:
         self._changed = changed
@@ -82,18 +80,17 @@ def checked_report(report: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]
     try:
         check_plain(rows, _MAX_DEPTH)
     except ValueError as error:
-        message = f"callbacks and tasks are JSON, nested {_MAX_DEPTH} deep at the most"
-        raise BadRequestError(message) from error
+        raise BadRequestError(
+            f"callbacks and tasks are JSON, nested {_MAX_DEPTH} deep at the most"
+        ) from error
     if len(json.dumps(rows)) > MAX_REPORT_BYTES:
-        message = f"callbacks and tasks have {MAX_REPORT_BYTES:,} bytes at the most"
-        raise BadRequestError(message)
+        raise BadRequestError(f"callbacks and tasks have {MAX_REPORT_BYTES:,} bytes at the most")
     return rows
 
 
 def _rows(rows: object, known: frozenset[str]) -> list[dict[str, Any]]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        message = "callbacks and tasks are lists of objects"
-        raise BadRequestError(message)
+        raise BadRequestError("callbacks and tasks are lists of objects")
     return [{name: row[name] for name in row if name in known} for row in rows[:MAX_ROWS]]
 
 
@@ -118,10 +115,7 @@ class SessionJSON(TypedDict):
 
 
 class ServerSessions:
-    """The sessions that live, and the requests to their kernels.
-
-    Lives on the server's event loop, and is touched by nothing else.
-    """
+    """The sessions that live, and the requests to their kernels."""
 
     def __init__(
         self, lifecycle: Lifecycle, records: SessionRecords, kernels: KernelRequests
@@ -168,8 +162,9 @@ class ServerSessions:
             (set(change) == {"running"} and isinstance(running, bool))
             or (set(change) == {"period"} and is_period)
         ):
-            message = 'the body must be {"running": true}, {"running": false} or {"period": 500}'
-            raise BadRequestError(message)
+            raise BadRequestError(
+                'the body must be {"running": true}, {"running": false} or {"period": 500}'
+            )
         return await self._request(
             kernel_id, {"action": "callback", "id": callback_id, "set": dict(change)}
         )
@@ -177,8 +172,9 @@ class ServerSessions:
     async def act_on_task(self, kernel_id: str, name: str, action: str) -> dict[str, Any]:
         """Run, pause, resume or cancel a task that a kernel runs itself."""
         if action not in TASK_ACTIONS:
-            message = f"no action {action!r} for a task; there are {', '.join(TASK_ACTIONS)}"
-            raise BadRequestError(message)
+            raise BadRequestError(
+                f"no action {action!r} on a task; there are {', '.join(TASK_ACTIONS)}"
+            )
         return await self._request(kernel_id, {"action": "task", "name": name, "order": action})
 
     async def _request(self, kernel_id: str, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,8 +182,9 @@ class ServerSessions:
         if found is None:
             raise NoSuchSessionError(kernel_id)
         if not found["linked"]:
-            message = f"kernel {kernel_id} has not loaded nbsession: nobody there would answer"
-            raise SilentKernelError(message)
+            raise SilentKernelError(
+                f"kernel {kernel_id} has not loaded nbsession: nobody there would answer"
+            )
         reply = await self._kernels.request(kernel_id, content)
         return {name: value for name, value in reply.items() if name != "status"}
 
