@@ -290,7 +290,7 @@ def test_what_a_server_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(running_server, "open_connection", lambda *_: Connection())
+    monkeypatch.setattr("nbsession.core.link_http.open_connection", lambda *_: Connection())
     server = running_server.RunningServer(1, "app", "/", "http://h/", "unix:/x", "secret")
     with pytest.raises(CommandError, match=r"^no \\x1b\[31m\nsecond line$"):
         server.get("tasks")

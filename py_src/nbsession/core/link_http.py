@@ -8,7 +8,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from .errors import LinkSizeError
+from .errors import LinkProtocolError, LinkSizeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,23 +58,20 @@ class UnixHTTPConnection(http.client.HTTPConnection):
 
 
 def open_connection(url: str, timeout: float) -> http.client.HTTPConnection:
-    """Return a connection, not opened yet; ValueError if the URL is of an unknown kind."""
+    """Return a connection, not opened yet."""
     kind, _, place = url.partition(":")
     if kind == "unix":
         return UnixHTTPConnection(place, timeout)
     if kind == "tcp":
         host, _, port = place.rpartition(":")
         return http.client.HTTPConnection(host, int(port), timeout=timeout)
-    raise ValueError(f"the link address {url!r} is of an unknown kind")
+    raise LinkProtocolError(f"the link address {url!r} is of an unknown kind")
 
 
 def exchange(
     url: str, token: str, path: str, data: Mapping[str, Any] | None = None, wait_seconds: float = 0
 ) -> tuple[http.client.HTTPResponse, bytes]:
-    """Send a GET, or data by POST; return the response and its content.
-
-    Raises OSError or HTTPException if no server answers.
-    """
+    """Send a GET, or data by POST; return the response and its content."""
     headers = {"Authorization": f"Bearer {token}", PROTOCOL_HEADER: str(PROTOCOL)}
     body = None
     if data is not None:

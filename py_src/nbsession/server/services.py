@@ -31,17 +31,15 @@ from nbsession.server.request.proxies import TrustedProxies
 from nbsession.server.request.records import SessionRecord, SessionRecords
 from nbsession.server.sessions.culling import Expiration, PageReaper, PageTransfer
 from nbsession.server.sessions.kernel_client import KernelRequests
-from nbsession.server.sessions.lifecycle import Lifecycle
-from nbsession.server.sessions.sessions import ServerSessions
+from nbsession.server.sessions.sessions import Lifecycle, ServerSessions
 
 from .activity import ServerActivity
-from .event_loop import run_on_stopped
 from .server_info import remove_owner_file, write_owner_file
 from .tasks import TaskService
 from .websocket import KernelSockets
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Coroutine, Hashable, Mapping
     from pathlib import Path
 
     from jupyter_server.base.handlers import JupyterHandler
@@ -58,6 +56,28 @@ END_SECONDS = 2.0
 
 PREHEAT = "VOILA_PREHEAT"
 _VOILA_ADDRESSES = ("VOILA_REQUEST_URL", "QUERY_STRING")
+
+_MAX_INTERRUPTS = 3
+
+
+def run_on_stopped(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Run a coroutine on a loop that does not run any more, to the end.
+
+    The interrupt that stopped the loop may have struck in the middle of a task, whose future raises
+    it once more as soon as the loop goes on: that is not one more interrupt of the user. Who
+    presses Ctrl-C again and again is obeyed; so is a server's handler of SIGTERM, which stops the
+    loop at every signal.
+    """
+    task = loop.create_task(coroutine)
+    for interrupts in range(_MAX_INTERRUPTS + 1):
+        try:
+            loop.run_until_complete(task)
+        except (KeyboardInterrupt, RuntimeError) as error:
+            was_stopped = isinstance(error, KeyboardInterrupt) or not task.done()
+            if not was_stopped or task.done() or interrupts == _MAX_INTERRUPTS:
+                raise
+        else:
+            return
 
 
 class SessionServices:

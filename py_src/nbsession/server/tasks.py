@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nbsession.scheduler.engine.events import Changes
     from nbsession.scheduler.stores.sqlite.store import SqliteStore
     from nbsession.scheduler.workers.executor import WorkerExecutor
-    from nbsession.server.sessions.lifecycle import Lifecycle
+    from nbsession.server.sessions.sessions import Lifecycle
 
     from .config import Host, NBSession
 

@@ -15,8 +15,7 @@ from jupyter_server import CallContext
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
 from .config import Host, NBSession
-from .event_loop import run_on_stopped
-from .services import SessionServices
+from .services import SessionServices, run_on_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator

@@ -17,7 +17,6 @@ from nbsession.core.errors import (
     LinkError,
     LinkProtocolError,
     LinkRefusedError,
-    LinkSizeError,
 )
 from nbsession.core.link_http import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER, exchange
 
@@ -54,10 +53,8 @@ class Link:
         path = f"/kernels/{address.kernel_id}/{path}"
         try:
             response, content = exchange(address.url, address.token, path, data, wait_seconds)
-        except LinkSizeError:
+        except LinkError:
             raise
-        except ValueError as error:
-            raise LinkProtocolError(str(error)) from error
         except (OSError, http.client.HTTPException) as error:
             raise LinkError(
                 f"the Jupyter server that started this kernel does not answer ({error!r}); "
