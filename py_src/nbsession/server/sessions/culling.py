@@ -171,13 +171,10 @@ class PageReaper:
                 self.unwatch(kernel_id)
             return False
         page.started = True
-        if self._sockets.problem is not None:
-            page.absent_since = None
-            return False
-        if self._sockets.count(kernel_id):
-            page.connected, page.absent_since = True, None
-            return False
-        if page.transfer.loading or self._is_blocked(kernel_id):
+        is_counted = self._sockets.problem is None
+        is_connected = is_counted and self._sockets.count(kernel_id) > 0
+        page.connected = page.connected or is_connected
+        if not is_counted or is_connected or page.transfer.loading or self._is_blocked(kernel_id):
             page.absent_since = None
             return False
         if page.absent_since is None:
@@ -247,10 +244,10 @@ class Expiration:
             return
 
         async def cull_if_idle_and_not_blocked(kernel_id: str) -> None:
-            is_dead = _is_dead(kernel_managers, kernel_id)
-            if self.is_blocked(kernel_id) and not is_dead:
-                return
-            if not is_dead:
+            kernel = kernel_managers.get_kernel(kernel_id)
+            if getattr(kernel, "execution_state", None) != "dead":
+                if self.is_blocked(kernel_id):
+                    return
                 await self._correct_activity(kernel_managers, kernel_id)
             if kernel_id in kernel_managers:  # it may have ended meanwhile
                 await ensure_async(cull(kernel_id))
@@ -298,8 +295,3 @@ def _is_idle(kernel_managers: Any, kernel: Any) -> bool:
     idle: timedelta = datetime.now(UTC) - kernel.last_activity
     may_be_busy = bool(kernel_managers.cull_busy) or kernel.execution_state != "busy"
     return may_be_busy and idle > timedelta(seconds=timeout)
-
-
-def _is_dead(kernel_managers: Any, kernel_id: str) -> bool:
-    kernel = kernel_managers.get_kernel(kernel_id)
-    return getattr(kernel, "execution_state", None) == "dead"
