@@ -51,7 +51,7 @@ def test_preheated_voila(tmp_path: Path, start_host: Callable[..., Host]) -> Non
 
 
 NAIVE = '''
-"""What nbsession must not do: bind a kernel where it starts, whoever asked for it."""
+"""What nbsession must not do: bind a kernel where it starts, whoever requested it."""
 from jupyter_server import CallContext
 from nbsession.server.voila import SessionMappingKernelManager
 from nbsession.server import capture, services

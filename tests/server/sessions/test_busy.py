@@ -62,7 +62,10 @@ def test_a_kernel_that_runs_a_cell(server: Host) -> None:
 
     with server.client(kernel) as client:
         # What a kernel says before its server listens is lost to the server.
-        eventually(lambda: client.kernel_info() and is_idle(), what="the server hears the kernel")
+        eventually(
+            lambda: client.kernel_info() and is_idle(),
+            what="the server receives the kernel's messages",
+        )
         assert not busy()
         client.execute(WAIT)
         try:

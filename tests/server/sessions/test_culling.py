@@ -26,7 +26,7 @@ GRACE, LOAD = 120.0, 600.0
 
 @dataclass
 class Kernels:
-    """As much of a multi-kernel manager, and of its sockets, as the reaper asks for."""
+    """As much of a multi-kernel manager, and of its sockets, as the reaper needs."""
 
     connections: dict[str, int] = field(default_factory=lambda: {"k": 0})
     blocked: set[str] = field(default_factory=set)
@@ -262,7 +262,7 @@ def test_a_page_closed_while_it_renders(tmp_path: Path, start_host: Callable[...
 
 @pytest.mark.server
 def test_busy_kernels_end_at_the_same_time(tmp_path: Path, start_host: Callable[..., Host]) -> None:
-    """Each takes the 2.5 s after which jupyter_client loses its patience."""
+    """Each takes the 2.5 s after which jupyter_client gives up."""
     stubborn = (
         "from pathlib import Path\nimport os, time\nPath(f'rendering-{os.getpid()}').touch()\n"
         "while True:\n    try:\n        time.sleep(60)\n"
@@ -277,7 +277,7 @@ def test_busy_kernels_end_at_the_same_time(tmp_path: Path, start_host: Callable[
     for browser in browsers:
         browser.close()
     eventually(lambda: host.log.count("is gone; shutting it down") == 4, 60)
-    assert len(host.kernels()) == 4, "the first has not ended when the last is told to"
+    assert len(host.kernels()) == 4, "the first has not ended when the last one begins to"
     eventually(lambda: not host.kernels(), 60)
 
 
