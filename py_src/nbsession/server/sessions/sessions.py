@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from logging import Logger
 
-    from nbsession.core.request import Request
     from nbsession.server.request.records import SessionRecord, SessionRecords
 
     from .kernel_client import KernelRequests
@@ -53,27 +52,24 @@ class Lifecycle:
 
     def __init__(self, log: Logger) -> None:
         self._log = log
-        self._live: dict[str, tuple[SessionContext, SessionRecord]] = {}
+        self.live: dict[str, tuple[SessionContext, SessionRecord]] = {}
+        """The sessions that live now by kernel id, the oldest first."""
         self._subscribers: list[tuple[Subscriber, Subscriber]] = []
         self._closed = False
 
     @property
     def sessions(self) -> tuple[SessionContext, ...]:
         """The sessions that live now, the oldest first."""
-        return tuple(session for session, _ in self._live.values())
-
-    def find(self, kernel_id: str) -> SessionContext | None:
-        """Return a kernel's session; None if it has none that lives."""
-        return self._live[kernel_id][0] if kernel_id in self._live else None
+        return tuple(session for session, _ in self.live.values())
 
     def is_page_pending(self, kernel_id: str) -> bool:
         """Return whether the page of a kernel's session has yet to send its query."""
-        return kernel_id in self._live and not self._live[kernel_id][1].is_settled("page")
+        return kernel_id in self.live and not self.live[kernel_id][1].is_settled("page")
 
     async def wait_for_page(self, kernel_id: str, seconds: float) -> None:
         """Wait until a session's page has sent its query, at most some seconds."""
-        if kernel_id in self._live:
-            await self._live[kernel_id][1].wait("page", seconds)
+        if kernel_id in self.live:
+            await self.live[kernel_id][1].wait("page", seconds)
 
     def subscribe(self, on_started: Subscriber, on_ended: Subscriber) -> None:
         """Call with the `SessionContext` of every session that begins or ends from now on.
@@ -85,26 +81,23 @@ class Lifecycle:
     def begin(self, record: SessionRecord) -> None:
         """Begin a kernel's session, unless it has begun already."""
         kernel_id = record.info.kernel_id
-        if kernel_id is None or kernel_id in self._live or self._closed:
+        if kernel_id is None or kernel_id in self.live or self._closed:
             return
-
-        def find_request() -> Request | None:
-            return record.info.request  # JupyterLab's page adds its query later
 
         session = SessionContext(
             id=kernel_id,
             kernel_id=kernel_id,
             started_at=datetime.now(UTC),
-            find_request=find_request,
+            find_request=lambda: record.info.request,  # JupyterLab's page adds its query later
         )
-        self._live[kernel_id] = session, record
+        self.live[kernel_id] = session, record
         self._log.debug("nbsession: session %s has begun", session.id)
         self._notify(session, [on_started for on_started, _ in self._subscribers])
 
     def end(self, kernel_id: str) -> None:
         """End a kernel's session, if it has one."""
-        if kernel_id in self._live:
-            session, _ = self._live.pop(kernel_id)
+        if kernel_id in self.live:
+            session, _ = self.live.pop(kernel_id)
             self._log.debug("nbsession: session %s has ended", session.id)
             ended = replace(session, ended_at=datetime.now(UTC))
             self._notify(ended, [on_ended for _, on_ended in self._subscribers])
@@ -112,7 +105,7 @@ class Lifecycle:
     def close(self) -> None:
         """End every session, and begin none any more: a restart may end after the server did."""
         self._closed = True
-        for kernel_id in tuple(self._live):
+        for kernel_id in tuple(self.live):
             self.end(kernel_id)
 
     def _notify(self, session: SessionContext, subscribers: Iterable[Subscriber]) -> None:
@@ -219,12 +212,12 @@ class ServerSessions:
 
     def list(self) -> list[SessionJSON]:
         """Return the sessions that live now, the oldest first."""
-        return [self._describe(session) for session in self._lifecycle.sessions]
+        return [self._describe(*each) for each in self._lifecycle.live.values()]
 
     def find(self, kernel_id: str) -> SessionJSON | None:
         """Return one session by its kernel's last report; None if there is none."""
-        session = self._lifecycle.find(kernel_id)
-        return None if session is None else self._describe(session)
+        found = self._lifecycle.live.get(kernel_id)
+        return None if found is None else self._describe(*found)
 
     async def show(self, kernel_id: str) -> SessionJSON:
         """Return a session by a new report of its kernel; by the last one if that is silent."""
@@ -292,23 +285,20 @@ class ServerSessions:
         if record is not None:
             record.reported.update(rows)
 
-    def _describe(self, session: SessionContext) -> SessionJSON:
-        kernel_id = str(session.kernel_id)
-        record, request = self._records.get(kernel_id), session.request
-        user = record.info.user if record is not None else None
-        reported = record.reported if record is not None else {}
+    def _describe(self, session: SessionContext, record: SessionRecord) -> SessionJSON:
+        kernel_id, info, user = str(session.kernel_id), record.info, record.info.user
         return {
             "kernel_id": kernel_id,
-            "host_kind": request.host_kind if request is not None else None,
-            "app_url": record.info.app_url if record is not None else None,
+            "host_kind": info.request.host_kind if info.request is not None else None,
+            "app_url": info.app_url,
             "user": {"username": user.username, "display_name": user.display_name}
             if user is not None
             else None,
             "started_at": iso_text(session.started_at),
-            "linked": record is not None and record.linked,
+            "linked": record.linked,
             "busy": self.busy_kernels.get(kernel_id),
-            "callbacks": reported.get("callbacks", []),
-            "tasks": reported.get("tasks", []),
+            "callbacks": record.reported.get("callbacks", []),
+            "tasks": record.reported.get("tasks", []),
         }
 
     def _changed(self, session: SessionContext) -> None:
