@@ -60,9 +60,9 @@ class RunningServer:
             )
         answer = json.loads(content) if content else None
         if response.status >= http.client.BAD_REQUEST:
-            told = answer if isinstance(answer, dict) else {}
-            text = printable_lines(str(told.get("message", "")))
-            if told.get("kind") == "no_such_task":  # the rest is for people in a notebook
+            refusal = answer if isinstance(answer, dict) else {}
+            text = printable_lines(str(refusal.get("message", "")))
+            if refusal.get("kind") == "no_such_task":  # the rest is for people in a notebook
                 text = f"{text.rpartition(';')[0]}; `jupyter nbsession tasks` lists those it has"
             raise CommandError(text or f"the server answered {response.status}")
         return answer
@@ -88,7 +88,7 @@ def _read(data: Any) -> RunningServer | None:
         return None
     texts = {name: data[name] for name in ("app", "root", "url", "link", "token")}
     if not all(isinstance(text, str) for text in texts.values()):
-        raise TypeError("what a server tells of itself are texts")
+        raise TypeError("a server's description has texts only")
     return RunningServer(data["pid"], **texts)
 
 
