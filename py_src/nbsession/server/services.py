@@ -13,7 +13,6 @@ from jupyter_server import CallContext
 from tornado.ioloop import IOLoop
 
 from nbsession.core.environment import MEND_FROZEN_WIDGETS, SHOW_TRACEBACKS, LinkAddress
-from nbsession.core.errors import NoSuchTaskError
 from nbsession.core.version import __version__
 from nbsession.server.link.server import LinkServer
 from nbsession.server.request.capture import (
@@ -36,7 +35,7 @@ from .activity import ServerActivity
 from .config import NBSession
 from .event_loop import run_on_stopped
 from .server_info import remove_owner_file, write_owner_file
-from .tasks import TaskService
+from .tasks import TaskManager
 from .websocket import KernelSockets
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
     from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
 
-    from nbsession.core.tasks.schema import TaskJSON
     from nbsession.scheduler.engine.events import Changes
     from nbsession.server.events.feed import ChangeFeed
 
@@ -174,7 +172,7 @@ class ServerLife:
             self.loop,
             emitter(logger),
             listening(logger),
-            self._find_task,
+            self._services.tasks.find,
             self._services.sessions.find,
         )
 
@@ -208,12 +206,6 @@ class ServerLife:
         ]
         return [*self._services.tasks.begun(), *hosted]
 
-    def _find_task(self, name: str) -> TaskJSON | None:
-        try:
-            return self._services.tasks.board.show(name)
-        except NoSuchTaskError:
-            return None
-
     def _try(self, begin: Callable[[], object]) -> None:
         try:
             begin()
@@ -235,7 +227,7 @@ class SessionServices(NBSession):
         self.kernels = KernelRequests(kernel_managers)
         self.expiration = Expiration(self.records, self.kernels)
         self.sessions = SessionBoard(self.lifecycle, self.records, self.kernels)
-        self.tasks = TaskService(self, host, self.lifecycle)
+        self.tasks = TaskManager(self, host, self.lifecycle)
         self.life = ServerLife(self, host, self.log)
         self.link = LinkServer(self, self.log)
         self.sockets = KernelSockets(send_at_once=self.mend_websocket_delay)

@@ -1,20 +1,14 @@
-"""The values that requests carry: bounded, and refused in words if they are wrong."""
+"""The values in a request's query and body: bounded, and refused with a message if wrong."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.link_http import MAX_LINK_BYTES
-
 from .errors import BadRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from nbsession.core.tasks.spec import TaskSpec
-
-    from .tasks import LateBoard
+    from collections.abc import Mapping
 
 DEFAULT_RUNS = 20
 MAX_RUNS = 10_000
@@ -78,71 +72,4 @@ def flag_of(body: Mapping[str, Any], name: str) -> bool:
     return value
 
 
-MAX_DECLARATION_BYTES = MAX_LINK_BYTES
-
-_UNREADABLE = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-
-
-def checked_declaration(
-    body: Mapping[str, Any], can_run: Callable[[TaskSpec], bool]
-) -> tuple[Mapping[str, Any], bool]:
-    """Return the spec's JSON, and whether it replaces a task."""
-    replace = flag_of(body, "replace")
-    spec = _read(body.get("spec"))
-    _check(spec)
-    if not can_run(spec):
-        home = spec.home
-        message = (
-            f"the server cannot run task {spec.name!r}: it needs the interpreter "
-            f"{home.python if home else None} and the folders {home.folder if home else None} and "
-            f"{home.directory if home else None} on the server's machine"
-        )
-        raise BadRequestError(message)
-    return body["spec"], replace
-
-
-def _read(data: Any) -> TaskSpec:
-    from nbsession.core.tasks.spec import TaskSpec
-
-    if not isinstance(data, dict):
-        message = "spec must be the JSON of a task"
-        raise BadRequestError(message)
-    try:
-        return TaskSpec.from_json(data)
-    except _UNREADABLE as error:
-        message = f"spec is not the JSON of a task: {error!r}"
-        raise BadRequestError(message) from error
-
-
-def _check(spec: TaskSpec) -> None:
-    from nbsession.scheduler.api.declare import check_spec
-
-    try:
-        check_spec(spec)
-    except ValueError as error:
-        raise BadRequestError(str(error)) from error
-
-
-ORDERS = ("pause", "resume", "run", "cancel")
-
-
-def carry_out(board: LateBoard, name: str, order: str, body: Mapping[str, Any]) -> Any:
-    """Do what is ordered, and return the answer's JSON."""
-    if order == "pause":
-        return board.pause(name)
-    if order == "resume":
-        return board.resume(name)
-    if order == "run":
-        return board.run_now(name)
-    if order == "cancel":
-        board.cancel(name, wait=flag_of(body, "wait"))
-        return {"name": name}
-    message = f"no order {order!r} to a task; there are {', '.join(ORDERS)}"
-    raise BadRequestError(message)
+TASK_ACTIONS = ("pause", "resume", "run", "cancel")

@@ -1,4 +1,4 @@
-"""What the arguments of ``schedule_task`` mean, or why they mean nothing."""
+"""The arguments of ``schedule_task`` and the declarations of other processes, checked."""
 
 from __future__ import annotations
 
@@ -33,18 +33,12 @@ MAX_ARGUMENT_BYTES = 1024 * 1024
 _MAX_DEPTH = 100
 
 
-def json_args(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a copy of positional arguments."""
-    return tuple(_copy(value, f"args[{index}]") for index, value in enumerate(args))
-
-
-def json_kwargs(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of keyword arguments. Raises as `json_args` does."""
-    return {key: _copy(value, f"kwargs[{key!r}]") for key, value in kwargs.items()}
-
-
-def check_argument_size(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Raise ValueError if JSON values are more than a global task can be given."""
+def _json_arguments(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return copies of the arguments of a global task."""
+    args = tuple(_copy(value, f"args[{index}]") for index, value in enumerate(args))
+    kwargs = {key: _copy(value, f"kwargs[{key!r}]") for key, value in kwargs.items()}
     text = json.dumps([args, kwargs], ensure_ascii=False, separators=(",", ":"))
     size = len(text.encode("utf-8", "surrogatepass")) - len("[,]")
     if size > MAX_ARGUMENT_BYTES:
@@ -54,6 +48,7 @@ def check_argument_size(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Non
             "its path"
         )
         raise ValueError(message)
+    return args, kwargs
 
 
 def _copy(value: Any, where: str, depth: int = 0) -> Any:
@@ -113,7 +108,7 @@ def declare(  # noqa: PLR0913 - they are the user's
     place: Callable[[Callable[..., Any], Any], Place],
     now_us: int,
 ) -> TaskSpec:
-    """Check what was asked for, and put it into the form in which it is kept."""
+    """Check the arguments of ``schedule_task``, and return what is stored of them."""
     name = _checked_name(name)
     call = unwrap(_checked_callback(callback))
     args, kwargs = _arguments(args, kwargs)
@@ -132,8 +127,7 @@ def declare(  # noqa: PLR0913 - they are the user's
     _check_can_end(policies, call.function, is_hosted=home is None)
     args, kwargs = (*call.args, *args), {**call.kwargs, **kwargs}
     if home is not None:
-        args, kwargs = json_args(args), json_kwargs(kwargs)
-        check_argument_size(args, kwargs)
+        args, kwargs = _json_arguments(args, kwargs)
     return TaskSpec(
         name=name,
         target=target,
@@ -254,17 +248,39 @@ def _check_can_end(policies: Policies, function: Callable[..., Any], *, is_hoste
         raise ValueError(message)
     if policies.timeout_us is None or policies.process or is_async(function):
         return
-    mend = "use an async callback"
+    remedy = "use an async callback"
     if is_hosted:
-        mend += ", or put this one into a module and use process=True"
+        remedy += ", or put this one into a module and use process=True"
     else:
-        mend += ", or process=True, which gives each run a process of its own"
-    message = f"timeout cannot end a synchronous callback, which no other thread can stop: {mend}"
+        remedy += ", or process=True, which gives each run a process of its own"
+    message = f"timeout cannot end a synchronous callback, which no other thread can stop: {remedy}"
     raise ValueError(message)
 
 
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def read_spec(data: Any) -> TaskSpec:
+    """Read a task that another process declares."""
+    if not isinstance(data, dict):
+        message = "spec must be the JSON of a task"
+        raise ValueError(message)  # noqa: TRY004 - of what another process sends all is one error
+    try:
+        return TaskSpec.from_json(data)
+    except _UNREADABLE as error:
+        message = f"spec is not the JSON of a task: {error!r}"
+        raise ValueError(message) from error
+
+
 def check_spec(spec: TaskSpec, declarer: Home | None = None) -> None:
-    """Check a task that another process declares."""
+    """Check a task that another process declares; a worker is a declarer with its home."""
     home, targets = spec.home, [spec.target, *([spec.at_target] if spec.at_target else [])]
     is_setup_task = (
         declarer is not None
@@ -307,7 +323,7 @@ def check_spec(spec: TaskSpec, declarer: Home | None = None) -> None:
             message = f"this is no task: {rule}"
             raise ValueError(message)
     try:
-        check_argument_size(json_args(spec.args), json_kwargs(spec.kwargs))
+        _json_arguments(spec.args, spec.kwargs)
     except TypeError as error:
         raise ValueError(str(error)) from error
 

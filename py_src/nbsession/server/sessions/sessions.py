@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 from nbsession.core.schedule.instant import iso_text
 from nbsession.core.tasks.schema import TaskJSON
 from nbsession.server.errors import BadRequestError, NoSuchSessionError, SilentKernelError
-from nbsession.server.validation import ORDERS
+from nbsession.server.validation import TASK_ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -190,8 +190,8 @@ class SessionBoard:
 
     async def order_task(self, kernel_id: str, name: str, order: str) -> dict[str, Any]:
         """Run, pause, resume or cancel a task that a kernel runs itself; raises as the above."""
-        if order not in ORDERS:
-            message = f"no order {order!r} to a task; there are {', '.join(ORDERS)}"
+        if order not in TASK_ACTIONS:
+            message = f"no action {order!r} on a task; there are {', '.join(TASK_ACTIONS)}"
             raise BadRequestError(message)
         return await self._order(kernel_id, {"action": "task", "name": name, "order": order})
 
