@@ -280,20 +280,20 @@ def test_the_answer_of_a_trigger(workers, answer, why):
     assert why in task["ended_by"]
 
 
-def test_odd_orders_are_refused_where_they_are_given(workers):
+def test_odd_requests_are_refused_where_they_are_made(workers):
     workers.write(
-        "orders.py",
+        "requests_.py",
         """
-        from nbsession.worker import active
+        from nbsession.worker import state as active
 
-        def order():
+        def send():
             ask = active.state._router._service._call
-            orders = [
+            requests = [
                 ("schedule", {"name": "x"}), ("schedule", 5), ("schedule",), ("history", "x", -1),
                 ("history", "x", "y"), ("show", ["x"]), ("wait_for_run", 1, 1e9),
                 ("wait_for_run", "x"), ("explode",), ("show", "x" * 574_000),
             ]
-            for what, *args in orders:
+            for what, *args in requests:
                 try:
                     ask(what, *args)
                 except Exception as error:
@@ -303,7 +303,7 @@ def test_odd_orders_are_refused_where_they_are_given(workers):
                     print("taken:", what, args)
         """,
     )
-    row = workers.run("orders:order")
+    row = workers.run("requests_:send")
     assert row["state"] == "succeeded", row["traceback"]
     assert "taken" not in row["output"]
     assert len(row["output"].splitlines()) == 10
@@ -330,7 +330,7 @@ def test_a_worker_declares_only_tasks(workers, change):
         "declare.py",
         """
         import json
-        from nbsession.worker import active
+        from nbsession.worker import state as active
 
         def declare(spec):
             active.state._router._service._call("schedule", spec, replace=False)

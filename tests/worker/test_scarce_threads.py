@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from nbsession import state
-from nbsession.worker import pool
+from nbsession.worker import threads as pool
 
 start = threading.Thread.start
 

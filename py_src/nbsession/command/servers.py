@@ -1,4 +1,4 @@
-"""The servers of this user that run nbsession now, and how to talk to them."""
+"""The running servers of this user that have nbsession, and requests to them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from jupyter_core.paths import jupyter_runtime_dir
 
@@ -22,7 +21,7 @@ _PATIENCE_SECONDS = 10.0
 
 
 class CommandError(Exception):
-    """The command cannot be done; the text is for the person who gave it."""
+    """The command has failed; the text is for the person who gave it."""
 
 
 @dataclass(frozen=True)
@@ -55,22 +54,22 @@ class RunningServer:
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
             why = printable(str(error) or type(error).__name__)
-            message = f"the server with pid {self.pid} ({self.root}) does not answer: {why}"
-            raise CommandError(message) from error
+            raise CommandError(
+                f"the server with pid {self.pid} ({self.root}) does not answer: {why}"
+            ) from error
         finally:
             connection.close()
         if response.getheader(PROTOCOL_HEADER) != str(PROTOCOL):
             version = response.getheader(VERSION_HEADER, "unknown")
-            message = (
+            raise CommandError(
                 f"the server with pid {self.pid} runs nbsession {version}, which this command does "
                 "not understand: run the `jupyter nbsession` of the server's own environment"
             )
-            raise CommandError(message)
         answer = json.loads(content) if content else None
         if response.status >= http.client.BAD_REQUEST:
-            told = answer if isinstance(answer, dict) else {}
-            text = printable_lines(str(told.get("message", "")))
-            if told.get("kind") == "no_such_task":  # the rest is for people in a notebook
+            refusal = answer if isinstance(answer, dict) else {}
+            text = printable_lines(str(refusal.get("message", "")))
+            if refusal.get("kind") == "no_such_task":  # the rest is for people in a notebook
                 text = f"{text.rpartition(';')[0]}; `jupyter nbsession tasks` lists those it has"
             raise CommandError(text or f"the server answered {response.status}")
         return answer
@@ -96,8 +95,7 @@ def _read(data: Any) -> RunningServer | None:
         return None
     texts = {name: data[name] for name in ("app", "root", "url", "link", "token")}
     if not all(isinstance(text, str) for text in texts.values()):
-        message = "what a server tells of itself are texts"
-        raise TypeError(message)
+        raise TypeError("what a server tells of itself are texts")
     return RunningServer(data["pid"], **texts)
 
 
@@ -105,11 +103,10 @@ def choose_server(wanted: str | None) -> RunningServer:
     """Return the one server that is meant."""
     servers = running_servers()
     if not servers:
-        message = (
+        raise CommandError(
             "no server with nbsession is running; start `jupyter lab` or `voila`, or see what is "
             "missing with `jupyter nbsession doctor`"
         )
-        raise CommandError(message)
     if wanted is not None:
         fitting = [server for server in servers if _fits(server, wanted)]
     else:
@@ -123,13 +120,7 @@ def choose_server(wanted: str | None) -> RunningServer:
         printable(f"  {s.pid}  {s.app}  {s.root}  {s.url}") for s in fitting or servers
     )
     problem = "several servers are running" if fitting or wanted is None else "no server fits"
-    message = f"{problem}; choose one with --server PID, a folder or a URL:\n{choice}"
-    raise CommandError(message)
-
-
-def task_path(name: str, *rest: str) -> str:
-    """Return the path of a task, below the owner's."""
-    return "/".join(["tasks", quote(name, safe=""), *rest])
+    raise CommandError(f"{problem}; choose one with --server PID, a folder or a URL:\n{choice}")
 
 
 def _fits(server: RunningServer, wanted: str) -> bool:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.paths import jupyter_data_dir
 
 from nbsession.core.errors import NoSuchTaskError, StoreBusyError, StoreError
+from nbsession.core.tasks.schema import TASK_ACTIONS
 from nbsession.scheduler.engine.store_writer import patiently
 from nbsession.scheduler.stores.sqlite.files import database_path
 
 from .errors import BadRequestError
-from .validation import TASK_ACTIONS, flag_of
+from .validation import flag_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -66,7 +67,7 @@ class RunnableHomes:
 
 
 PAGE_WAIT_SECONDS = 1.0
-"""How long a page may take to send its query before it counts as sent none; as in the kernel."""
+"""The wait for a page's query before it counts as sent none; as in the kernel."""
 
 
 class SessionNotifier:
@@ -119,10 +120,10 @@ def configured_database(configured: str, root: str) -> Path | None:
 
 
 SETUP_WAIT_SECONDS = 5.0
-"""How long a kernel's start may wait for setup scripts that have not run yet."""
+"""The longest wait of a kernel's start for setup scripts that have not run yet."""
 
 CLOSE_SECONDS = 10.0
-"""How long the end may take; the worker gives hooks and runs about half of that."""
+"""For the end; the worker gives hooks and runs about half of that."""
 
 _RETRY_SECONDS = 1.0
 _LOOK_SECONDS = 5.0
@@ -173,7 +174,7 @@ class TaskManager:
         loop.call_later(seconds, self.start, context=contextvars.Context())
 
     def subscribe(self, on_changes: Callable[[Changes], object]) -> None:
-        """Call on the loop with what has changed, from now on."""
+        """Call on the loop with every change from now on."""
         self._listeners.append(on_changes)
 
     async def setups_ran(self) -> None:
@@ -198,8 +199,9 @@ class TaskManager:
             return {"name": name}
         if action in TASK_ACTIONS:
             return await self.serve("run_now" if action == "run" else action, name)
-        message = f"no action {action!r} on a task; there are {', '.join(TASK_ACTIONS)}"
-        raise BadRequestError(message)
+        raise BadRequestError(
+            f"no action {action!r} on a task; there are {', '.join(TASK_ACTIONS)}"
+        )
 
     async def wait_for_run(self, run_id: int, seconds: float) -> dict[str, Any] | None:
         """Return a run once it is final, or as it is after so long; None if it is unknown."""
@@ -215,7 +217,7 @@ class TaskManager:
             return None
 
     def status(self) -> dict[str, Any]:
-        """Return what the owner may want to know when something is wrong."""
+        """Return the state of tasks and workers for the owner."""
         problem, tasks = self.problem, 0
         try:
             service = self._find()
@@ -256,12 +258,11 @@ class TaskManager:
         check_spec(spec)
         if not self.can_run(spec):
             home = spec.home
-            message = (
+            raise ValueError(
                 f"the server cannot run task {spec.name!r}: it needs the interpreter "
                 f"{home.python if home else None} and the folders {home.folder if home else None} "
                 f"and {home.directory if home else None} on the server's machine"
             )
-            raise ValueError(message)
 
     # -- the scheduler -----------------------------------------------------------------------------
 
@@ -279,8 +280,7 @@ class TaskManager:
     def _open(self) -> EngineTaskService:
         if self._service is None:
             if self._closed:
-                message = "the server is stopping: its tasks go on when it runs again"
-                raise StoreError(message)
+                raise StoreError("the server is stopping: its tasks go on when it runs again")
             now = asyncio.get_running_loop().time()
             until, text = self._busy
             if now < until:  # one try is enough for all that ask meanwhile

@@ -20,12 +20,11 @@ _MAX_DIGITS = 18  # more, and SQLite could not hold it
 
 
 def limit_of(text: str | None) -> int:
-    """Return how many runs are asked for, `MAX_RUNS` at the most."""
+    """Return the number of runs, `MAX_RUNS` at the most."""
     if text is None:
         return DEFAULT_RUNS
     if not _WHOLE.fullmatch(text) or not text.strip("0"):
-        message = f"limit is a whole number from 1 on, got {text[:20]!r}"
-        raise BadRequestError(message)
+        raise BadRequestError(f"limit is a whole number from 1 on, got {text[:20]!r}")
     return min(_whole(text), MAX_RUNS)
 
 
@@ -34,18 +33,16 @@ def id_of(text: str | None) -> int | None:
     if text is None:
         return None
     if not _WHOLE.fullmatch(text):
-        message = f"id is the whole number of a task, got {text[:20]!r}"
-        raise BadRequestError(message)
+        raise BadRequestError(f"id is the whole number of a task, got {text[:20]!r}")
     return _whole(text)
 
 
 def seconds_of(text: str | None, most: float) -> float:
-    """Return for how many seconds an answer may be held back, `most` at the most."""
+    """Return the seconds that an answer may be held back, `most` at the most."""
     if not text:
         return 0.0
     if not _NUMBER.fullmatch(text):
-        message = f"seconds is a number from 0 on, got {text[:20]!r}"
-        raise BadRequestError(message)
+        raise BadRequestError(f"seconds is a number from 0 on, got {text[:20]!r}")
     return min(float(text), most)
 
 
@@ -56,10 +53,9 @@ def _whole(text: str) -> int:
 
 
 def truth_of(name: str, text: str) -> bool:
-    """Return what a path's query says of a choice."""
+    """Return a flag of a path's query."""
     if text not in ("true", "false"):
-        message = f"{name} is true or false, got {text[:20]!r}"
-        raise BadRequestError(message)
+        raise BadRequestError(f"{name} is true or false, got {text[:20]!r}")
     return text == "true"
 
 
@@ -67,9 +63,5 @@ def flag_of(body: Mapping[str, Any], name: str) -> bool:
     """Return a member that is true or false; False if it is missing."""
     value = body.get(name, False)
     if not isinstance(value, bool):
-        message = f"{name} must be true or false"
-        raise BadRequestError(message)
+        raise BadRequestError(f"{name} must be true or false")
     return value
-
-
-TASK_ACTIONS = ("pause", "resume", "run", "cancel")

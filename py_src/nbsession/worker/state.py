@@ -1,4 +1,4 @@
-"""`state` in a worker: what setup scripts and tasks know of their server."""
+"""`state` in a worker, for setup scripts and tasks."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class WorkerState(PartOfState, Scheduling):
 
     @property
     def request(self) -> Request | None:
-        """None: a task belongs to no visitor. Session callbacks get that of their session."""
+        """None: a task belongs to no visitor. Session hooks get that of their session."""
         return None
 
     @property

@@ -45,7 +45,7 @@ class WorkerTaskRouter:
 
     @contextmanager
     def setting_up(self) -> Iterator[None]:
-        """Take what is scheduled for the setup script's."""
+        """Treat tasks that are scheduled meanwhile as the setup script's."""
         self._is_setting_up = True
         try:
             yield
@@ -118,12 +118,11 @@ class WorkerTaskRouter:
         target, function = spec.target, spec.target.callable
         is_own = target.module == setup_name(self._home["setup"]) and "<" not in target.qualname
         if not is_own and (function is None or find_reference(function) is None):
-            message = (
+            raise ValueError(
                 f"process=True needs a function that another process can find: {target.label} is a "
                 "lambda, a closure or a method; define it at the top level of the setup script or "
                 "of a module"
             )
-            raise ValueError(message)
 
 
 def _imported(what: str, function: Any) -> tuple[Target, str]:
@@ -132,11 +131,10 @@ def _imported(what: str, function: Any) -> tuple[Target, str]:
     reference = find_reference(function)
     if reference is None:
         module, qualname = name_of(function)
-        message = (
+        raise ValueError(
             f"a running task can schedule only what can be imported, which the {what} "
             f"{module}:{qualname} cannot: {_REMEDY}"
         )
-        raise ValueError(message)
     return Target("import", reference.module, reference.qualname), reference.folder
 
 

@@ -80,7 +80,7 @@ async def test_cancelling_a_run_whose_own_loop_has_just_closed(tasks: KernelTask
     tasks.declare(spec_of(tasks, "work", work, threaded=True), replace=False)
     await until(going.is_set)
     executor: Any = tasks._engine._executor  # type: ignore[attr-defined]
-    [call] = executor._calls.values()
+    [call] = executor.calls.values()
 
     async def ended() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
@@ -88,7 +88,7 @@ async def test_cancelling_a_run_whose_own_loop_has_just_closed(tasks: KernelTask
     call._awaiting = await asyncio.to_thread(asyncio.run, ended())
     executor.cancel(call._run_id, "cancelled")
     may_end.set()
-    await until(lambda: not executor._calls)
+    await until(lambda: not executor.calls)
 
 
 @on_loop(tasks_of)

@@ -109,7 +109,7 @@ async def test_what_was_skipped_since_the_last_run_is_shown(
 
 
 @on_service
-async def test_orders_from_another_thread(service: EngineTaskService) -> None:
+async def test_actions_from_another_thread(service: EngineTaskService) -> None:
     def orders() -> list[object]:
         service.schedule(a_spec(period="1h").to_json(), replace=False)
         done = [
@@ -138,16 +138,16 @@ async def test_orders_from_another_thread(service: EngineTaskService) -> None:
 
 
 @on_service
-async def test_errors_reach_the_thread_that_asked(service: EngineTaskService) -> None:
-    for order in (service.show, service.pause, service.resume, service.run_now):
+async def test_errors_reach_the_calling_thread(service: EngineTaskService) -> None:
+    for action in (service.show, service.pause, service.resume, service.run_now):
         with pytest.raises(NoSuchTaskError, match="'nothing'"):
-            await asyncio.to_thread(order, "nothing")
+            await asyncio.to_thread(action, "nothing")
         with pytest.raises(NoSuchTaskError, match="'nothing'"):
-            order("nothing")
+            action("nothing")
 
 
 @on_service
-async def test_a_task_is_told_of_by_its_id(service: EngineTaskService) -> None:
+async def test_a_task_is_shown_by_its_id(service: EngineTaskService) -> None:
     first = service.schedule(a_spec(period="1h").to_json(), replace=False)["task"]
     run = service.run_now("report")
     await service.until_final(run["id"], 10)

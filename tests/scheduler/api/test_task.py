@@ -79,8 +79,8 @@ def server() -> Iterator[Server]:
         asyncio.run_coroutine_threadsafe(server.engine.close(), loop).result(10)
 
 
-class Asked:
-    """A service that notes what is asked of another one."""
+class Recorder:
+    """Records the calls of another service."""
 
     def __init__(self, service: TaskService) -> None:
         self._service = service
@@ -170,7 +170,7 @@ def test_a_cancelled_task_knows_it(server: Server) -> None:
     assert "chores" not in server.tasks
 
 
-def test_what_is_cancelled_elsewhere_is_still_told(server: Server) -> None:
+def test_a_task_that_is_cancelled_elsewhere_is_still_shown(server: Server) -> None:
     ran = threading.Event()
     server.make("once", ran.set, period=False)
     task = server.tasks["once"]
@@ -288,9 +288,9 @@ def test_looking_at_all_of_them_asks_once(server: Server) -> None:
     tasks = server.tasks.items()
     server.call(lambda: server.engine.cancel("b"))  # which disturbs nobody who goes through them
     assert [(name, task.name) for name, task in tasks] == [("a", "a"), ("b", "b")]
-    asked = Asked(server.service)
-    assert [task.name for task in Tasks([asked]).values()] == ["a"]
-    assert asked.calls == ["list"]
+    recorder = Recorder(server.service)
+    assert [task.name for task in Tasks([recorder]).values()] == ["a"]
+    assert recorder.calls == ["list"]
 
 
 def test_the_table(server: Server) -> None:

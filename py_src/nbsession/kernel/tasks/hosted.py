@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import warnings
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from nbsession.core.errors import NoSuchTaskError, TaskExistsWarning
+from nbsession.core.errors import NoSuchTaskError, TaskExistsWarning, warn
 from nbsession.core.schedule.clock import SystemClock
 from nbsession.core.tasks.schema import task_json
 from nbsession.kernel.runtime.loop import LoopBlockedError, LoopCalls
@@ -207,4 +206,4 @@ def _show_late(
         return
     if future.result()[1] == "exists":
         message = f"a task named {name!r} is there already; nothing has changed"
-        warnings.warn(message, TaskExistsWarning, stacklevel=2)
+        warn(message, TaskExistsWarning)

@@ -49,11 +49,10 @@ class KernelTaskRouter:
 
     def place(self, function: Callable[..., Any], at: Any) -> Place:
         if os.getpid() != self._session.pid:
-            message = (
+            raise RuntimeError(
                 "a process forked off a kernel cannot schedule tasks: its parent's loop does not "
                 "run here; schedule in the parent"
             )
-            raise RuntimeError(message)
         if self._server() is not None:
             code = find_reference(function)
             at_code = None if at is None else find_reference(at)
@@ -123,23 +122,21 @@ class KernelTaskRouter:
             return
         if known["state"] == FINISHED:
             return
-        message = (
+        raise ValueError(
             f"a global task is named {name!r}, and this one would run in this kernel only: give it "
             "another name, cancel the global one, or put its callback into a module"
         )
-        raise ValueError(message)
 
     def _check_kernel_stays(self, reason: str) -> None:
         request = self._session.info("server").request
         if under_voila() or (request is not None and request.host_kind == "voila"):
-            message = (
+            raise RuntimeError(
                 f"{reason}, and on a page of Voilà the kernel, which could host the task, ends "
                 "with the visit: put the callback and an `at` that is code into one module, as "
                 "functions, and import them, or schedule the task in the server's setup script "
                 "(--NBSession.setup=tasks.py); for this visit only there is "
                 "state.add_periodic_callback"
             )
-            raise RuntimeError(message)
 
 
 def _reason(
@@ -186,7 +183,7 @@ def _starting_directory() -> str:
 
 
 def _added_paths() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what the notebook has added to `sys.path`, before the environment and after it."""
+    """Return the notebook's own entries of `sys.path`, before the environment and after it."""
     first: dict[str, None] = {}
     last: dict[str, None] = {}
     added = first
@@ -227,7 +224,7 @@ def _shell() -> Any:
 
 @functools.cache
 def _interpreter_paths() -> frozenset[str]:
-    """Ask a fresh interpreter: what was there before the first cell cannot be known any more."""
+    """Return those of a fresh interpreter: this one's before the first cell are not known."""
     command = [sys.executable, "-P", "-c", "import json, sys; print(json.dumps(sys.path))"]
     try:
         result = subprocess.run(  # noqa: S603 - our own interpreter

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -151,14 +150,13 @@ class Scheduling:
         )
         task, outcome = router.schedule(spec, replace=checked_flag("replace", replace))
         if outcome == "exists":
-            from nbsession.core.errors import TaskExistsWarning
+            from nbsession.core.errors import TaskExistsWarning, warn
 
-            warnings.warn(
+            message = (
                 f"nothing has changed: {task!r} is there already, with another callback, schedule "
-                "or other rules; replace=True replaces it",
-                TaskExistsWarning,
-                stacklevel=2,
+                "or other rules; replace=True replaces it"
             )
+            warn(message, TaskExistsWarning)
         return task
 
     def cancel_task(self, name: str, wait: bool = False) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote
 
 from nbsession.core.errors import LinkAnswerError, NoSuchTaskError, error_from
 
@@ -61,13 +59,16 @@ class RemoteTaskService:
         return self._call("wait_for_run", run_id, seconds)
 
 
+_NOT_FOUND = 404
+
+
 class HTTPClient(Protocol):
     """JSON over a server's link."""
 
     def get(self, path: str, wait_seconds: float = 0) -> Any:
         """Return the answer to a GET."""
 
-    def post(self, path: str, data: Mapping[str, Any]) -> Any:
+    def post(self, path: str, data: dict[str, Any]) -> Any:
         """Return the answer to a POST."""
 
 
@@ -93,7 +94,7 @@ class HTTPCall:
                 raise
             raise raised from None
 
-    def _send(self, verb: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    def _send(self, verb: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         match verb, args:
             case "list", ():
                 return self._client.get("tasks")["tasks"]
@@ -110,20 +111,21 @@ class HTTPCall:
             case _, (name,):
                 action = "run" if verb == "run_now" else verb
                 return self._client.post(f"{_path(name)}/{action}", options)
-        message = f"no request {verb!r} with {len(args)} arguments"
-        raise TypeError(message)
+        raise TypeError(f"no request {verb!r} with {len(args)} arguments")
 
     def _run(self, run_id: int, seconds: float = 0) -> Any:
         try:
             return self._client.get(f"runs/{run_id}?seconds={seconds}", seconds)
         except LinkAnswerError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
+            if error.status == _NOT_FOUND:
                 return None
             raise
 
 
 def _path(name: str) -> str:
-    from .declare import is_name  # late: a worker has no use for it
+    from urllib.parse import quote  # late, as the worker of a run has no use for them
+
+    from .declare import is_name
 
     if not is_name(name):  # '' would be the path of all tasks
         raise NoSuchTaskError(name)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .service import TaskService
 
 _HOLD_SECONDS = 20.0
-"""How long one question for the end of a run is held before it is asked again."""
+"""The length of one request for the end of a run, after which another one follows."""
 
 
 class RunFuture(concurrent.futures.Future[Run]):
@@ -66,7 +66,7 @@ class RunFuture(concurrent.futures.Future[Run]):
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return why the run's end cannot be told, None if it can; waits as `result` does."""
+        """Return why the run's end is unknown, None if it is known; waits as `result` does."""
         self._check()
         return super().exception(timeout)
 
@@ -91,8 +91,7 @@ class RunFuture(concurrent.futures.Future[Run]):
 
     def _finish(self, row: Mapping[str, Any] | None, run_id: int) -> None:
         if row is None:
-            message = f"run {run_id} is not in the history any more"
-            raise LookupError(message)
+            raise LookupError(f"run {run_id} is not in the history any more")
         self.set_result(Run.from_json(row))
 
     def _check(self) -> None:
@@ -102,11 +101,10 @@ class RunFuture(concurrent.futures.Future[Run]):
             asyncio.get_running_loop()
         except RuntimeError:
             return
-        message = (
+        raise RuntimeError(
             "this run is not finished, and waiting for it here would block the loop that it may "
             "need; use `await future` instead"
         )
-        raise RuntimeError(message)
 
 
 def schedule_text(schedule: Mapping[str, Any]) -> str:
@@ -206,8 +204,9 @@ class Task(PartOfState):
             If `n` is not a whole number of at least 0.
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 0:  # type: ignore[redundant-expr]
-            message = f"history takes how many runs, a whole number of at least 0; got {n!r}"
-            raise ValueError(message)
+            raise ValueError(
+                f"history takes how many runs, a whole number of at least 0; got {n!r}"
+            )
         try:
             rows = self._service.history(self.name, n, self._id) if n else []
         except NoSuchTaskError:
@@ -376,7 +375,7 @@ def _html_row(task: TaskJSON) -> str:
 
 
 def _last(task: TaskJSON) -> str:
-    """Return when the last run began, and what was missed or skipped since."""
+    """Return the start of the last run, and the occurrences missed or skipped since."""
     last_run, gap = _local(task["last_run"]), task.get("gap")
     if gap is None:
         return last_run

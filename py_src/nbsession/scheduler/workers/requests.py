@@ -128,7 +128,7 @@ class WorkerRequests:
         self._limits: WeakKeyDictionary[WorkerProcess, LineLimit] = WeakKeyDictionary()
 
     def take(self, worker: WorkerProcess, message: Message) -> None:
-        """Do what a worker wants."""
+        """Carry out a worker's request."""
         if message["op"] == "log":
             self._write(worker, message)
             return
