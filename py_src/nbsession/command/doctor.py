@@ -69,26 +69,25 @@ def check_installation() -> Iterator[Check]:
 
 
 def _versions() -> Check:
-    part = "versions"
-    found, old = [], []
-    for name, oldest in _OLDEST.items():
-        try:
-            found.append(f"{name} {version_of(name)}")
-        except PackageNotFoundError:
-            continue
-        if _is_old(name):
-            old.append(f"{name}>={oldest}")
+    installed = {name: version for name in _OLDEST if (version := _version(name)) is not None}
+    found = ", ".join(f"{name} {version}" for name, version in installed.items())
+    old = [f"{name}>={_OLDEST[name]}" for name in installed if _is_old(name)]
     if not old:
-        return Check(part, "good", ", ".join(found))
-    fix = f"{sys.executable} -m pip install {' '.join(repr(each) for each in old)}"
-    return Check(part, "bad", f"too old for nbsession: {', '.join(found)}", fix)
+        return Check("versions", "good", found)
+    fix = f"{sys.executable} -m pip install {' '.join(map(repr, old))}"
+    return Check("versions", "bad", f"too old for nbsession: {found}", fix)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version_of(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _is_old(name: str) -> bool:
-    try:
-        return _numbers(version_of(name)) < _numbers(_OLDEST[name])
-    except PackageNotFoundError:
-        return False
+    version = _version(name)
+    return version is not None and _numbers(version) < _numbers(_OLDEST[name])
 
 
 def _numbers(text: str) -> tuple[int, ...]:

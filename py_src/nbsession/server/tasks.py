@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.paths import jupyter_data_dir
 
 from nbsession.core.errors import NoSuchTaskError, StoreBusyError, StoreError
-from nbsession.core.tasks.schema import TASK_ACTIONS
 from nbsession.scheduler.engine.store_writer import patiently
 from nbsession.scheduler.stores.sqlite.files import database_path
 
 from .errors import BadRequestError
-from .validation import flag_of
+from .validation import TASK_ACTIONS, flag_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

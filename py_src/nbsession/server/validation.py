@@ -59,6 +59,9 @@ def truth_of(name: str, text: str) -> bool:
     return text == "true"
 
 
+TASK_ACTIONS = ("pause", "resume", "run", "cancel")
+
+
 def flag_of(body: Mapping[str, Any], name: str) -> bool:
     """Return a member that is true or false; False if it is missing."""
     value = body.get(name, False)

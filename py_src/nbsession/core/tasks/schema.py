@@ -44,10 +44,6 @@ class TaskJSON(TypedDict):
     gap: NotRequired[dict[str, Any]]
 
 
-TASK_ACTIONS = ("pause", "resume", "run", "cancel")
-"""The actions on a task, as paths of REST and of the link name them."""
-
-
 RunsJSON = list[dict[str, Any]]
 """Runs as `Run.to_json` gives them. A name, since in a task service `list` is a method."""
 

@@ -10,8 +10,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from nbsession.core.schedule.instant import iso_text
-from nbsession.core.tasks.schema import TASK_ACTIONS, TaskJSON
+from nbsession.core.tasks.schema import TaskJSON
 from nbsession.server.errors import BadRequestError, NoSuchSessionError, SilentKernelError
+from nbsession.server.validation import TASK_ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
