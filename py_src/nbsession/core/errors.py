@@ -113,6 +113,10 @@ _BY_NAME: dict[str, type[Exception]] = {
 }
 
 
+_MAX_NAME_CHARACTERS = 200
+"""Longer names are of no task."""
+
+
 def name_of_error(error: Exception) -> str:
     """Return the name by which `error_from` makes an error again in another process."""
     names = [each.__name__ for each in type(error).__mro__]
@@ -124,4 +128,5 @@ def error_from(name: str, message: str, task: object) -> Exception | None:
     error = TASK_ERRORS.get(name) or _BY_NAME.get(name)
     if error is None:
         return None
-    return error(task if issubclass(error, NoSuchTaskError | NotRunnableError) else message)
+    is_of_task = issubclass(error, NoSuchTaskError | NotRunnableError)
+    return error(str(task)[:_MAX_NAME_CHARACTERS] if is_of_task else message)
