@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from nbsession import state
-from nbsession.worker import pool
+from nbsession.worker import threads as pool
 
 start = threading.Thread.start
 
@@ -85,10 +85,10 @@ def test_runs_and_questions(scarce):
         "home": scarce.home().to_json(),
         "at_target": {**target, "qualname": "soon"},
     }
-    scarce.board.schedule(spec, replace=False)
+    scarce.service.schedule(spec, replace=False)
     scarce.run("scarcity:plenty")
-    assert wait_for(lambda: scarce.board.show("soon")["next_run"])
-    assert scarce.board.show("soon")["state"] == "scheduled"
+    assert wait_for(lambda: scarce.service.show("soon")["next_run"])
+    assert scarce.service.show("soon")["state"] == "scheduled"
     assert scarce.run("scarcity:greet")["output"] == "hello\n"
     assert scarce.pids() == [pid]
 

@@ -1,4 +1,4 @@
-"""The servers of this user that run nbsession now, and how to talk to them."""
+"""The running servers of this user that have nbsession, and requests to them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from jupyter_core.paths import jupyter_runtime_dir
 
@@ -20,7 +19,7 @@ PATTERN = "nbsession-*.json"
 
 
 class CommandError(Exception):
-    """The command cannot be done; the text is for the person who gave it."""
+    """The command has failed; the text is for the person who gave it."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +113,6 @@ def choose_server(wanted: str | None) -> RunningServer:
     )
     problem = "several servers are running" if fitting or wanted is None else "no server fits"
     raise CommandError(f"{problem}; choose one with --server PID, a folder or a URL:\n{choice}")
-
-
-def task_path(name: str, *rest: str) -> str:
-    """Return the path of a task, below the owner's."""
-    return "/".join(["tasks", quote(name, safe=""), *rest])
 
 
 def _fits(server: RunningServer, wanted: str) -> bool:

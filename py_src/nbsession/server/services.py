@@ -13,7 +13,6 @@ from jupyter_server import CallContext
 from tornado.ioloop import IOLoop
 
 from nbsession.core.environment import FIX_FROZEN_WIDGETS, SHOW_TRACEBACKS, LinkAddress
-from nbsession.core.errors import NoSuchTaskError
 from nbsession.core.version import __version__
 from nbsession.server.errors import NoSuchSessionError
 from nbsession.server.link.handlers import LinkServices
@@ -35,7 +34,7 @@ from nbsession.server.sessions.sessions import Lifecycle, ServerSessions
 
 from .activity import ServerActivity
 from .server_info import remove_owner_file, write_owner_file
-from .tasks import TaskService
+from .tasks import TaskManager
 from .websocket import KernelSockets
 
 if TYPE_CHECKING:
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
     from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
 
-    from nbsession.core.tasks.schema import TaskJSON
     from nbsession.scheduler.engine.events import Changes
     from nbsession.server.events.feed import ChangeFeed
 
@@ -103,7 +101,7 @@ class SessionServices:
         self._sockets = KernelSockets(send_at_once=options.websocket_nodelay)
         self.lifecycle = Lifecycle(self._log)
         self.sessions = ServerSessions(self.lifecycle, self._records, self._kernels)
-        self.tasks = TaskService(options, host, self.lifecycle)
+        self.tasks = TaskManager(options, host, self.lifecycle)
         self._link = LinkServer(
             LinkServices(
                 self._records,
@@ -161,7 +159,7 @@ class SessionServices:
             self.loop,
             lambda data: logger.emit(schema_id=SCHEMA_ID, data=data),
             lambda: has_listeners(logger),
-            self._find_task,
+            self.tasks.find,
             self.sessions.find,
         )
 
@@ -172,12 +170,6 @@ class SessionServices:
         self._feed = feed
         self.sessions.subscribe(feed.session_changed)
         self.tasks.subscribe(tasks_changed)
-
-    def _find_task(self, name: str) -> TaskJSON | None:
-        try:
-            return self.tasks.board.show(name)
-        except NoSuchTaskError:
-            return None
 
     def _write_owner_file(self) -> None:
         self._owner_file = write_owner_file(

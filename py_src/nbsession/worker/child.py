@@ -14,6 +14,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.callables import load_callable
+from nbsession.scheduler.api.remote import RemoteTaskService
 
 from . import state as active
 from .callables import Targets
@@ -22,7 +23,7 @@ from .guard import end_with_parent
 from .run import WorkerRun
 from .session_hooks import SessionHooks
 from .state import WorkerState
-from .tasks import LoadingBoard, WorkerDesk
+from .tasks import LoadingCall, WorkerTaskRouter
 from .user_code import make_importable, run_setup, setup_name
 
 if TYPE_CHECKING:
@@ -92,12 +93,12 @@ def _call(run: WorkerRun, function: Callable[..., Any], runner: asyncio.Runner) 
 
 def _find(channel: Channel, home: Mapping[str, Any], order: Mapping[str, Any]) -> Any:
     targets = Targets(home["setup"])
-    board = LoadingBoard(channel)
-    desk = WorkerDesk(board, targets, home)
-    active.state = WorkerState(ServerLog(channel), desk, SessionHooks(home["setup"]), home)
+    call = LoadingCall(channel.ask)
+    router = WorkerTaskRouter(RemoteTaskService(call), targets, home)
+    active.state = WorkerState(ServerLog(channel), router, SessionHooks(home["setup"]), home)
     target = order["target"]
     if target["kind"] == "setup" and target["module"] == setup_name(home["setup"]):
-        with board.loading(), desk.setting_up():
+        with call.loading(), router.setting_up():
             run_setup(home["setup"], lambda _path, _stamp: None)
         return targets.load(order).function
     return load_callable(target["module"], target["qualname"])

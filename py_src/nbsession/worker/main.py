@@ -14,6 +14,7 @@ from nbsession.core.link_http import PROTOCOL
 from nbsession.core.tracebacks import error_text
 from nbsession.core.tracebacks import user_traceback_text as traceback_text
 from nbsession.core.version import __version__
+from nbsession.scheduler.api.remote import RemoteTaskService
 from nbsession.scheduler.workers.flags import BegunFlags
 from nbsession.scheduler.workers.messages import STOPPED
 from nbsession.worker.output.capture import divert, wait_until_read
@@ -27,7 +28,7 @@ from .guard import Guard
 from .runs import Runs, Tools
 from .session_hooks import SessionHooks
 from .state import WorkerState
-from .tasks import ChannelBoard, WorkerDesk
+from .tasks import WorkerTaskRouter
 from .threads import ThreadPool
 from .user_code import make_importable, run_setup
 
@@ -82,8 +83,9 @@ class WorkerProcess:
         self._targets = Targets(home["setup"])
         self._code = TriggerCode(self._channel, self._targets)
         self._hooks = SessionHooks(home["setup"])
-        self._desk = WorkerDesk(ChannelBoard(self._channel), self._targets, home)
-        active.state = WorkerState(self._log, self._desk, self._hooks, home)
+        service = RemoteTaskService(self._channel.ask)
+        self._router = WorkerTaskRouter(service, self._targets, home)
+        active.state = WorkerState(self._log, self._router, self._hooks, home)
         pools = self._pool, self._own_pool
         flags = None if home["flags"] is None else BegunFlags(home["flags"])
         if flags is not None:
@@ -97,7 +99,7 @@ class WorkerProcess:
 
     def _set_up(self, path: str) -> bool:
         try:
-            with self._desk.setting_up():
+            with self._router.setting_up():
                 run_setup(path, self._on_read)
         except BaseException as error:  # noqa: BLE001 - the user's script; told, and tried again
             problem = {"error": error_text(error), "trace": traceback_text(error)}

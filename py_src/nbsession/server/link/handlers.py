@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from dataclasses import dataclass
-from functools import partial
 from hmac import compare_digest
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,16 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tornado.ioloop import IOLoop
 from tornado.web import Finish, HTTPError, RequestHandler
 
-from nbsession.core.link_http import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
+from nbsession.core.link_http import MAX_LINK_BYTES, PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
 from nbsession.core.text import MAX_LOG_CHARACTERS, printable, printable_lines
 from nbsession.core.version import __version__
-from nbsession.scheduler.engine.store_writer import patiently
 from nbsession.server.errors import BadRequestError, RefusedError, refusing
 from nbsession.server.sessions.sessions import MAX_REPORT_BYTES
 from nbsession.server.validation import (
-    MAX_DECLARATION_BYTES,
-    carry_out,
-    checked_declaration,
     flag_of,
     id_of,
     json_object,
@@ -37,7 +32,7 @@ if TYPE_CHECKING:
     from nbsession.server.request.records import SessionRecord, SessionRecords
     from nbsession.server.sessions.culling import Expiration
     from nbsession.server.sessions.sessions import ServerSessions
-    from nbsession.server.tasks import LateBoard, TaskService
+    from nbsession.server.tasks import TaskManager
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -54,7 +49,7 @@ class LinkServices:
 
     records: SessionRecords
     sessions: ServerSessions
-    tasks: TaskService
+    tasks: TaskManager
     expiration: Expiration
     owner_token: str
     status: Callable[[], Mapping[str, Any]]
@@ -251,33 +246,29 @@ KERNEL_HANDLERS = [
 
 class _TaskLinkHandler(LinkHandler):
     @property
-    def tasks(self) -> TaskService:
+    def tasks(self) -> TaskManager:
         return self.services.tasks
-
-    @property
-    def board(self) -> LateBoard:
-        return self.tasks.board
 
 
 class _TasksHandler(_TaskLinkHandler):
-    max_body_bytes = MAX_DECLARATION_BYTES
+    max_body_bytes = MAX_LINK_BYTES
 
     async def get(self) -> None:
         with refusing():
-            self.answer({"tasks": await patiently(self.board.list)})
+            self.answer({"tasks": await self.tasks.serve("list")})
 
     async def post(self) -> None:
         with refusing():
-            spec, replace = checked_declaration(self.body(), self.tasks.can_run)
-            schedule = partial(self.board.schedule, spec, replace=replace)
-            self.answer(await patiently(schedule))
+            body = self.body()
+            replace = flag_of(body, "replace")
+            self.answer(await self.tasks.serve("schedule", body.get("spec"), replace=replace))
 
 
 class _TaskHandler(_TaskLinkHandler):
     async def get(self, name: str) -> None:
         with refusing():
             task_id = id_of(self.get_query_argument("id", None))
-            self.answer(await patiently(partial(self.board.show, name, task_id)))
+            self.answer(await self.tasks.serve("show", name, task_id))
 
 
 class _TaskRunsHandler(_TaskLinkHandler):
@@ -285,19 +276,17 @@ class _TaskRunsHandler(_TaskLinkHandler):
         with refusing():
             limit = limit_of(self.get_query_argument("limit", None))
             task_id = id_of(self.get_query_argument("id", None))
-            runs = await patiently(partial(self.board.history, name, limit, task_id))
-            self.answer({"runs": runs})
+            self.answer({"runs": await self.tasks.serve("history", name, limit, task_id)})
 
 
-class _TaskOrderHandler(_TaskLinkHandler):
-    async def post(self, name: str, order: str) -> None:
+class _TaskActionHandler(_TaskLinkHandler):
+    async def post(self, name: str, action: str) -> None:
         with refusing():
-            do = partial(carry_out, self.board, name, order, self.body())
-            self.answer(await patiently(do))
+            self.answer(await self.tasks.serve_action(name, action, self.body()))
 
 
 class _RunHandler(_TaskLinkHandler):
-    """A run; the answer is held back until it is final, and then null if it is not kept."""
+    """A run; the answer is held back until it is final, and then null if it is not stored."""
 
     async def get(self, run_id: str) -> None:
         with refusing():
@@ -317,7 +306,7 @@ TASK_HANDLERS = [
     (KERNEL_OR_OWNER + "tasks", _TasksHandler),
     (KERNEL_OR_OWNER + r"tasks/([^/]+)", _TaskHandler),
     (KERNEL_OR_OWNER + r"tasks/([^/]+)/runs", _TaskRunsHandler),
-    (KERNEL_OR_OWNER + r"tasks/([^/]+)/([a-z]+)", _TaskOrderHandler),
+    (KERNEL_OR_OWNER + r"tasks/([^/]+)/([a-z]+)", _TaskActionHandler),
     (KERNEL_OR_OWNER + r"runs/([0-9]{1,18})", _RunHandler),
     (OWNER + "status", _StatusHandler),
 ]
