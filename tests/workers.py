@@ -17,7 +17,7 @@ import psutil
 from nbsession.core.schedule.clock import SystemClock
 from nbsession.core.schedule.parse import make_trigger
 from nbsession.core.tasks.spec import Home, Policies, Target, TaskSpec
-from nbsession.scheduler.api.service import EngineBoard
+from nbsession.scheduler.api.service import EngineTaskService
 from nbsession.scheduler.engine.engine import Engine
 from nbsession.scheduler.stores.memory import MemoryStore
 from nbsession.scheduler.workers.executor import WorkerExecutor
@@ -69,8 +69,8 @@ class Workers:
         self.executor = WorkerExecutor(log, setups=setups, **options)
         self.engine = Engine(MemoryStore(clock=SystemClock()), self.executor, SystemClock(), log)
         self.engine.open()
-        self.board = EngineBoard(self.engine, asyncio.get_running_loop())
-        self.executor.board = self.board
+        self.service = EngineTaskService(self.engine, asyncio.get_running_loop())
+        self.executor.service = self.service
 
     def close(self) -> None:
         """End everything."""
@@ -123,12 +123,12 @@ class Workers:
             policies=Policies(**policies),
             home=home or self.home(),
         )
-        self.board.schedule(spec.to_json(), replace=False)
+        self.service.schedule(spec.to_json(), replace=False)
         return name
 
     def row(self, name: str) -> Row:
         """Return the newest run of a task, once there is one."""
-        return wait_for(lambda: self.board.history(name, 1))[0]
+        return wait_for(lambda: self.service.history(name, 1))[0]
 
     def end(self, name: str) -> Row:
         """Return the newest run of a task once it is final."""
@@ -136,7 +136,7 @@ class Workers:
         return wait_for(
             lambda: (
                 done
-                if (done := self.board.wait_for_run(row["id"], 1.0))
+                if (done := self.service.wait_for_run(row["id"], 1.0))
                 and done["state"] not in {"queued", "running"}
                 else None
             )

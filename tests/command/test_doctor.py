@@ -96,7 +96,7 @@ def test_a_version_that_is_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
     _pretend(monkeypatch, jupyter_server="2.21.1", voila="0.4.6", notebook="7.3.9")
     check = installation._versions()
     assert check.verdict == "bad"
-    assert check.mend.endswith("pip install 'notebook>=7.4' 'voila>=0.5.8'")
+    assert check.fix.endswith("pip install 'notebook>=7.4' 'voila>=0.5.8'")
     voila = installation._voila()
     assert (voila.verdict, voila.found) == ("bad", "0.4.6 is not served: state is empty there")
 

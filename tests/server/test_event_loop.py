@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nbsession.server.event_loop import run_on_stopped
+from nbsession.server.services import run_on_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

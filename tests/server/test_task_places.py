@@ -41,7 +41,7 @@ sys.path.append(os.path.join(start, "..", "last"))
 import jobs
 os.chdir("/")
 def home(name):
-    return state.tasks[name]._board.show(name)["home"]
+    return state.tasks[name]._service.show(name)["home"]
 async def output(function, name):
     run = await state.schedule_task(name, function, cron="0 0 1 1 *").run_now()
     return run.output

@@ -275,25 +275,25 @@ def test_the_answer_of_a_trigger(workers, answer, why):
         "home": workers.home().to_json(),
         "at_target": {**target, "qualname": "when"},
     }
-    workers.board.schedule(spec, replace=False)
-    task = wait_for(lambda: (t := workers.board.show(name))["state"] == "finished" and t)
+    workers.service.schedule(spec, replace=False)
+    task = wait_for(lambda: (t := workers.service.show(name))["state"] == "finished" and t)
     assert why in task["ended_by"]
 
 
 def test_odd_requests_are_refused_where_they_are_made(workers):
     workers.write(
-        "orders.py",
+        "requests_.py",
         """
         from nbsession.worker import state as active
 
-        def order():
-            ask = active.state._desk._board._channel.ask
-            orders = [
+        def send():
+            ask = active.state._router._service._call
+            requests = [
                 ("schedule", {"name": "x"}), ("schedule", 5), ("schedule",), ("history", "x", -1),
                 ("history", "x", "y"), ("show", ["x"]), ("wait_for_run", 1, 1e9),
                 ("wait_for_run", "x"), ("explode",), ("show", "x" * 574_000),
             ]
-            for what, *args in orders:
+            for what, *args in requests:
                 try:
                     ask(what, *args)
                 except Exception as error:
@@ -303,7 +303,7 @@ def test_odd_requests_are_refused_where_they_are_made(workers):
                     print("taken:", what, args)
         """,
     )
-    row = workers.run("orders:order")
+    row = workers.run("requests_:send")
     assert row["state"] == "succeeded", row["traceback"]
     assert "taken" not in row["output"]
     assert len(row["output"].splitlines()) == 10
@@ -333,7 +333,7 @@ def test_a_worker_declares_only_tasks(workers, change):
         from nbsession.worker import state as active
 
         def declare(spec):
-            active.state._desk._board._channel.ask("schedule", spec, replace=False)
+            active.state._router._service._call("schedule", spec, replace=False)
 
         def declare_file(path):
             with open(path) as file:
@@ -351,12 +351,12 @@ def test_a_worker_declares_only_tasks(workers, change):
         "at_target": None,
     }
     assert workers.run("declare:declare", spec)["state"] == "succeeded"
-    workers.board.cancel("a task", wait=False)
+    workers.service.cancel("a task", wait=False)
     (workers.folder / "change.json").write_text(json.dumps(spec | change))
     row = workers.run("declare:declare_file", str(workers.folder / "change.json"))
     assert row["state"] == "failed"
     assert "ValueError" in row["error"] or "RuntimeError" in row["error"]
-    names = [task["name"] for task in workers.board.list()]
+    names = [task["name"] for task in workers.service.list()]
     assert not [name for name in names if not name.startswith("declare")]
 
 

@@ -90,10 +90,10 @@ def test_runs_and_trigger_code(scarce):
         "home": scarce.home().to_json(),
         "at_target": {**target, "qualname": "soon"},
     }
-    scarce.board.schedule(spec, replace=False)
+    scarce.service.schedule(spec, replace=False)
     scarce.run("scarcity:plenty")
-    assert wait_for(lambda: scarce.board.show("soon")["next_run"])
-    assert scarce.board.show("soon")["state"] == "scheduled"
+    assert wait_for(lambda: scarce.service.show("soon")["next_run"])
+    assert scarce.service.show("soon")["state"] == "scheduled"
     assert scarce.run("scarcity:greet")["output"] == "hello\n"
     assert scarce.pids() == [pid]
 

@@ -1,4 +1,4 @@
-"""`jupyter nbsession`: its arguments, and what they lead to."""
+"""`jupyter nbsession`: its arguments and subcommands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="jupyter nbsession", description="What nbsession does in this user's servers."
     )

@@ -1,4 +1,4 @@
-"""`jupyter nbsession doctor`: what is connected, and how to mend what is not."""
+"""`jupyter nbsession doctor`: finds what is not connected, and says how to fix it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from importlib.util import find_spec
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Check:
-    """What was found."""
+    """The state of one part of the installation, and how to fix it."""
 
     part: str
     verdict: Literal["good", "bad", "idle"]
     found: str
-    mend: str = ""
+    fix: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the check as plain values."""
-        return asdict(self)
+        return {"part": self.part, "verdict": self.verdict, "found": self.found, "mend": self.fix}
 
 
 _MANAGER = "nbsession.server.voila.SessionMappingKernelManager"
-_VOILA_MEND = f"start Voilà with --VoilaConfiguration.multi_kernel_manager_class={_MANAGER}"
-_ASK_SECONDS = 20.0
+_VOILA_FIX = f"start Voilà with --VoilaConfiguration.multi_kernel_manager_class={_MANAGER}"
+_START_SECONDS = 20.0
 
 _OLDEST = {
     "jupyter_server": "2.14",
@@ -69,26 +69,25 @@ def check_installation() -> Iterator[Check]:
 
 
 def _versions() -> Check:
-    part = "versions"
-    found, old = [], []
-    for name, oldest in _OLDEST.items():
-        try:
-            found.append(f"{name} {version_of(name)}")
-        except PackageNotFoundError:
-            continue
-        if _is_old(name):
-            old.append(f"{name}>={oldest}")
+    installed = {name: version for name in _OLDEST if (version := _version(name)) is not None}
+    found = ", ".join(f"{name} {version}" for name, version in installed.items())
+    old = [f"{name}>={_OLDEST[name]}" for name in installed if _is_old(name)]
     if not old:
-        return Check(part, "good", ", ".join(found))
-    mend = f"{sys.executable} -m pip install {' '.join(repr(each) for each in old)}"
-    return Check(part, "bad", f"too old for nbsession: {', '.join(found)}", mend)
+        return Check("versions", "good", found)
+    fix = f"{sys.executable} -m pip install {' '.join(map(repr, old))}"
+    return Check("versions", "bad", f"too old for nbsession: {found}", fix)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version_of(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _is_old(name: str) -> bool:
-    try:
-        return _numbers(version_of(name)) < _numbers(_OLDEST[name])
-    except PackageNotFoundError:
-        return False
+    version = _version(name)
+    return version is not None and _numbers(version) < _numbers(_OLDEST[name])
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -104,32 +103,32 @@ def _server_extension() -> Check:
     places = [Path(place) for place in reversed(jupyter_config_path())]
     folders = [path for p in places for path in sorted(p.glob("jupyter_server_config.d/*.json"))]
     for path in [*folders, *(place / "jupyter_server_config.json" for place in places)]:
-        extensions = _section(_section(_read(path), "ServerApp"), "jpserver_extensions")
+        extensions = _read(path, "ServerApp", "jpserver_extensions")
         if "nbsession" in extensions:
             switched = (bool(extensions["nbsession"]), path)
     if switched is None:
-        mend = "install nbsession into the environment that runs `jupyter lab`"
-        return Check(part, "bad", "no configuration switches it on", mend)
+        fix = "install nbsession into the environment that runs `jupyter lab`"
+        return Check(part, "bad", "no configuration switches it on", fix)
     is_on, path = switched
     if is_on:
         return Check(part, "good", f"on, by {path}")
-    mend = "jupyter server extension enable nbsession"
-    return Check(part, "bad", f"switched off by {path}", mend)
+    fix = "jupyter server extension enable nbsession"
+    return Check(part, "bad", f"switched off by {path}", fix)
 
 
 def _labextension() -> Check:
     part = "JupyterLab extension"
     for place in reversed(jupyter_config_path()):
         path = Path(place) / "labconfig" / "page_config.json"
-        if _section(_read(path), "disabledExtensions").get("nbsession"):
-            mend = "jupyter labextension enable nbsession"
-            return Check(part, "bad", f"switched off by {path}", mend)
+        if _read(path, "disabledExtensions").get("nbsession"):
+            fix = "jupyter labextension enable nbsession"
+            return Check(part, "bad", f"switched off by {path}", fix)
     for place in jupyter_path("labextensions", "nbsession"):
         path = Path(place)
         if (path / "package.json").is_file():
             return Check(part, "good", str(path))
-    mend = "reinstall nbsession: a wheel carries it, a checkout builds it with `make install`"
-    return Check(part, "bad", "not installed", mend)
+    fix = "reinstall nbsession: a wheel carries it, a checkout builds it with `make install`"
+    return Check(part, "bad", "not installed", fix)
 
 
 def _voila() -> Check:
@@ -141,13 +140,13 @@ def _voila() -> Check:
         return Check(part, "bad", found, f"{sys.executable} -m pip install {_VOILA!r}")
     for place in jupyter_config_path():
         path = Path(place) / "voila.json"
-        manager = _section(_read(path), "VoilaConfiguration").get("multi_kernel_manager_class")
+        manager = _read(path, "VoilaConfiguration").get("multi_kernel_manager_class")
         if manager == _MANAGER:
             return Check(part, "good", f"uses nbsession's kernel manager, by {path}")
         if manager is not None:
-            mend = f"let it name {_MANAGER}, or {_VOILA_MEND}"
-            return Check(part, "bad", f"{path} sets the kernel manager {manager}", mend)
-    return Check(part, "bad", "no voila.json names nbsession's kernel manager", _VOILA_MEND)
+            fix = f"let it name {_MANAGER}, or {_VOILA_FIX}"
+            return Check(part, "bad", f"{path} sets the kernel manager {manager}", fix)
+    return Check(part, "bad", "no voila.json names nbsession's kernel manager", _VOILA_FIX)
 
 
 def _kernels() -> Iterator[Check]:
@@ -172,38 +171,32 @@ def _kernel(part: str, python: str) -> Check:
         python = sys.executable  # what Jupyter starts for a bare "python"
     code = "from nbsession.core.version import __version__; print(__version__)"
     try:
-        asked = subprocess.run(  # noqa: S603 - the interpreter that Jupyter itself would start
-            [python, "-c", code],
-            capture_output=True,
-            text=True,
-            timeout=_ASK_SECONDS,
-            check=False,
+        command = [python, "-c", code]
+        answer = subprocess.run(  # noqa: S603 - the interpreter that Jupyter itself would start
+            command, capture_output=True, text=True, timeout=_START_SECONDS, check=False
         )
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        return Check(
-            part, "bad", f"{python} does not start: {error}", "remove or mend the kernelspec"
-        )
-    version = asked.stdout.strip()
-    if asked.returncode:
-        mend = f"{python} -m pip install nbsession=={__version__}"
-        return Check(part, "idle", f"{python} has no nbsession: no `state` there", mend)
+        found = f"{python} does not start: {error}"
+        return Check(part, "bad", found, "remove or fix the kernelspec")
+    version = answer.stdout.strip()
+    if answer.returncode:
+        fix = f"{python} -m pip install nbsession=={__version__}"
+        return Check(part, "idle", f"{python} has no nbsession: no `state` there", fix)
     if version != __version__:
-        mend = f"{python} -m pip install nbsession=={__version__}"
-        return Check(part, "bad", f"{python} has nbsession {version}, this is {__version__}", mend)
+        fix = f"{python} -m pip install nbsession=={__version__}"
+        return Check(part, "bad", f"{python} has nbsession {version}, this is {__version__}", fix)
     return Check(part, "good", f"{python} has nbsession {version}")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, *sections: str) -> dict[str, Any]:
+    """Return a section of a JSON file; {} for anything that is not there."""
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
+    for section in sections:
+        data = data.get(section) if isinstance(data, dict) else None
     return data if isinstance(data, dict) else {}
-
-
-def _section(data: dict[str, Any], name: str) -> dict[str, Any]:
-    section = data.get(name)
-    return section if isinstance(section, dict) else {}
 
 
 _MARKS = {"good": "ok  ", "bad": "BAD ", "idle": "-   "}
@@ -211,7 +204,7 @@ _MARKS = {"good": "ok  ", "bad": "BAD ", "idle": "-   "}
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of `jupyter nbsession`."""
-    text = "say what is connected, and how to mend what is not"
+    text = "say what is connected, and how to fix what is not"
     parser = commands.add_parser("doctor", help=text, description=text)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(call=_call)
@@ -225,8 +218,8 @@ def _call(options: argparse.Namespace) -> int:
         width = max(len(check.part) for check in checks)
         for check in checks:
             print(f"{_MARKS[check.verdict]}{check.part:<{width}}  {printable(check.found)}")
-            if check.mend:
-                print(f"{'':<{width + 4}}  to mend: {printable(check.mend)}")
+            if check.fix:
+                print(f"{'':<{width + 4}}  to fix: {printable(check.fix)}")
     return int(any(check.verdict == "bad" for check in checks))
 
 
@@ -258,18 +251,18 @@ def _check_server(server: RunningServer) -> Iterator[Check]:
     yield Check(f"{part} sessions", "good" if sessions else "idle", found)
     if status["pages_problem"]:
         found = f"{status['pages_problem']}; kernels of closed Voilà pages do not end by themselves"
-        remedy = "take out what replaces that class, or cull idle kernels; restart"
-        yield Check(f"{part} pages", "bad", found, remedy)
+        fix = "remove the extension that replaces that class, or cull idle kernels; restart"
+        yield Check(f"{part} pages", "bad", found, fix)
     else:
         pages = sum(each["pages"] for each in sessions)
         found = f"{pages} connected" if pages else "none is connected to a kernel"
         yield Check(f"{part} pages", "good" if pages else "idle", found)
     problem = status["problem"]
     if problem:
-        mend = "mend what it says, or place the database with --NBSession.database=PATH; restart"
-        yield Check(f"{part} tasks", "bad", problem, mend)
+        fix = "fix what it says, or place the database with --NBSession.database=PATH; restart"
+        yield Check(f"{part} tasks", "bad", problem, fix)
     else:
-        yield Check(f"{part} tasks", "good", f"{status['tasks']} kept in {status['database']}")
+        yield Check(f"{part} tasks", "good", f"{status['tasks']} stored in {status['database']}")
     if status["file_notice"]:
         yield _check_file(f"{part} database", status["file_notice"])
     if not status["workers"]:
@@ -282,17 +275,13 @@ def _check_file(part: str, notice: dict[str, Any]) -> Check:
     if not notice["missing"]:
         return Check(part, "idle", notice["message"])
     names = ", ".join(notice["missing"])
-    mend = "schedule them again, or stop this server, put the right file in place and start it"
-    return Check(part, "bad", f"{notice['message']}; missing from it: {names}", mend)
+    fix = "schedule them again, or stop this server, put the right file in place and start it"
+    return Check(part, "bad", f"{notice['message']}; missing from it: {names}", fix)
 
 
 def _check_worker(part: str, worker: dict[str, Any]) -> Check:
     place = worker["setup"] or worker["folder"]
     if worker["problem"]:
-        return Check(
-            part,
-            "bad",
-            f"{place}: {worker['problem']}",
-            f"{worker['python']} -m nbsession.worker --check",
-        )
+        fix = f"{worker['python']} -m nbsession.worker --check"
+        return Check(part, "bad", f"{place}: {worker['problem']}", fix)
     return Check(part, "good", f"pid {worker['pid']} runs {place} with {worker['python']}")

@@ -1,4 +1,4 @@
-"""The servers of this user that run nbsession now, and how to talk to them."""
+"""The running servers of this user that have nbsession, and requests to them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from jupyter_core.paths import jupyter_runtime_dir
 
-from nbsession.core.link_http import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER, open_connection
+from nbsession.core.link_http import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER, exchange
 from nbsession.core.process import is_alive
 from nbsession.core.text import printable, printable_lines
 
 PATTERN = "nbsession-*.json"
 
-_PATIENCE_SECONDS = 10.0
-
 
 class CommandError(Exception):
-    """The command cannot be done; the text is for the person who gave it."""
+    """The command has failed; the text is for the person who gave it."""
 
 
 @dataclass(frozen=True)
@@ -38,39 +35,33 @@ class RunningServer:
 
     def get(self, path: str, wait_seconds: float = 0) -> Any:
         """Return the JSON that is answered to a GET; raise `CommandError` for anything else."""
-        return self._ask("GET", path, None, wait_seconds)
+        return self._request(path, None, wait_seconds)
 
     def post(self, path: str, data: dict[str, Any]) -> Any:
         """Send JSON and return the answer's; raises as `get` does."""
-        return self._ask("POST", path, json.dumps(data).encode(), 0)
+        return self._request(path, data, 0)
 
-    def _ask(self, method: str, path: str, body: bytes | None, wait_seconds: float) -> Any:
-        headers = {"Authorization": f"Bearer {self.token}", PROTOCOL_HEADER: str(PROTOCOL)}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        connection = open_connection(self.link, _PATIENCE_SECONDS + wait_seconds)
+    def _request(self, path: str, data: dict[str, Any] | None, wait_seconds: float) -> Any:
         try:
-            connection.request(method, f"/owner/{path}", body=body, headers=headers)
-            response = connection.getresponse()
-            content = response.read()
+            response, content = exchange(
+                self.link, self.token, f"/owner/{path}", data, wait_seconds
+            )
         except (OSError, http.client.HTTPException) as error:
             why = printable(str(error) or type(error).__name__)
-            message = f"the server with pid {self.pid} ({self.root}) does not answer: {why}"
-            raise CommandError(message) from error
-        finally:
-            connection.close()
+            raise CommandError(
+                f"the server with pid {self.pid} ({self.root}) does not answer: {why}"
+            ) from error
         if response.getheader(PROTOCOL_HEADER) != str(PROTOCOL):
             version = response.getheader(VERSION_HEADER, "unknown")
-            message = (
+            raise CommandError(
                 f"the server with pid {self.pid} runs nbsession {version}, which this command does "
                 "not understand: run the `jupyter nbsession` of the server's own environment"
             )
-            raise CommandError(message)
         answer = json.loads(content) if content else None
         if response.status >= http.client.BAD_REQUEST:
-            told = answer if isinstance(answer, dict) else {}
-            text = printable_lines(str(told.get("message", "")))
-            if told.get("kind") == "no_such_task":  # the rest is for people in a notebook
+            refusal = answer if isinstance(answer, dict) else {}
+            text = printable_lines(str(refusal.get("message", "")))
+            if refusal.get("kind") == "no_such_task":  # the rest is for people in a notebook
                 text = f"{text.rpartition(';')[0]}; `jupyter nbsession tasks` lists those it has"
             raise CommandError(text or f"the server answered {response.status}")
         return answer
@@ -96,8 +87,7 @@ def _read(data: Any) -> RunningServer | None:
         return None
     texts = {name: data[name] for name in ("app", "root", "url", "link", "token")}
     if not all(isinstance(text, str) for text in texts.values()):
-        message = "what a server tells of itself are texts"
-        raise TypeError(message)
+        raise TypeError("a server's description has texts only")
     return RunningServer(data["pid"], **texts)
 
 
@@ -105,11 +95,10 @@ def choose_server(wanted: str | None) -> RunningServer:
     """Return the one server that is meant."""
     servers = running_servers()
     if not servers:
-        message = (
+        raise CommandError(
             "no server with nbsession is running; start `jupyter lab` or `voila`, or see what is "
             "missing with `jupyter nbsession doctor`"
         )
-        raise CommandError(message)
     if wanted is not None:
         fitting = [server for server in servers if _fits(server, wanted)]
     else:
@@ -123,13 +112,7 @@ def choose_server(wanted: str | None) -> RunningServer:
         printable(f"  {s.pid}  {s.app}  {s.root}  {s.url}") for s in fitting or servers
     )
     problem = "several servers are running" if fitting or wanted is None else "no server fits"
-    message = f"{problem}; choose one with --server PID, a folder or a URL:\n{choice}"
-    raise CommandError(message)
-
-
-def task_path(name: str, *rest: str) -> str:
-    """Return the path of a task, below the owner's."""
-    return "/".join(["tasks", quote(name, safe=""), *rest])
+    raise CommandError(f"{problem}; choose one with --server PID, a folder or a URL:\n{choice}")
 
 
 def _fits(server: RunningServer, wanted: str) -> bool:

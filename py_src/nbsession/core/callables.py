@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
 
 _NAMED = (FunctionType, BuiltinFunctionType, type)
-"""What a module holds only once under one qualified name."""
+"""Types of which a module holds only one object under a qualified name."""
 
 _BOUND = (MethodType, BuiltinFunctionType)
-"""Made anew each time that they are asked for."""
+"""Types of which each access makes a new object."""
 
 
 class CallableReference(NamedTuple):
@@ -66,7 +66,7 @@ def is_generator(callback: Callable[..., Any]) -> bool:
 
 
 def _codes_of(callback: Callable[..., Any]) -> tuple[object, ...]:
-    """Return what runs when it is called: itself, or its class's method."""
+    """Return the code that a call runs: its own, or its class's method."""
     function = unwrap(callback).function
     if isinstance(function, type):  # whose objects' method it would be
         return (function,)
@@ -88,7 +88,7 @@ def is_same(one: object, other: object) -> bool:
 
 
 def load_callable(module: str, qualname: str) -> Any:
-    """Import a module and return what it holds under a qualified name."""
+    """Import a module and return its object of a qualified name."""
     return functools.reduce(getattr, qualname.split("."), importlib.import_module(module))
 
 
@@ -97,7 +97,7 @@ def find_reference(function: Callable[..., Any]) -> CallableReference | None:
 
     Nowhere are those of ``__main__``, lambdas, closures, methods bound to an object, and callables
     that their module does not hold (any more). A function that was imported before its module was
-    reloaded is found as what it is there now.
+    reloaded is found as the one that is there now.
     """
     module: object = getattr(function, "__module__", None)
     qualname: object = getattr(function, "__qualname__", None)

@@ -12,7 +12,7 @@ LINK = "NBSESSION_LINK"
 TOKEN = "NBSESSION_TOKEN"  # noqa: S105 - a variable's name
 KERNEL_ID = "NBSESSION_KERNEL_ID"
 
-MEND_FROZEN_WIDGETS = "NBSESSION_MEND_FROZEN_WIDGETS"
+FIX_FROZEN_WIDGETS = "NBSESSION_FIX_FROZEN_WIDGETS"
 """``"0"`` leaves ipykernel's widgets as they are; see `nbsession.kernel.runtime.hooks`."""
 
 SHOW_TRACEBACKS = "NBSESSION_SHOW_TRACEBACKS"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from nbsession.kernel.page.records import BrowserInfo
     from nbsession.kernel.runtime.runner import Callback
     from nbsession.kernel.tasks.hosted import KernelTasks
-    from nbsession.kernel.tasks.router import KernelTaskDesk
+    from nbsession.kernel.tasks.router import KernelTaskRouter
 
 
 class CallbackState(StateParts):
@@ -352,12 +352,12 @@ class TaskState(StateParts, Scheduling):
         super().__init__(session, shell)
         ControlRequests(self._runtime, self._parts)
 
-    def _task_desk(self) -> KernelTaskDesk:
-        from nbsession.kernel.tasks.router import KernelTaskDesk
+    def _task_router(self) -> KernelTaskRouter:
+        from nbsession.kernel.tasks.router import KernelTaskRouter
 
         return self._part(
-            "task_desk",
-            lambda: KernelTaskDesk(self._session, self._find_tasks, lambda: self._kernel_tasks),
+            "task_router",
+            lambda: KernelTaskRouter(self._session, self._find_tasks, lambda: self._kernel_tasks),
         )
 
     @property

@@ -1,4 +1,4 @@
-"""What can be configured of nbsession in a server."""
+"""The options of nbsession in a server, and the server that it runs in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class NBSession(LoggingConfigurable):
-    """What can be configured, as ``c.NBSession.…`` or ``--NBSession.…``."""
+    """The options, as ``c.NBSession.…`` or ``--NBSession.…``."""
 
     keep_credentials = List(
         Unicode(),
@@ -50,13 +50,13 @@ class NBSession(LoggingConfigurable):
         help="""How long a Voilà page that was sent whole may take to connect to its kernel. A page
         that is still being sent is never given up.""",
     )
-    mend_websocket_delay = Bool(
+    websocket_nodelay = Bool(
         default_value=True,
         config=True,
         help="""Whether messages of kernels go to the browser at once (TCP_NODELAY on the kernels'
         WebSockets). If not, each may wait 40 ms until the browser has acknowledged the last.""",
     )
-    mend_frozen_widgets = Bool(
+    fix_frozen_widgets = Bool(
         default_value=True,
         config=True,
         help="""Whether kernels that load nbsession publish busy and idle for widget messages that
@@ -104,8 +104,9 @@ class NBSession(LoggingConfigurable):
         try:
             TrustedProxies(proposal["value"])
         except ValueError as error:
-            message = f"trusted_proxies are addresses and networks, as '10.0.0.0/8': {error}"
-            raise TraitError(message) from error
+            raise TraitError(
+                f"trusted_proxies are addresses and networks, as '10.0.0.0/8': {error}"
+            ) from error
         return proposal["value"]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.web import HTTPError
 
-from nbsession.core.errors import NoSuchTaskError, NotRunnableError, StoreError, TaskExistsError
+from nbsession.core.errors import TASK_ERRORS
 from nbsession.core.text import printable
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class BadRequestError(ValueError):
-    """What was asked for cannot be understood; the message says what would be right."""
+    """A request is not understood; the message says what would be right."""
 
 
 class NoSuchSessionError(LookupError):
@@ -41,18 +41,21 @@ class SilentKernelError(TimeoutError):
     """A kernel has not answered in time."""
 
 
-_REFUSALS: tuple[tuple[type[Exception], int, str], ...] = (
-    (NoSuchTaskError, HTTPStatus.NOT_FOUND, "no_such_task"),
-    (NoSuchSessionError, HTTPStatus.NOT_FOUND, "no_such_session"),
-    (NoSuchRunError, HTTPStatus.NOT_FOUND, "no_such_run"),
-    (NotInKernelError, HTTPStatus.NOT_FOUND, "not_in_kernel"),
-    (TaskExistsError, HTTPStatus.CONFLICT, "task_exists"),
-    (NotRunnableError, HTTPStatus.CONFLICT, "not_runnable"),
-    (StoreError, HTTPStatus.SERVICE_UNAVAILABLE, "store"),
-    (SilentKernelError, HTTPStatus.GATEWAY_TIMEOUT, "silent_kernel"),
-    (BadRequestError, HTTPStatus.BAD_REQUEST, "bad_request"),
-)
-_KNOWN = tuple(error for error, _, _ in _REFUSALS)
+_ERRORS: dict[str, type[Exception]] = {
+    **TASK_ERRORS,
+    "bad_request": BadRequestError,
+    "no_such_session": NoSuchSessionError,
+    "no_such_run": NoSuchRunError,
+    "not_in_kernel": NotInKernelError,
+    "silent_kernel": SilentKernelError,
+}
+_STATUSES = {
+    "task_exists": HTTPStatus.CONFLICT,
+    "not_runnable": HTTPStatus.CONFLICT,
+    "store": HTTPStatus.SERVICE_UNAVAILABLE,
+    "silent_kernel": HTTPStatus.GATEWAY_TIMEOUT,
+    "bad_request": HTTPStatus.BAD_REQUEST,
+}
 
 
 class RefusedError(HTTPError):
@@ -69,8 +72,7 @@ def refusing() -> Iterator[None]:
     """Turn the errors that stand for an answer into that answer."""
     try:
         yield
-    except _KNOWN as error:
-        for known, status, kind in _REFUSALS:
-            if isinstance(error, known):
-                raise RefusedError(status, kind, str(error)) from error
-        raise
+    except tuple(_ERRORS.values()) as error:
+        kind = next(kind for kind, known in _ERRORS.items() if isinstance(error, known))
+        status = _STATUSES.get(kind, HTTPStatus.NOT_FOUND)
+        raise RefusedError(status, kind, str(error)) from error

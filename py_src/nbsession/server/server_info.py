@@ -1,4 +1,4 @@
-"""Tells the server's owner, and nobody else, where its link is and how to get in."""
+"""The file with address and token of the server's link, which only its owner can read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write_owner_file(facts: Mapping[str, Any]) -> Path:
 
 
 def _remove_stale(folder: Path) -> None:
-    """Remove what servers of this machine left behind that were killed."""
+    """Remove the files of killed servers of this machine."""
     for path in folder.glob(f"{_PREFIX}*.json"):
         try:
             facts = json.loads(path.read_text())

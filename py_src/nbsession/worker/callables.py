@@ -1,4 +1,4 @@
-"""What this worker can call: functions of modules, and what the setup script has declared."""
+"""The callables of this worker: functions of modules, and those of the setup script."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Call(NamedTuple):
-    """A callable, and what it is called with."""
+    """A callable and its arguments."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -38,10 +38,10 @@ class Declared(NamedTuple):
 
 
 class Targets:
-    """Finds callables. Any thread may ask.
+    """Finds callables, on any thread.
 
-    What was declared is kept by the task's id: one that has its last run before it may already have
-    lost its name to another one.
+    Those of the setup script are stored by the task's id: one that has its last run before it may
+    already have lost its name to another one.
     """
 
     def __init__(self, setup: str | None) -> None:
@@ -57,7 +57,7 @@ class Targets:
         return list({each.task: None for each in list(self._declared.values())})
 
     def declare(self, spec: TaskSpec, task_id: int) -> None:
-        """Keep what a task of the setup script calls."""
+        """Store the callables of a task of the setup script."""
         function = spec.target.callable
         if function is None:
             raise TypeError("a declaration of a setup script comes with its callable")
@@ -69,36 +69,40 @@ class Targets:
             None if spec.at_target is None else spec.at_target.callable,
         )
 
-    def known(self, order: Mapping[str, Any]) -> Call | None:
-        """Return what a run calls, if that takes no time."""
-        target = order["target"]
+    def known(self, message: Mapping[str, Any]) -> Call | None:
+        """Return the call of a run, if that takes no time."""
+        target = message["target"]
         if target["kind"] == "setup":
-            declared = self._find(order, target)
+            declared = self._find(message, target)
             return None if declared is None else declared.call
         found = self._imported.get((target["module"], target["qualname"]))
-        return None if found is None else Call(found[0], order["args"], order["kwargs"], found[1])
+        return (
+            None if found is None else Call(found[0], message["args"], message["kwargs"], found[1])
+        )
 
-    def load(self, order: Mapping[str, Any]) -> Call:
-        """Return what a run calls; imports it if need be, which may take long."""
-        call = self.known(order)
+    def load(self, message: Mapping[str, Any]) -> Call:
+        """Return the call of a run; imports it if need be, which may take long."""
+        call = self.known(message)
         if call is not None:
             return call
-        target = order["target"]
+        target = message["target"]
         if target["kind"] == "setup":
-            raise LookupError(f"{self._setup} does not declare the task {order['task']!r} any more")
+            raise LookupError(
+                f"{self._setup} does not declare the task {message['task']!r} any more"
+            )
         function = self._import(target["module"], target["qualname"])
         if not callable(function):
             raise TypeError(f"{target['module']}:{target['qualname']} is no callable any more")
         self._imported[target["module"], target["qualname"]] = function, is_async(function)
-        return Call(function, order["args"], order["kwargs"], is_async(function))
+        return Call(function, message["args"], message["kwargs"], is_async(function))
 
-    def load_at(self, order: Mapping[str, Any]) -> Any:
+    def load_at(self, message: Mapping[str, Any]) -> Any:
         """Return the code of a task's trigger: a callable or an iterator. Raises as `load`."""
-        target = order["at"]
+        target = message["at"]
         if target["kind"] == "setup":
-            declared = self._find(order, order["target"])
+            declared = self._find(message, message["target"])
             if declared is None or declared.at is None:
-                raise LookupError(f"{self._setup} does not declare {order['task']!r} any more")
+                raise LookupError(f"{self._setup} does not declare {message['task']!r} any more")
             return declared.at
         return self._import(target["module"], target["qualname"])
 
@@ -107,21 +111,21 @@ class Targets:
             importlib.invalidate_caches()  # a file may be newer than the last look at its folder
             return load_callable(module, qualname)
 
-    def _find(self, order: Mapping[str, Any], target: Mapping[str, Any]) -> Declared | None:
-        """Return what was declared of a task.
+    def _find(self, message: Mapping[str, Any], target: Mapping[str, Any]) -> Declared | None:
+        """Return the declaration of a task.
 
-        One without its name was declared in an earlier worker, under another id: then it is what
-        this script has last given the name and a callable of that name to.
+        One without its name was declared in an earlier worker, under another id: then it is the
+        last one that this script has declared with the same name and a callable of that name.
         """
-        declared = self._declared.get(order["of"])
+        declared = self._declared.get(message["of"])
         if declared is not None:
             return declared
-        wanted = order["task"], target["module"], target["qualname"]
+        wanted = message["task"], target["module"], target["qualname"]
         alike = (each for each in reversed(list(self._declared.values())) if each[:3] == wanted)
         return next(alike, None)
 
     def forget(self, task_id: int) -> None:
-        """Drop what was kept for a task that has gone."""
+        """Drop the callables of a task that was removed."""
         self._declared.pop(task_id, None)
 
 
@@ -134,30 +138,30 @@ class TriggerCode:
         self._iterated: dict[int, Any] = {}  # held, so that no other takes its id
         self._lock = threading.Lock()
 
-    def answer(self, order: Mapping[str, Any]) -> None:
-        """Ask the code, and tell the server what it says; in a thread, as it may take long."""
-        message: dict[str, Any] = {"op": "answered", "job": order["job"]}
+    def answer(self, message: Mapping[str, Any]) -> None:
+        """Call the code, and send its answer; in a thread, as it may take long."""
+        answer: dict[str, Any] = {"op": "answered", "job": message["job"]}
         try:
-            message["value"] = self._ask(order)
-        except BaseException as error:  # noqa: BLE001 - told of the task
-            message |= {"error": error_text(error), "traceback": traceback_text(error)}
-        self._channel.send(message)
+            answer["value"] = self._next(message)
+        except BaseException as error:  # noqa: BLE001 - the task's last error
+            answer |= {"error": error_text(error), "traceback": traceback_text(error)}
+        self._channel.send(answer)
 
-    def _ask(self, order: Mapping[str, Any]) -> int | None:
+    def _next(self, message: Mapping[str, Any]) -> int | None:
         from nbsession.core.schedule.instant import from_instant
         from nbsession.core.schedule.triggers import CodeTrigger, trigger_from_json
 
-        trigger = trigger_from_json(order["trigger"])
+        trigger = trigger_from_json(message["trigger"])
         if not isinstance(trigger, CodeTrigger):
-            raise TypeError(f"{order['trigger']!r} is no code")
-        code = self._targets.load_at(order)
+            raise TypeError(f"{message['trigger']!r} is no code")
+        code = self._targets.load_at(message)
         if trigger.kind == "callable":
-            return trigger.read_answer(code(from_instant(order["now"])))
+            return trigger.read_answer(code(from_instant(message["now"])))
         with self._lock:
             is_new = id(code) not in self._iterated
             self._iterated[id(code)] = code
         instant = trigger.read_answer(next(code, None))
-        after = order["after"]
+        after = message["after"]
         # An iterator begins again in a fresh worker: what has run by then is not to run again.
         while is_new and instant is not None and after is not None and instant <= after:
             instant = trigger.read_answer(next(code, None))

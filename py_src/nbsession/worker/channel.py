@@ -10,7 +10,7 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core import errors
+from nbsession.core.errors import error_from
 from nbsession.core.tasks.run import current_run
 from nbsession.core.text import MAX_LOG_CHARACTERS, LineLimit
 from nbsession.core.tracebacks import clean
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _CHUNK_BYTES = 65_536
-
-_ERRORS: dict[str, type[Exception]] = {
-    "TaskExistsError": errors.TaskExistsError,
-    "NoSuchTaskError": errors.NoSuchTaskError,
-    "StoreBusyError": errors.StoreBusyError,
-    "StoreError": errors.StoreError,
-    "ValueError": ValueError,
-    "TypeError": TypeError,
-}
-"""What the server raises for a question, raised here again."""
 
 
 class Channel:
@@ -65,7 +55,7 @@ class Channel:
                 return
 
     def ask(self, what: str, *args: Any, **kwargs: Any) -> Any:
-        """Ask the server's tasks something, and wait for the answer."""
+        """Ask the server's task service something, and wait for the answer."""
         if not self.is_open:
             raise RuntimeError("a forked process cannot reach the server; ask in its parent")
         answers: SimpleQueue[Message] = SimpleQueue()
@@ -75,10 +65,8 @@ class Channel:
         answer = answers.get()
         if "error" not in answer:
             return answer["value"]
-        error = _ERRORS.get(answer["error"])
-        if error is None:
-            raise RuntimeError(f"{answer['error']}: {answer['message']}")
-        raise error(answer["message"])
+        name, text = answer["error"], answer["message"]
+        raise error_from(name, text, args[0] if args else "") or RuntimeError(f"{name}: {text}")
 
     def ask_later(
         self, question: Mapping[str, Any], on_answer: Callable[[Message], object]

@@ -12,6 +12,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.callables import load_callable
+from nbsession.scheduler.api.remote import RemoteTaskService
 
 from . import state as active
 from .callables import Call, Targets
@@ -20,7 +21,7 @@ from .guard import end_with_parent
 from .run import WorkerRun
 from .session_hooks import SessionHooks
 from .state import WorkerState
-from .tasks import LoadingBoard, WorkerDesk
+from .tasks import LoadingCall, WorkerTaskRouter
 from .user_code import make_importable, run_setup, setup_name
 
 if TYPE_CHECKING:
@@ -75,12 +76,12 @@ def _call(run: WorkerRun, call: Call) -> None:
 
 def _find(channel: Channel, home: Mapping[str, Any], request: Mapping[str, Any]) -> Any:
     targets = Targets(home["setup"])
-    board = LoadingBoard(channel)
-    router = WorkerDesk(board, targets, home)
+    call = LoadingCall(channel.ask)
+    router = WorkerTaskRouter(RemoteTaskService(call), targets, home)
     active.state = WorkerState(ServerLog(channel), router, SessionHooks(home["setup"]), home)
     target = request["target"]
     if target["kind"] == "setup" and target["module"] == setup_name(home["setup"]):
-        with board.loading(), router.setting_up():
+        with call.loading(), router.setting_up():
             run_setup(home["setup"])
         return targets.load(request).function
     return load_callable(target["module"], target["qualname"])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from nbsession.core.link_http import PROTOCOL
 from nbsession.core.tracebacks import error_text, traceback_text
 from nbsession.core.version import __version__
+from nbsession.scheduler.api.remote import RemoteTaskService
 from nbsession.scheduler.workers.messages import STOPPED
 from nbsession.worker.output.capture import divert, wait_until_read
 from nbsession.worker.output.subprocesses import attribute_subprocesses
@@ -24,7 +25,7 @@ from .guard import Guard
 from .runs import Runs
 from .session_hooks import SessionHooks
 from .state import WorkerState
-from .tasks import ChannelBoard, WorkerDesk
+from .tasks import WorkerTaskRouter
 from .threads import ThreadPool
 from .user_code import make_importable, run_setup
 
@@ -64,7 +65,7 @@ class Worker:
         self._targets = Targets(home["setup"])
         self._trigger_code = TriggerCode(channel, self._targets)
         self._hooks = SessionHooks(home["setup"])
-        self._router = WorkerDesk(ChannelBoard(channel), self._targets, home)
+        self._router = WorkerTaskRouter(RemoteTaskService(channel.ask), self._targets, home)
         pools = self._pool, self._own_pool
         self._runs = Runs(channel, self._loop, *pools, guard, self._targets, home)
 

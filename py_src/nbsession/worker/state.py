@@ -1,4 +1,4 @@
-"""`state` in a worker: what setup scripts and tasks know of their server."""
+"""`state` in a worker, for setup scripts and tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .channel import ServerLog
     from .session_hooks import SessionHooks
-    from .tasks import WorkerDesk
+    from .tasks import WorkerTaskRouter
 
 
 class WorkerState(PartOfState, Scheduling):
@@ -28,15 +28,19 @@ class WorkerState(PartOfState, Scheduling):
     _path = ""
 
     def __init__(
-        self, log: ServerLog, desk: WorkerDesk, hooks: SessionHooks, home: Mapping[str, Any]
+        self,
+        log: ServerLog,
+        router: WorkerTaskRouter,
+        hooks: SessionHooks,
+        home: Mapping[str, Any],
     ) -> None:
         self._log = log
-        self._desk = desk
+        self._router = router
         self._hooks = hooks
         self._home = home
 
-    def _task_desk(self) -> WorkerDesk:
-        return self._desk
+    def _task_router(self) -> WorkerTaskRouter:
+        return self._router
 
     def __repr__(self) -> str:
         return f"<nbsession.WorkerState: {self._home['setup'] or self._home['folder']}>"
@@ -54,7 +58,7 @@ class WorkerState(PartOfState, Scheduling):
 
     @property
     def request(self) -> Request | None:
-        """None: a task belongs to no visitor. Session callbacks get that of their session."""
+        """None: a task belongs to no visitor. Session hooks get that of their session."""
         return None
 
     @property

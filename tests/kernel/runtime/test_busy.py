@@ -390,7 +390,7 @@ def test_a_kernel_that_says_so_itself_is_left_alone(kernel: BlockingKernelClient
 def test_the_mend_can_be_switched_off(kernel: BlockingKernelClient) -> None:
     if not handles_messages_beside_cells():
         pytest.skip("this ipykernel handles no message beside a cell")
-    run_cell(kernel, "import os; os.environ['NBSESSION_MEND_FROZEN_WIDGETS'] = '0'")
+    run_cell(kernel, "import os; os.environ['NBSESSION_FIX_FROZEN_WIDGETS'] = '0'")
     run_cell(kernel, LOAD)
     open_comm(kernel)
     cell = start_cell(kernel, AWAITING)

@@ -34,7 +34,6 @@ class Tasks:
 
     def __init__(self, *problems: Exception) -> None:
         self.problems = list(problems)
-        self.board = self
 
     def list(self) -> list[dict[str, str]]:
         if self.problems:

@@ -88,7 +88,7 @@ PROMISED = """
 import threading
 declare = lambda: state.schedule_task("soon", print, period="1h")
 threading.Thread(target=declare).start()
-while "soon" not in state._kernel_tasks.board.promised: pass
+while "soon" not in state._kernel_tasks._promised: pass
 state._panel._receive(None, {"action": "task", "name": "soon", "order": "pause"}, None)
 """
 

@@ -47,9 +47,9 @@ def spec_of(tasks: KernelTasks, name: str, code: Any, **policies: Any) -> TaskSp
 async def test_a_loop_that_comes_free_at_the_last_moment(tasks: KernelTasks) -> None:
     tasks._calls = LateLoop(tasks._main_loop)
     spec = spec_of(tasks, "late", print)
-    row, outcome = await asyncio.to_thread(tasks.schedule, spec, replace=False)
+    row, outcome = await asyncio.to_thread(tasks.declare, spec, replace=False)
     assert (row["name"], outcome) == ("late", "made")
-    assert tasks.board.promised == {}
+    assert tasks._promised == {}
 
 
 class Gone(dict[str, Any]):
@@ -62,11 +62,11 @@ class Gone(dict[str, Any]):
 
 @on_loop(tasks_of)
 async def test_a_promised_task_that_comes_while_it_is_looked_for(tasks: KernelTasks) -> None:
-    tasks.board.promised = Gone(late={"name": "late"})
-    assert tasks.board.show("late") == {"name": "late"}
-    tasks.board.promised.clear()
+    tasks._promised = Gone(late={"name": "late"})
+    assert tasks.show("late") == {"name": "late"}
+    tasks._promised.clear()
     with pytest.raises(NoSuchTaskError):
-        tasks.board.show("late")
+        tasks.show("late")
 
 
 @on_loop(tasks_of)
@@ -77,10 +77,10 @@ async def test_cancelling_a_run_whose_own_loop_has_just_closed(tasks: KernelTask
         going.set()
         may_end.wait(10)
 
-    tasks.schedule(spec_of(tasks, "work", work, threaded=True), replace=False)
+    tasks.declare(spec_of(tasks, "work", work, threaded=True), replace=False)
     await until(going.is_set)
     executor: Any = tasks._engine._executor  # type: ignore[attr-defined]
-    [call] = executor._calls.values()
+    [call] = executor.calls.values()
 
     async def ended() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
@@ -88,7 +88,7 @@ async def test_cancelling_a_run_whose_own_loop_has_just_closed(tasks: KernelTask
     call._awaiting = await asyncio.to_thread(asyncio.run, ended())
     executor.cancel(call._run_id, "cancelled")
     may_end.set()
-    await until(lambda: not executor._calls)
+    await until(lambda: not executor.calls)
 
 
 @on_loop(tasks_of)
@@ -107,19 +107,19 @@ async def test_code_that_swallows_its_cancellation_goes_on_without_its_run(
         going.pop()
 
     spec = spec_of(tasks, "stay", stay, timeout_us=100_000)
-    tasks.schedule(spec, replace=False)
+    tasks.declare(spec, replace=False)
     for count in (1, 2):
-        await until(lambda count=count: tasks.board.show("stay")["run_count"] == count)
-        row = tasks.board.history("stay", 1)[0]
+        await until(lambda count=count: tasks.show("stay")["run_count"] == count)
+        row = tasks.history("stay", 1)[0]
         assert row["state"] == "failed"
         assert row["reason"] == "timeout; its code has not ended and may overlap the next run"
         assert len(going) == count
         if count == 1:
-            assert tasks.board.run_now("stay")["state"] == "running"
-    run = tasks.board.run_now("stay")
+            assert tasks.run_now("stay")["state"] == "running"
+    run = tasks.run_now("stay")
     await until(lambda: len(going) == 3)
-    tasks.board.cancel("stay", wait=False)
-    await until(lambda: (tasks.board.run(run["id"]) or run)["state"] == "failed")
-    assert tasks.board.run(run["id"])["reason"].startswith(("cancelled; ", "timeout; "))
+    tasks.cancel("stay", wait=False)
+    await until(lambda: (tasks.run(run["id"]) or run)["state"] == "failed")
+    assert tasks.run(run["id"])["reason"].startswith(("cancelled; ", "timeout; "))
     released.set()
     await until(lambda: not going)

@@ -97,7 +97,7 @@ for name, callback in made.items():
 state.schedule_task('at', chores.work, at=chores.when)
 state.schedule_task('own at', chores.work, at=lambda now: chores.when(now))
 state.schedule_task('installed', json.dumps, period='1h', args=[1])
-print(json.dumps({t['name']: t['home'] for b in state._task_desk().boards() for t in b.list()}))
+print(json.dumps({t['name']: t['home'] for b in state._task_router().services() for t in b.list()}))
 """
     homes = page.see(code)
     hosted = {name for name, home in homes.items() if home is None}
@@ -143,7 +143,7 @@ refused(schedule, 'x', chores.work, timeout=1)
 refused(schedule, 'x', lambda: None, process=True)
 refused(state.cancel_task, 'x')
 refused(state.tasks.__getitem__, 'x')
-refused(state._task_desk().boards()[-1].pause, 'x/y?z')
+refused(state._task_router().services()[-1].pause, 'x/y?z')
 schedule('x', chores.work, period='1h')
 refused(schedule, 'x', lambda: None)
 refused(schedule, 'x', lambda: None, replace=True)
@@ -167,7 +167,7 @@ once = state.schedule_task('once', lambda: None)
 while once.state != 'finished': await asyncio.sleep(0.01)
 again = state.schedule_task('once', chores.work, period='1h')
 kinds = [w.category.__name__ for w in caught]
-rows = [(t['name'], t['home'] is None) for b in state._task_desk().boards() for t in b.list()]
+rows = [(t['name'], t['home'] is None) for b in state._task_router().services() for t in b.list()]
 print(json.dumps([kinds, 'every 1h' in repr(kept), 'every 2h' in repr(replaced), sorted(rows)]))
 """
     names = [["mine", False], ["once", False]]
@@ -257,7 +257,7 @@ work = chores.work
 state.schedule_task('work', work, period='1h')
 importlib.reload(chores)
 again = state.schedule_task('work', work, period='1h')
-rows = [(t['name'], t['home'] is None) for b in state._task_desk().boards() for t in b.list()]
+rows = [(t['name'], t['home'] is None) for b in state._task_router().services() for t in b.list()]
 print(json.dumps([work is chores.work, rows]))
 """
     assert page.see(code) == [False, [["work", False]]]

@@ -1,4 +1,4 @@
-"""The board of an engine: its tasks in JSON, on the loop's thread and on others."""
+"""The service of an engine: its tasks in JSON, on the loop's thread and on others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from engines import ByName
 from fake_clock import FakeClock
 from nbsession.core.errors import NoSuchTaskError, StoreBusyError
-from nbsession.scheduler.api.service import EngineBoard
+from nbsession.scheduler.api.service import EngineTaskService
 from nbsession.scheduler.api.task import Tasks
 from nbsession.scheduler.engine.engine import Engine
 from nbsession.scheduler.engine.registry import REMEMBERED
@@ -23,11 +23,11 @@ from scheduling import HOME, a_spec, setup_spec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Test = "Callable[[EngineBoard], Coroutine[Any, Any, None]]"
+Test = "Callable[[EngineTaskService], Coroutine[Any, Any, None]]"
 
 
-def on_board(test: Test) -> Callable[[], None]:
-    """Run an async test with the board of an engine that runs, on a real loop."""
+def on_service(test: Test) -> Callable[[], None]:
+    """Run an async test with the service of an engine that runs, on a real loop."""
 
     @wraps(test)
     def run() -> None:
@@ -41,8 +41,8 @@ def on_board(test: Test) -> Callable[[], None]:
             store = MemoryStore(clock=clock)
             engine = Engine(store, ByName(clock, functions), clock, logging.getLogger())
             engine.open()
-            board = EngineBoard(engine, asyncio.get_running_loop(), "kernel-1")
-            await test(*(board, clock)[: len(inspect.signature(test).parameters)])
+            service = EngineTaskService(engine, asyncio.get_running_loop(), "kernel-1")
+            await test(*(service, clock)[: len(inspect.signature(test).parameters)])
             await engine.close()
 
         asyncio.run(main())
@@ -51,12 +51,12 @@ def on_board(test: Test) -> Callable[[], None]:
     return run
 
 
-@on_board
-async def test_a_task_in_json(board: EngineBoard) -> None:
-    answer = board.schedule(a_spec(period="1h").to_json(), replace=False)
+@on_service
+async def test_a_task_in_json(service: EngineTaskService) -> None:
+    answer = service.schedule(a_spec(period="1h").to_json(), replace=False)
     assert answer["outcome"] == "made"
-    task = board.show("report")
-    assert board.list() == [task]
+    task = service.show("report")
+    assert service.list() == [task]
     assert task == {
         "id": task["id"],
         "name": "report",
@@ -79,51 +79,51 @@ async def test_a_task_in_json(board: EngineBoard) -> None:
     }
 
 
-@on_board
-async def test_the_open_run_is_shown(board: EngineBoard) -> None:
-    board.schedule(a_spec("slow", period="1h").to_json(), replace=False)
-    run = board.run_now("slow")
-    shown = board.show("slow")
+@on_service
+async def test_the_open_run_is_shown(service: EngineTaskService) -> None:
+    service.schedule(a_spec("slow", period="1h").to_json(), replace=False)
+    run = service.run_now("slow")
+    shown = service.show("slow")
     assert (shown["state"], shown["run_count"]) == ("running", 0)
     assert shown["run"] is not None
     assert (shown["run"]["id"], shown["run"]["state"]) == (run["id"], "running")
     assert "output" not in shown["run"]
 
 
-@on_board
+@on_service
 async def test_what_was_skipped_since_the_last_run_is_shown(
-    board: EngineBoard, clock: FakeClock
+    service: EngineTaskService, clock: FakeClock
 ) -> None:
-    board.schedule(a_spec("slow", period="20ms").to_json(), replace=False)
+    service.schedule(a_spec("slow", period="20ms").to_json(), replace=False)
     gap: Any = None
     while gap is None or gap["count"] < 3:
         await asyncio.sleep(0.01)
         clock.go_on(0.01)
-        gap = board.show("slow").get("gap")
+        gap = service.show("slow").get("gap")
     assert (gap["state"], gap["reason"]) == ("skipped", "the run before was still going")
     assert gap["due"] < gap["until"]
     assert "output" not in gap
-    tasks = Tasks([board])
+    tasks = Tasks([service])
     assert "then skipped " in repr(tasks)
     assert " times</td>" in tasks._repr_html_()
 
 
-@on_board
-async def test_orders_from_another_thread(board: EngineBoard) -> None:
+@on_service
+async def test_actions_from_another_thread(service: EngineTaskService) -> None:
     def orders() -> list[object]:
-        board.schedule(a_spec(period="1h").to_json(), replace=False)
+        service.schedule(a_spec(period="1h").to_json(), replace=False)
         done = [
-            board.pause("report")["state"],
-            board.resume("report")["state"],
-            board.schedule(a_spec(period="2h").to_json(), replace=False)["outcome"],
-            board.schedule(a_spec(period="2h").to_json(), replace=True)["outcome"],
-            [task["schedule"] for task in board.list()],
+            service.pause("report")["state"],
+            service.resume("report")["state"],
+            service.schedule(a_spec(period="2h").to_json(), replace=False)["outcome"],
+            service.schedule(a_spec(period="2h").to_json(), replace=True)["outcome"],
+            [task["schedule"] for task in service.list()],
         ]
-        run = board.run_now("report")
-        final = board.wait_for_run(run["id"], 10)
-        done += [final and final["state"], board.history("report", 1) == [board.run(run["id"])]]
-        board.cancel("report", wait=False)
-        return [*done, board.list()]
+        run = service.run_now("report")
+        final = service.wait_for_run(run["id"], 10)
+        done += [final and final["state"], service.history("report", 1) == [service.run(run["id"])]]
+        service.cancel("report", wait=False)
+        return [*done, service.list()]
 
     assert await asyncio.to_thread(orders) == [
         "paused",
@@ -137,69 +137,69 @@ async def test_orders_from_another_thread(board: EngineBoard) -> None:
     ]
 
 
-@on_board
-async def test_errors_reach_the_thread_that_asked(board: EngineBoard) -> None:
-    for order in (board.show, board.pause, board.resume, board.run_now):
+@on_service
+async def test_errors_reach_the_calling_thread(service: EngineTaskService) -> None:
+    for action in (service.show, service.pause, service.resume, service.run_now):
         with pytest.raises(NoSuchTaskError, match="'nothing'"):
-            await asyncio.to_thread(order, "nothing")
+            await asyncio.to_thread(action, "nothing")
         with pytest.raises(NoSuchTaskError, match="'nothing'"):
-            order("nothing")
+            action("nothing")
 
 
-@on_board
-async def test_a_task_is_told_of_by_its_id(board: EngineBoard) -> None:
-    first = board.schedule(a_spec(period="1h").to_json(), replace=False)["task"]
-    run = board.run_now("report")
-    await board.until_final(run["id"], 10)
-    known = board.show("report")
-    board.cancel("report", wait=False)
-    second = board.schedule(a_spec(period="2h").to_json(), replace=False)["task"]
-    assert board.show("report")["id"] == second["id"] != first["id"]
-    gone = board.show("report", first["id"])
+@on_service
+async def test_a_task_is_shown_by_its_id(service: EngineTaskService) -> None:
+    first = service.schedule(a_spec(period="1h").to_json(), replace=False)["task"]
+    run = service.run_now("report")
+    await service.until_final(run["id"], 10)
+    known = service.show("report")
+    service.cancel("report", wait=False)
+    second = service.schedule(a_spec(period="2h").to_json(), replace=False)["task"]
+    assert service.show("report")["id"] == second["id"] != first["id"]
+    gone = service.show("report", first["id"])
     assert known["run_count"] > 0
     assert gone == {**known, "state": "cancelled", "next_run": None}
-    assert run["id"] in [row["id"] for row in board.history("report", 99, first["id"])]
+    assert run["id"] in [row["id"] for row in service.history("report", 99, first["id"])]
     with pytest.raises(NoSuchTaskError):
-        board.show("report", 999)
+        service.show("report", 999)
 
 
-@on_board
-async def test_only_so_many_are_remembered(board: EngineBoard) -> None:
+@on_service
+async def test_only_so_many_are_remembered(service: EngineTaskService) -> None:
     ids = []
     for _ in range(REMEMBERED + 1):
-        ids.append(board.schedule(a_spec(period="1h").to_json(), replace=False)["task"]["id"])
-        board.cancel("report", wait=False)
+        ids.append(service.schedule(a_spec(period="1h").to_json(), replace=False)["task"]["id"])
+        service.cancel("report", wait=False)
     with pytest.raises(NoSuchTaskError):
-        board.show("report", ids[0])
-    assert board.show("report", ids[1])["state"] == "cancelled"
+        service.show("report", ids[0])
+    assert service.show("report", ids[1])["state"] == "cancelled"
 
 
-@on_board
-async def test_waiting_has_an_end(board: EngineBoard) -> None:
-    board.schedule(a_spec("slow", period="1h").to_json(), replace=False)
-    run = board.run_now("slow")
+@on_service
+async def test_waiting_has_an_end(service: EngineTaskService) -> None:
+    service.schedule(a_spec("slow", period="1h").to_json(), replace=False)
+    run = service.run_now("slow")
     for waited in (
-        await asyncio.to_thread(board.wait_for_run, run["id"], 0.01),
-        await board.until_final(run["id"], 0.01),
+        await asyncio.to_thread(service.wait_for_run, run["id"], 0.01),
+        await service.until_final(run["id"], 0.01),
     ):
         assert waited is not None
         assert waited["state"] == "running"
-    assert await board.until_final(999, 1) is None
+    assert await service.until_final(999, 1) is None
     with pytest.raises(RuntimeError, match="await it"):
-        board.wait_for_run(run["id"], 1)
+        service.wait_for_run(run["id"], 1)
 
 
-@on_board
-async def test_a_setup_script_keeps_what_it_declares(board: EngineBoard) -> None:
+@on_service
+async def test_a_setup_script_keeps_what_it_declares(service: EngineTaskService) -> None:
     for name in ("report", "two"):
-        board.schedule(setup_spec(name, period="1h").to_json(), replace=False)
-    await asyncio.to_thread(board.retain, "/srv/project/tasks.py", ["two"])
-    assert [task["owner"] for task in board.list()] == ["/srv/project/tasks.py"]
-    assert board.list()[0]["name"] == "two"
+        service.schedule(setup_spec(name, period="1h").to_json(), replace=False)
+    await asyncio.to_thread(service.retain, "/srv/project/tasks.py", ["two"])
+    assert [task["owner"] for task in service.list()] == ["/srv/project/tasks.py"]
+    assert service.list()[0]["name"] == "two"
 
 
-@on_board
-async def test_a_thread_tries_again_while_the_store_is_busy(board: EngineBoard) -> None:
+@on_service
+async def test_a_thread_tries_again_while_the_store_is_busy(service: EngineTaskService) -> None:
     tries = 0
 
     def ask() -> str:
@@ -209,5 +209,5 @@ async def test_a_thread_tries_again_while_the_store_is_busy(board: EngineBoard) 
             raise StoreBusyError
         return "done"
 
-    assert await asyncio.to_thread(board._call, ask) == "done"
+    assert await asyncio.to_thread(service._call, ask) == "done"
     assert tries == 3

@@ -18,7 +18,7 @@ from nbsession.core.schedule.clock import SystemClock
 from nbsession.core.schedule.triggers import OnceTrigger, PeriodTrigger
 from nbsession.core.tasks.run import Run
 from nbsession.core.tasks.spec import Target, TaskSpec
-from nbsession.scheduler.api.service import EngineBoard
+from nbsession.scheduler.api.service import EngineTaskService
 from nbsession.scheduler.api.task import Tasks, schedule_text
 from nbsession.scheduler.engine.engine import Engine
 from nbsession.scheduler.engine.registry import REMEMBERED
@@ -28,12 +28,12 @@ from waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from nbsession.scheduler.api.service import TaskBoard
+    from nbsession.scheduler.api.service import TaskService
 
 HOUR_US = 3_600_000_000
 
 
-class Desk:
+class Server:
     """An engine on a loop of its own thread, as a server's is."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -43,8 +43,8 @@ class Desk:
             MemoryStore(clock=clock), InlineExecutor(clock), clock, logging.getLogger("test")
         )
         self.call(self.engine.open)
-        self.board = EngineBoard(self.engine, loop)
-        self.tasks = Tasks([self.board])
+        self.service = EngineTaskService(self.engine, loop)
+        self.tasks = Tasks([self.service])
 
     def call(self, function: Callable[[], Any]) -> Any:
         async def run() -> Any:
@@ -72,23 +72,23 @@ def loop_thread() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def server() -> Iterator[Server]:
     with loop_thread() as loop:
-        desk = Desk(loop)
-        yield desk
-        asyncio.run_coroutine_threadsafe(desk.engine.close(), loop).result(10)
+        server = Server(loop)
+        yield server
+        asyncio.run_coroutine_threadsafe(server.engine.close(), loop).result(10)
 
 
-class Asked:
-    """A board that notes what is asked of another one."""
+class Recorder:
+    """Records the calls of another service."""
 
-    def __init__(self, board: TaskBoard) -> None:
-        self._board = board
+    def __init__(self, service: TaskService) -> None:
+        self._service = service
         self.calls: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         self.calls.append(name)
-        return getattr(self._board, name)
+        return getattr(self._service, name)
 
 
 def fail() -> None:
@@ -96,9 +96,9 @@ def fail() -> None:
     raise LookupError(message)
 
 
-def test_a_task_tells_what_it_is(desk: Desk) -> None:
-    desk.make("chores", lambda: None)
-    task = desk.tasks["chores"]
+def test_a_task_tells_what_it_is(server: Server) -> None:
+    server.make("chores", lambda: None)
+    task = server.tasks["chores"]
     assert (task.name, task.state, task.last_run) == ("chores", "scheduled", None)
     assert (task.run_count, task.error_count, task.last_error) == (0, 0, None)
     assert task.next_run is not None
@@ -115,9 +115,9 @@ def test_a_task_tells_what_it_is(desk: Desk) -> None:
     assert abs((datetime.now(UTC) - task.last_run).total_seconds()) < 60
 
 
-def test_errors(desk: Desk) -> None:
-    desk.make("chores", fail)
-    task = desk.tasks["chores"]
+def test_errors(server: Server) -> None:
+    server.make("chores", fail)
+    task = server.tasks["chores"]
     run = task.run_now().result(10)
     assert (run.state, run.error) == ("failed", "LookupError: <no>")
     assert run.traceback is not None
@@ -128,9 +128,9 @@ def test_errors(desk: Desk) -> None:
             task.history(wrong)  # type: ignore[arg-type]
 
 
-def test_pause_and_resume(desk: Desk) -> None:
-    desk.make("chores", lambda: None)
-    task = desk.tasks["chores"]
+def test_pause_and_resume(server: Server) -> None:
+    server.make("chores", lambda: None)
+    task = server.tasks["chores"]
     task.pause()
     assert (task.state, task.next_run) == ("paused", None)
     assert task.run_now().result(10).state == "succeeded"
@@ -139,17 +139,17 @@ def test_pause_and_resume(desk: Desk) -> None:
     assert task.next_run is not None
 
 
-def test_a_finished_task_stays(desk: Desk) -> None:
+def test_a_finished_task_stays(server: Server) -> None:
     ran = threading.Event()
-    desk.make("once", ran.set, period=False)
+    server.make("once", ran.set, period=False)
     assert ran.wait(10)
-    task = desk.tasks["once"]
+    task = server.tasks["once"]
     assert (task.state, task.next_run, task.run_count) == ("finished", None, 1)
 
 
-def test_a_cancelled_task_knows_it(desk: Desk) -> None:
-    desk.make("chores", lambda: None)
-    task = desk.tasks["chores"]
+def test_a_cancelled_task_knows_it(server: Server) -> None:
+    server.make("chores", lambda: None)
+    task = server.tasks["chores"]
     task.run_now().result(10)
     task.cancel()
     assert (task.state, task.next_run, task.run_count) == ("cancelled", None, 1)
@@ -159,36 +159,36 @@ def test_a_cancelled_task_knows_it(desk: Desk) -> None:
     for order in orders:
         with pytest.raises(KeyError, match="no task named 'chores'"):
             order()
-    desk.make("chores", fail)
+    server.make("chores", fail)
     assert (task.state, task.run_count, task.error_count) == ("cancelled", 1, 0)
     assert [run.state for run in task.history()] == ["succeeded"]
     for order in orders:
         with pytest.raises(NoSuchTaskError, match="another one has its name"):
             order()
-    assert desk.tasks["chores"].state == "scheduled"
-    desk.tasks["chores"].cancel(wait=True)
-    assert "chores" not in desk.tasks
+    assert server.tasks["chores"].state == "scheduled"
+    server.tasks["chores"].cancel(wait=True)
+    assert "chores" not in server.tasks
 
 
-def test_what_is_cancelled_elsewhere_is_still_told(desk: Desk) -> None:
+def test_a_task_that_is_cancelled_elsewhere_is_still_shown(server: Server) -> None:
     ran = threading.Event()
-    desk.make("once", ran.set, period=False)
-    task = desk.tasks["once"]
+    server.make("once", ran.set, period=False)
+    task = server.tasks["once"]
     assert ran.wait(10)
-    desk.call(lambda: desk.engine.cancel("once"))
+    server.call(lambda: server.engine.cancel("once"))
     assert (task.run_count, task.state) == (1, "cancelled")
     assert task.last_run is not None
 
 
-def test_a_task_that_runs_once_more_says_so(desk: Desk) -> None:
+def test_a_task_that_runs_once_more_says_so(server: Server) -> None:
     now_us = SystemClock().now_us()
     spec = TaskSpec(
         "soon", Target("local", "chores", "work", lambda: None), OnceTrigger(now_us + 200_000)
     )
-    desk.call(lambda: desk.engine.schedule(spec))
-    task = desk.tasks["soon"]
+    server.call(lambda: server.engine.schedule(spec))
+    task = server.tasks["soon"]
     task.cancel(wait=True)
-    assert "soon" not in desk.tasks
+    assert "soon" not in server.tasks
     assert task.state == "scheduled"
     assert task.next_run is not None
     with pytest.raises(NoSuchTaskError):
@@ -198,36 +198,36 @@ def test_a_task_that_runs_once_more_says_so(desk: Desk) -> None:
     assert [run.state for run in task.history()] == ["succeeded"]
 
 
-def test_of_what_nobody_remembers_the_last_look_stays(desk: Desk) -> None:
-    desk.make("chores", lambda: None)
-    task = desk.tasks["chores"]
+def test_of_what_nobody_remembers_the_last_look_stays(server: Server) -> None:
+    server.make("chores", lambda: None)
+    task = server.tasks["chores"]
     task.run_now().result(10)
     assert task.run_count == 1
     task.cancel()
     for _ in range(REMEMBERED):
-        desk.make("chores", lambda: None)
-        desk.tasks["chores"].cancel()
+        server.make("chores", lambda: None)
+        server.tasks["chores"].cancel()
     assert (task.state, task.run_count, task.history()) == ("cancelled", 1, [])
 
 
-def test_what_is_remembered_keeps_no_code(desk: Desk) -> None:
-    desk.make("chores", lambda: None)
-    task_id = desk.board.show("chores")["id"]
-    desk.tasks["chores"].cancel()
-    spec = desk.call(lambda: desk.engine.get("chores", task_id)).spec
+def test_what_is_remembered_keeps_no_code(server: Server) -> None:
+    server.make("chores", lambda: None)
+    task_id = server.service.show("chores")["id"]
+    server.tasks["chores"].cancel()
+    spec = server.call(lambda: server.engine.get("chores", task_id)).spec
     assert spec.target == Target("local", "chores", "work")
     assert (spec.args, spec.kwargs, spec.at_target) == ((), {}, None)
 
 
-def test_a_run_by_hand_is_a_future_for_threads_and_loops(desk: Desk) -> None:
+def test_a_run_by_hand_is_a_future_for_threads_and_loops(server: Server) -> None:
     gate = threading.Event()
 
     async def wait() -> None:
         while not gate.is_set():  # noqa: ASYNC110 - the event is of another thread
             await asyncio.sleep(0.01)
 
-    desk.make("waits", wait)
-    task = desk.tasks["waits"]
+    server.make("waits", wait)
+    task = server.tasks["waits"]
 
     async def awaits() -> tuple[Run, Run]:
         future = task.run_now()
@@ -252,79 +252,79 @@ def test_a_run_by_hand_is_a_future_for_threads_and_loops(desk: Desk) -> None:
     assert future.result(10).reason == "cancelled"
 
 
-def test_the_mapping(desk: Desk) -> None:
-    assert (len(desk.tasks), repr(desk.tasks)) == (0, "<Tasks: none>")
-    assert desk.tasks._repr_html_() == "<p>No tasks.</p>"
+def test_the_mapping(server: Server) -> None:
+    assert (len(server.tasks), repr(server.tasks)) == (0, "<Tasks: none>")
+    assert server.tasks._repr_html_() == "<p>No tasks.</p>"
     for name in ("b", "a<b>"):
-        desk.make(name, fail)
-    assert list(desk.tasks) == ["a<b>", "b"]
-    assert dict(desk.tasks).keys() == {"a<b>", "b"}
-    assert "b" in desk.tasks
-    assert 5 not in desk.tasks
-    assert desk.tasks.get("c") is None
+        server.make(name, fail)
+    assert list(server.tasks) == ["a<b>", "b"]
+    assert dict(server.tasks).keys() == {"a<b>", "b"}
+    assert "b" in server.tasks
+    assert 5 not in server.tasks
+    assert server.tasks.get("c") is None
     with pytest.raises(KeyError, match="no task named 'c'"):
-        desk.tasks["c"]
+        server.tasks["c"]
     with pytest.raises(TypeError):
-        desk.tasks["c"] = None  # type: ignore[index]
+        server.tasks["c"] = None  # type: ignore[index]
 
 
-def test_handles_of_one_task_are_equal(desk: Desk) -> None:
-    desk.make("a", fail)
-    desk.make("b", fail)
-    task = desk.tasks["a"]
-    assert task == desk.tasks["a"]
-    assert task != desk.tasks["b"]
+def test_handles_of_one_task_are_equal(server: Server) -> None:
+    server.make("a", fail)
+    server.make("b", fail)
+    task = server.tasks["a"]
+    assert task == server.tasks["a"]
+    assert task != server.tasks["b"]
     assert task != "a"
-    assert desk.tasks == desk.tasks
-    assert {task, desk.tasks["a"]} == {task}
+    assert server.tasks == server.tasks
+    assert {task, server.tasks["a"]} == {task}
     task.cancel()
-    desk.make("a", fail)
-    assert task != desk.tasks["a"]
+    server.make("a", fail)
+    assert task != server.tasks["a"]
 
 
-def test_looking_at_all_of_them_asks_once(desk: Desk) -> None:
+def test_looking_at_all_of_them_asks_once(server: Server) -> None:
     for name in ("b", "a"):
-        desk.make(name, fail)
-    tasks = desk.tasks.items()
-    desk.call(lambda: desk.engine.cancel("b"))  # which disturbs nobody who goes through them
+        server.make(name, fail)
+    tasks = server.tasks.items()
+    server.call(lambda: server.engine.cancel("b"))  # which disturbs nobody who goes through them
     assert [(name, task.name) for name, task in tasks] == [("a", "a"), ("b", "b")]
-    asked = Asked(desk.board)
-    assert [task.name for task in Tasks([asked]).values()] == ["a"]
-    assert asked.calls == ["list"]
+    recorder = Recorder(server.service)
+    assert [task.name for task in Tasks([recorder]).values()] == ["a"]
+    assert recorder.calls == ["list"]
 
 
-def test_the_table(desk: Desk) -> None:
-    desk.make("a<b>", fail)
-    desk.tasks["a<b>"].run_now().result(10)
-    html = desk.tasks._repr_html_()
+def test_the_table(server: Server) -> None:
+    server.make("a<b>", fail)
+    server.tasks["a<b>"].run_now().result(10)
+    html = server.tasks._repr_html_()
     assert '<th scope="row">a&lt;b&gt;</th>' in html
     assert "<b>" not in html
-    header, row = repr(desk.tasks).splitlines()
+    header, row = repr(server.tasks).splitlines()
     assert header.split("  ")[0].strip() == "Task"
     assert row.startswith("a<b>  every 1h from 20")
     assert row.split()[-2:] == ["1", "1"]
 
 
-def test_two_boards(desk: Desk) -> None:
+def test_two_boards(server: Server) -> None:
     with loop_thread() as loop:
-        other = Desk(loop)
-        desk.make("both", lambda: None)
-        desk.make("own", lambda: None)
+        other = Server(loop)
+        server.make("both", lambda: None)
+        server.make("own", lambda: None)
         other.make("both", fail)
         other.make("global", lambda: None)
-        tasks = Tasks([desk.board, other.board])
+        tasks = Tasks([server.service, other.service])
         assert list(tasks) == ["both", "global", "own"]
         assert tasks["both"].run_now().result(10).state == "succeeded"
         assert tasks["global"].name == "global"
         asyncio.run_coroutine_threadsafe(other.engine.close(), loop).result(10)
 
 
-def test_a_board_that_fails_is_heard_of(desk: Desk) -> None:
-    desk.make("chores", lambda: None)
-    future = desk.tasks["chores"].run_now()
+def test_a_board_that_fails_is_heard_of(server: Server) -> None:
+    server.make("chores", lambda: None)
+    future = server.tasks["chores"].run_now()
     assert future.result(10).state == "succeeded"
     with pytest.raises(NoSuchTaskError):
-        desk.tasks["gone"].cancel()
+        server.tasks["gone"].cancel()
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_script_that_edits_itself_goes_on_working(tmp_path: Path):
         )
         workers.start_setups()
         wait_for(lambda: (tmp_path / "setup.py").read_text().count("# again\n") > 3)
-        row = workers.board.run_now("speak")
-        assert workers.board.wait_for_run(row["id"], 30)["output"] == "here\n"
+        row = workers.service.run_now("speak")
+        assert workers.service.wait_for_run(row["id"], 30)["output"] == "here\n"
     finally:
         workers.close()

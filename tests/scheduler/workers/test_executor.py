@@ -200,22 +200,22 @@ def test_an_nbsession_of_another_protocol(workers, tmp_path):
 
 def test_the_code_of_a_trigger_is_called_in_the_worker(workers):
     spec = _code_spec(workers, "jobs:soon")
-    workers.board.schedule(spec, replace=False)
-    assert wait_for(lambda: workers.board.show("soon")["next_run"])
+    workers.service.schedule(spec, replace=False)
+    assert wait_for(lambda: workers.service.show("soon")["next_run"])
     spec = _code_spec(workers, "jobs:never")
-    workers.board.schedule(spec, replace=False)
-    wait_for(lambda: workers.board.show("never")["last_error"])
-    assert "ValueError: no more" in workers.board.show("never")["last_error"]
+    workers.service.schedule(spec, replace=False)
+    wait_for(lambda: workers.service.show("never")["last_error"])
+    assert "ValueError: no more" in workers.service.show("never")["last_error"]
 
 
 def test_trigger_code_is_called_again_if_its_retired_worker_dies(workers):
     old = pid_of(workers)
-    workers.board.schedule(_code_spec(workers, "jobs:stuck"), replace=False)
+    workers.service.schedule(_code_spec(workers, "jobs:stuck"), replace=False)
     wait_for((workers.folder / "asked").exists)
     workers.write("jobs.py", JOBS.replace("    time.sleep(60)", "    return now + timedelta(1)"))
     new = wait_for(lambda: (pid := pid_of(workers)) != old and pid)
     os.kill(old, 9)
-    assert wait_for(lambda: workers.board.show("stuck")["next_run"])
+    assert wait_for(lambda: workers.service.show("stuck")["next_run"])
     assert workers.pids() == [new]
 
 
@@ -253,13 +253,13 @@ def test_the_end_leaves_nothing_behind(tmp_path):
 def test_an_idle_worker_ends_unless_something_is_to_run_there(workers, monkeypatch):
     monkeypatch.setattr("nbsession.scheduler.workers.supervisor.IDLE_SECONDS", 0)
     planned = workers.begin("jobs:which", schedule={"cron": "@yearly"})
-    row = workers.board.run_now(planned)
-    assert workers.board.wait_for_run(row["id"], 30)["state"] == "succeeded"
+    row = workers.service.run_now(planned)
+    assert workers.service.wait_for_run(row["id"], 30)["state"] == "succeeded"
     (pid,) = workers.pids()
     assert pid_of(workers) == pid
     workers.call(_check(workers))
     assert workers.pids() == [pid]
-    workers.board.cancel(planned, wait=False)
+    workers.service.cancel(planned, wait=False)
     wait_for(lambda: not workers.pids())
     wait_for(lambda: not is_alive(pid))
     assert pid_of(workers) != pid

@@ -53,7 +53,7 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
 
 
 def names(workers: Workers) -> set[str]:
-    return {task["name"] for task in workers.board.list()}
+    return {task["name"] for task in workers.service.list()}
 
 
 def test_a_busy_database_breaks_no_script(workers, monkeypatch):

@@ -1,4 +1,4 @@
-"""Whatever comes, the server and the kernels start, and someone is told why state is empty."""
+"""Whatever comes, the server and the kernels start, and a warning says why state is empty."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_trait_that_is_wrong(tmp_path: Path, start_host: StartHost, app: str) 
 
 
 def test_a_server_that_is_gone(start_host: StartHost) -> None:
-    """A stale socket: the kernel is told so, at once and once."""
+    """A stale socket: the kernel warns of it, at once and once."""
     host = start_host("server")
     kernel = host.start_kernel("notebooks/x.ipynb")
     address = host.environment_of(kernel)["NBSESSION_LINK"]

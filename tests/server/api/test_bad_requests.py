@@ -1,4 +1,4 @@
-"""Requests that mean nothing are refused in words, and never as a failure of the server's."""
+"""Requests that mean nothing are refused with a message, and never as a failure of the server's."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ kernel = get_ipython().kernel
 async def answer(stream, ident, parent):
     kind = parent["content"]["action"]
     if kind == "describe":
-        told = {"status": "ok", "callbacks": [{"id": "0", "name": "x" * 2_000_000}], "tasks": []}
+        reply = {"status": "ok", "callbacks": [{"id": "0", "name": "x" * 2_000_000}], "tasks": []}
     else:
-        told = {"status": "error", "message": "no\\x1b[31m\\nforged line"}
+        reply = {"status": "error", "message": "no\\x1b[31m\\nforged line"}
     session = kernel.session
     if kind == "callback":
-        parts = session.serialize(session.msg("nbsession_reply", told, parent=parent), ident)
+        parts = session.serialize(session.msg("nbsession_reply", reply, parent=parent), ident)
         parts[parts.index(b"<IDS|MSG>") + 1] = b"0" * 64
         stream.send_multipart(parts)
     else:
-        session.send(stream, "nbsession_reply", told, parent=parent, ident=ident)
+        session.send(stream, "nbsession_reply", reply, parent=parent, ident=ident)
 
 kernel.control_handlers["nbsession_request"] = answer
 """

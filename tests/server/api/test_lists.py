@@ -31,14 +31,14 @@ def test_runs_without_texts(server: Host) -> None:
     link.post("tasks", declaration(folder, "a", period="1h"))
     wait_for_runs(link, "a", 1, lambda run: run["state"] == "failed")
     url = "nbsession/api/tasks/a/runs"
-    [whole] = described(server.http.get(url))["runs"]
-    assert (whole["output"], "ValueError" in whole["traceback"]) == ("long\n", True)
-    assert described(server.http.get(f"{url}?text=true"))["runs"] == [whole]
+    [full] = described(server.http.get(url))["runs"]
+    assert (full["output"], "ValueError" in full["traceback"]) == ("long\n", True)
+    assert described(server.http.get(f"{url}?text=true"))["runs"] == [full]
     [brief] = described(server.http.get(f"{url}?limit=50&text=false"))["runs"]
-    texts = {"output": whole["output"], "traceback": whole["traceback"]}
-    assert {**brief, **texts} == whole
+    texts = {"output": full["output"], "traceback": full["traceback"]}
+    assert {**brief, **texts} == full
     assert not brief.keys() & texts.keys()
-    assert described(server.http.get(f"{url}/{brief['id']}")) == whole
+    assert described(server.http.get(f"{url}/{brief['id']}")) == full
     assert server.http.get(f"{url}?text=0").status_code == 400
 
 

@@ -1,4 +1,4 @@
-"""Sessions over REST: what is told of them, and orders to their kernels."""
+"""Sessions over REST: their rows, and actions in their kernels."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ row = dict(id="0", name="tick", period=500, running=True, counter=3, count=None,
            skipped=0, last_error=None)
 
 async def answer(stream, ident, parent):
-    asked = parent["content"]
-    told = {"status": "ok", "callbacks": [row], "tasks": []}
-    if asked["action"] == "callback" and asked["id"] != "0":
-        told = {"status": "error", "kind": "no_such_callback", "message": "no callback 7 is there"}
-    elif asked["action"] == "callback":
-        row.update(asked["set"])
-    elif asked["action"] == "task":
-        told = {"status": "error", "kind": "bad_request", "message": repr(sorted(asked.items()))}
-    kernel.session.send(stream, "nbsession_reply", told, parent=parent, ident=ident)
+    request = parent["content"]
+    reply = {"status": "ok", "callbacks": [row], "tasks": []}
+    if request["action"] == "callback" and request["id"] != "0":
+        reply = {"status": "error", "kind": "no_such_callback", "message": "no callback 7 is there"}
+    elif request["action"] == "callback":
+        row.update(request["set"])
+    elif request["action"] == "task":
+        reply = {"status": "error", "kind": "bad_request", "message": repr(sorted(request.items()))}
+    kernel.session.send(stream, "nbsession_reply", reply, parent=parent, ident=ident)
 
 kernel.control_handlers["nbsession_request"] = answer
 """
@@ -49,14 +49,14 @@ def kernel(server: Host) -> str:
     return kernel
 
 
-def _news(server: Host, kernel: str, name: str = "beat") -> dict[str, object]:
+def _post_report(server: Host, kernel: str, name: str = "beat") -> dict[str, object]:
     row = {"id": "1", "name": name, "period": 100, "running": False, "counter": 0}
     server.link_of(kernel).post("news", {"callbacks": [row], "tasks": []})
     return row
 
 
 def test_list(server: Host, kernel: str) -> None:
-    row = _news(server, kernel)
+    row = _post_report(server, kernel)
     answer = server.http.get(API)
     listed = described(answer)
     [session] = [each for each in listed["sessions"] if each["kernel_id"] == kernel]
@@ -68,7 +68,7 @@ def test_list(server: Host, kernel: str) -> None:
 
 
 def test_a_session_as_it_is_now_also_while_a_cell_runs(server: Host, kernel: str) -> None:
-    _news(server, kernel)
+    _post_report(server, kernel)
     with ThreadPoolExecutor() as pool, server.client(kernel) as client:
         client.execute("import time; time.sleep(3)")
         found = list(pool.map(lambda _: server.http.get(f"{API}/{kernel}"), range(4)))
@@ -100,15 +100,15 @@ def test_callbacks(server: Host, kernel: str) -> None:
 
 def test_tasks_of_a_kernel(server: Host, kernel: str) -> None:
     answer = server.http.post(f"{API}/{kernel}/tasks/50%25%2Fa%20b/pause")
-    asked = "[('action', 'task'), ('name', '50%/a b'), ('order', 'pause')]"
-    assert described(answer) == {"kind": "bad_request", "message": asked}
+    expected = "[('action', 'task'), ('name', '50%/a b'), ('order', 'pause')]"
+    assert described(answer) == {"kind": "bad_request", "message": expected}
     assert server.http.post(f"{API}/{kernel}/tasks/x/explode").status_code == 400
 
 
 @pytest.mark.parametrize("path", ["", "/callbacks/0", "/tasks/x/run"])
 def test_no_such_session(server: Host, path: str) -> None:
-    ask = server.http.post if path else server.http.get
-    answer = ask(f"{API}/none{path}", **({"json": {"running": True}} if path else {}))
+    send = server.http.post if path else server.http.get
+    answer = send(f"{API}/none{path}", **({"json": {"running": True}} if path else {}))
     assert answer.status_code == 404
     assert described(answer)["kind"] == "no_such_session"
 
@@ -122,17 +122,17 @@ def test_news_that_are_none(server: Host, kernel: str) -> None:
 
 def test_what_an_ended_kernel_told_is_gone(server: Host) -> None:
     kernel = server.start_kernel("lab/tree/ends.ipynb", path="ends.ipynb")
-    _news(server, kernel)
+    _post_report(server, kernel)
 
-    def told() -> list[object]:
+    def callbacks() -> list[object]:
         sessions = described(server.http.get(API))["sessions"]
         return [each["callbacks"] for each in sessions if each["kernel_id"] == kernel]
 
-    assert told() != [[]]
+    assert callbacks() != [[]]
     server.http.post(f"api/kernels/{kernel}/restart").raise_for_status()
-    assert told() == [[]]
+    assert callbacks() == [[]]
     server.http.delete(f"api/kernels/{kernel}").raise_for_status()
-    eventually(lambda: told() == [])
+    eventually(lambda: callbacks() == [])
 
 
 READ_ONLY = """

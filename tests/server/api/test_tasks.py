@@ -68,7 +68,7 @@ def test_lists(server: Host, task: str) -> None:
     assert described(server.http.get(f"{task}/runs/{runs[0]['id']}")) == runs[0]
 
 
-def test_orders(server: Host, task: str) -> None:
+def test_actions(server: Host, task: str) -> None:
     assert described(server.http.post(f"{task}/pause"))["state"] == "paused"
     assert described(server.http.post(f"{task}/resume", json={}))["state"] != "paused"
     run = described(server.http.post(f"{task}/run"))

@@ -1,4 +1,4 @@
-"""Changes as events: gathered, few, numbered, and made for listeners only."""
+"""Changes as events: gathered, few, numbered, and made only if there are listeners."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from nbsession.server.events.feed import (
     SCHEMA_ID,
     SECONDS_BETWEEN,
     ChangeFeed,
-    emitter,
-    listening,
+    has_listeners,
     register,
 )
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from hosts import Host
 
 
-class Heard:
+class Receiver:
     """Everything that a feed has emitted, and when."""
 
     def __init__(self) -> None:
@@ -58,21 +57,21 @@ class Heard:
 
 def test_one_event_for_all_that_changed() -> None:
     async def run() -> None:
-        heard = Heard()
-        heard.tasks["a"] = {"name": "a", "state": "running"}
-        heard.sessions["k"] = {"kernel_id": "k", "callbacks": [], "tasks": []}
+        receiver = Receiver()
+        receiver.tasks["a"] = {"name": "a", "state": "running"}
+        receiver.sessions["k"] = {"kernel_id": "k", "callbacks": [], "tasks": []}
         long_run = Run(id=7, task="a", state="running", output="x" * 10_000, traceback="secret")
-        heard.feed.tasks_changed(["a", "gone"], [long_run])
-        heard.feed.tasks_changed(["a"], [])
-        heard.feed.session_changed("k")
-        heard.feed.session_changed("ended")
-        event = await heard.next()
+        receiver.feed.tasks_changed(["a", "gone"], [long_run])
+        receiver.feed.tasks_changed(["a"], [])
+        receiver.feed.session_changed("k")
+        receiver.feed.session_changed("ended")
+        event = await receiver.next()
         assert (event["serial"], event["tasks"], event["removed"]) == (
             1,
-            [heard.tasks["a"]],
+            [receiver.tasks["a"]],
             ["gone"],
         )
-        assert (event["sessions"], event["ended"]) == ([heard.sessions["k"]], ["ended"])
+        assert (event["sessions"], event["ended"]) == ([receiver.sessions["k"]], ["ended"])
         assert [run["id"] for run in event["runs"]] == [7]
         assert "secret" not in str(event)
         assert len(str(event)) < 1000
@@ -82,14 +81,16 @@ def test_one_event_for_all_that_changed() -> None:
 
 def test_four_per_second_at_most() -> None:
     async def run() -> None:
-        heard = Heard()
-        ends = heard.loop.time() + 4 * SECONDS_BETWEEN
-        while heard.loop.time() < ends:
-            heard.feed.session_changed("k")
+        receiver = Receiver()
+        ends = receiver.loop.time() + 4 * SECONDS_BETWEEN
+        while receiver.loop.time() < ends:
+            receiver.feed.session_changed("k")
             await asyncio.sleep(0.001)
-        assert [event["serial"] for event in heard.events] == [1, 2, 3, 4][: len(heard.events)]
+        assert [event["serial"] for event in receiver.events] == [1, 2, 3, 4][
+            : len(receiver.events)
+        ]
         assert all(
-            later - earlier >= SECONDS_BETWEEN * 0.99 for earlier, later in pairwise(heard.times)
+            later - earlier >= SECONDS_BETWEEN * 0.99 for earlier, later in pairwise(receiver.times)
         )
 
     asyncio.run(run())
@@ -97,13 +98,13 @@ def test_four_per_second_at_most() -> None:
 
 def test_nothing_is_made_for_nobody_but_the_gap_is_seen() -> None:
     async def run() -> None:
-        heard = Heard()
-        heard.on = False
-        heard.feed.session_changed("k")
-        heard.feed.tasks_changed(["a"], [])
-        heard.on = True
-        heard.feed.session_changed("k")
-        event = await heard.next()
+        receiver = Receiver()
+        receiver.on = False
+        receiver.feed.session_changed("k")
+        receiver.feed.tasks_changed(["a"], [])
+        receiver.on = True
+        receiver.feed.session_changed("k")
+        event = await receiver.next()
         assert event["serial"] == 3
         assert event["removed"] == []
 
@@ -112,9 +113,9 @@ def test_nothing_is_made_for_nobody_but_the_gap_is_seen() -> None:
 
 def test_more_than_an_event_holds() -> None:
     async def run() -> None:
-        heard = Heard()
-        heard.feed.tasks_changed([f"t{n}" for n in range(MAX_ROWS + 1)], [])
-        event = await heard.next()
+        receiver = Receiver()
+        receiver.feed.tasks_changed([f"t{n}" for n in range(MAX_ROWS + 1)], [])
+        event = await receiver.next()
         assert event["incomplete"] is True
         assert len(event["removed"]) == MAX_ROWS
 
@@ -123,12 +124,12 @@ def test_more_than_an_event_holds() -> None:
 
 def test_a_feed_that_is_closed_says_nothing() -> None:
     async def run() -> None:
-        heard = Heard()
-        heard.feed.session_changed("k")
-        heard.feed.close()
-        heard.feed.session_changed("k")
-        assert heard.feed._timer is not None
-        assert heard.feed._timer.cancelled()
+        receiver = Receiver()
+        receiver.feed.session_changed("k")
+        receiver.feed.close()
+        receiver.feed.session_changed("k")
+        assert receiver.feed._timer is not None
+        assert receiver.feed._timer.cancelled()
 
     asyncio.run(run())
 
@@ -140,8 +141,7 @@ def test_the_schema_is_known_once_and_listeners_are_seen() -> None:
     register(logger)
     register(logger)
     assert (files("nbsession") / "server/events/changes.yaml").is_file()
-    is_heard = listening(logger)
-    assert not is_heard()
+    assert not has_listeners(logger)
 
     async def run() -> None:
         got: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
@@ -150,16 +150,20 @@ def test_the_schema_is_known_once_and_listeners_are_seen() -> None:
             got.put_nowait((schema_id, data))
 
         logger.add_listener(listener=listener)
-        assert is_heard()
-        heard = Heard()
-        heard.feed = ChangeFeed(
-            heard.loop, emitter(logger), is_heard, heard.tasks.get, heard.sessions.get
+        assert has_listeners(logger)
+        receiver = Receiver()
+        receiver.feed = ChangeFeed(
+            receiver.loop,
+            lambda data: logger.emit(schema_id=SCHEMA_ID, data=data),
+            lambda: has_listeners(logger),
+            receiver.tasks.get,
+            receiver.sessions.get,
         )
-        heard.feed.session_changed("k")
+        receiver.feed.session_changed("k")
         schema_id, data = await asyncio.wait_for(got.get(), 10)
         assert (schema_id, data["ended"]) == (SCHEMA_ID, ["k"])
         logger.remove_listener(listener=listener)
-        assert not is_heard()
+        assert not has_listeners(logger)
 
     asyncio.run(run())
 
@@ -192,9 +196,9 @@ def test_over_the_socket_that_browsers_listen_on(server: Host) -> None:
         row = {"id": "0", "name": "tick", "period": 5, "running": True, "counter": 1}
         link = server.link_of(kernel)
         await asyncio.to_thread(link.post, "news", {"callbacks": [row]})
-        told = await event(lambda data: data["sessions"] and data["sessions"][0]["callbacks"])
-        assert told["sessions"][0]["callbacks"] == [row]
-        assert told["serial"] > begun["serial"]
+        reported = await event(lambda data: data["sessions"] and data["sessions"][0]["callbacks"])
+        assert reported["sessions"][0]["callbacks"] == [row]
+        assert reported["serial"] > begun["serial"]
         await asyncio.to_thread(server.http.delete, f"api/kernels/{kernel}")
         assert (await event(lambda data: data["ended"]))["ended"] == [kernel]
         socket.close()

@@ -12,8 +12,8 @@ from tornado.web import Application
 from nbsession.server.link.handlers import LinkHandler
 
 
-async def _ask(waits: bool) -> tuple[bytes, list[str]]:
-    """Ask a handler that holds its answer back; hang up if it waits for ever."""
+async def _request(waits: bool) -> tuple[bytes, list[str]]:
+    """Request a handler that holds its answer back; hang up if it waits for ever."""
     seen: list[str] = []
     begun, over = asyncio.Event(), asyncio.Event()
 
@@ -58,10 +58,10 @@ async def _ask(waits: bool) -> tuple[bytes, list[str]]:
 
 
 def test_the_answer_that_is_waited_for() -> None:
-    answer, seen = asyncio.run(_ask(waits=False))
+    answer, seen = asyncio.run(_request(waits=False))
     assert answer.endswith(b'"there"')
     assert seen == ["went on"]
 
 
 def test_a_caller_who_hangs_up() -> None:
-    assert asyncio.run(_ask(waits=True)) == (b"", ["cancelled"])
+    assert asyncio.run(_request(waits=True)) == (b"", ["cancelled"])

@@ -62,13 +62,13 @@ def test_a_deleted_socket_is_made_anew(host: Host, remove: Callable[[Path], None
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     eventually(lambda: host.log.count("made anew") == warnings + 1, 60)
     jupyter = str(Path(sys.executable).with_name("jupyter"))
-    told = subprocess.run(
+    printed = subprocess.run(
         [jupyter, "nbsession", "doctor", "--json"],
         env=host.environment,
         capture_output=True,
         check=False,
     )
-    [found] = [each for each in json.loads(told.stdout) if each["part"].endswith(" link")]
+    [found] = [each for each in json.loads(printed.stdout) if each["part"].endswith(" link")]
     assert str(path) in found["found"]
 
 
@@ -84,12 +84,12 @@ def test_a_folder_that_is_not_ours_alone_gets_no_socket(host: Host) -> None:
     eventually(path.is_socket, 60)
 
 
-def test_the_socket_is_looked_after_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Path] = []
+def test_the_socket_is_checked_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[Path] = []
 
     def refuse_once(directory: Path) -> None:
-        asked.append(directory)
-        if len(asked) == 1:
+        checked.append(directory)
+        if len(checked) == 1:
             raise ValueError
 
     async def main() -> None:
@@ -99,10 +99,10 @@ def test_the_socket_is_looked_after_whatever_happens(monkeypatch: pytest.MonkeyP
             while server.notice is None:  # noqa: ASYNC110 - an attribute sets no event
                 await asyncio.sleep(0.01)
 
-    monkeypatch.setattr(link_server, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(link_server, "CHECK_SECONDS", 0.05)
     monkeypatch.setattr(link_server, "_make_own_directory", refuse_once)
     asyncio.run(main())
-    assert len(asked) > 1
+    assert len(checked) > 1
 
 
 def test_many_connections_at_once_wait(host: Host) -> None:

@@ -88,7 +88,7 @@ def test_twenty_kernels_at_once_make_one_task(link: Link, folder: Path) -> None:
     assert len(history(link, "shared")) == 1
 
 
-def test_orders(link: Link, folder: Path) -> None:
+def test_actions(link: Link, folder: Path) -> None:
     name = "50%/a b ünï"
     path = f"tasks/{quote(name, safe='')}"
     link.post("tasks", declaration(folder, name, "fail", period="1h"))

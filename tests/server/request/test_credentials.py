@@ -16,7 +16,7 @@ class _Auth:
 
 
 @pytest.mark.parametrize(
-    ("header", "kept"),
+    ("header", "cleaned"),
     [
         (("Authorization", "token x"), []),
         (("PROXY-AUTHORIZATION", "x"), []),
@@ -39,8 +39,8 @@ class _Auth:
         (("X-Mood", "#a?b=1"), [("X-Mood", "#a?b=1")]),
     ],
 )
-def test_headers(header: tuple[str, str], kept: list[tuple[str, str]]) -> None:
-    assert CredentialFilter(login_cookie="mine").headers([header]) == kept
+def test_headers(header: tuple[str, str], cleaned: list[tuple[str, str]]) -> None:
+    assert CredentialFilter(login_cookie="mine").headers([header]) == cleaned
 
 
 def test_keep() -> None:
@@ -133,7 +133,7 @@ def test_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "kept"),
+    ("query", "cleaned"),
     [
         ("a=1&next=%2Flab%3Ftoken%3Dsecret&b=2", "a=1&next=%2Flab&b=2"),
         ("n=%2Flab%3Fa%3D1%26token%3Dsecret%26b%3D%20+", "n=%2Flab%3Fa%3D1%26b%3D%20+"),
@@ -154,8 +154,8 @@ def test_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
         ("raw=%FF%26&discount=100%25", "raw=%FF%26&discount=100%25"),
     ],
 )
-def test_urls_within_a_query(query: str, kept: str) -> None:
-    assert CredentialFilter().query(query) == kept
+def test_urls_within_a_query(query: str, cleaned: str) -> None:
+    assert CredentialFilter().query(query) == cleaned
     url = f"https://h/hub/login?{query}"
     for name in ("Referer", "X-Original-URI"):
         for _, value in CredentialFilter().headers([(name, url)]):
@@ -163,7 +163,7 @@ def test_urls_within_a_query(query: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "kept"),
+    ("value", "cleaned"),
     [
         ("/hub/login?next=%2Flab%3Ftoken%3Dsecret&a=1", ["/hub/login?next=%2Flab&a=1"]),
         ("%2Flab%3Ftoken%3Dsecret", ["%2Flab"]),
@@ -173,9 +173,9 @@ def test_urls_within_a_query(query: str, kept: str) -> None:
         ("/a?token=secret, /b", []),
     ],
 )
-def test_urls_within_any_header(value: str, kept: list[str]) -> None:
+def test_urls_within_any_header(value: str, cleaned: list[str]) -> None:
     headers = CredentialFilter().headers([("X-Whatever", value)])
-    assert [value for _, value in headers] == kept
+    assert [value for _, value in headers] == cleaned
 
 
 def test_a_url_within_a_cookie() -> None:

@@ -51,10 +51,11 @@ def test_preheated_voila(tmp_path: Path, start_host: Callable[..., Host]) -> Non
 
 
 NAIVE = '''
-"""What nbsession must not do: bind a kernel where it starts, whoever asked for it."""
+"""What nbsession must not do: bind a kernel where it starts, whoever requested it."""
 from jupyter_server import CallContext
 from nbsession.server.voila import SessionMappingKernelManager
-from nbsession.server import capture, services
+from nbsession.server import services
+from nbsession.server.request import capture
 
 class Naive(SessionMappingKernelManager):
     def __init_subclass__(cls, **kwargs):
@@ -63,10 +64,10 @@ class Naive(SessionMappingKernelManager):
 capture.getattr = lambda *args: False  # not even whether the request has been answered
 
 def environment_for(self, kernel_id, environ):
-    record = self.records.add(kernel_id)
+    record = self._records.add(kernel_id)
     handler = CallContext.get(CallContext.JUPYTER_HANDLER)
     record.bind(capture.capture(handler, self._credentials(handler)) if handler else None)
-    address = services.LinkAddress(self.link.listen(), record.token, kernel_id)
+    address = services.LinkAddress(self._link.listen(), record.token, kernel_id)
     return {**environ, **address.to_environment()}
 
 services.SessionServices.environment_for = environment_for

@@ -66,7 +66,7 @@ def test_jupyter_server(start_host: Callable[..., Host]) -> None:
         host.run(kernels[0], "from nbsession import state\nstate.log(len(state.cookies['sid']))")
 
     events = asyncio.run(_frames_while(host, "api/events/subscribe", start))
-    assert any("kernel_actions" in frame for frame in events), "the events were heard"
+    assert any("kernel_actions" in frame for frame in events), "the events were received"
     kernel = kernels[0]
     assert host.see(kernel, "state.cookies['sid']") == mark
     children = host.run(

@@ -9,7 +9,7 @@ import pytest
 
 from described import described
 from fake_clock import run_fast
-from nbsession.server.sessions.sessions import BusyMarks
+from nbsession.server.sessions.sessions import BusyKernels
 from waiting import eventually
 
 if TYPE_CHECKING:
@@ -22,29 +22,29 @@ WAIT = "import pathlib, time\nwhile not pathlib.Path('go-on').exists(): time.sle
 
 def test_what_lasts_a_moment_is_left_out() -> None:
     async def main(_clock: FakeClock) -> None:
-        told: list[tuple[float, str, bool | None]] = []
+        notified: list[tuple[float, str, bool | None]] = []
         loop = asyncio.get_running_loop()
-        marks = BusyMarks(lambda kernel: told.append((loop.time(), kernel, marks.find(kernel))))
-        assert marks.find("a") is None
+        kernels = BusyKernels(lambda id_: notified.append((loop.time(), id_, kernels.get(id_))))
+        assert kernels.get("a") is None
         for _ in range(20):
-            marks.note("a", busy=True)
+            kernels.set("a", busy=True)
             await asyncio.sleep(0.1)
-            marks.note("a", busy=False)
+            kernels.set("a", busy=False)
             await asyncio.sleep(0.1)
-        assert (marks.find("a"), told) == (False, [])
-        marks.note("a", busy=True)
+        assert (kernels.get("a"), notified) == (False, [])
+        kernels.set("a", busy=True)
         await asyncio.sleep(1)
         for _ in range(20):
-            marks.note("a", busy=False)
-            marks.note("a", busy=True)
+            kernels.set("a", busy=False)
+            kernels.set("a", busy=True)
             await asyncio.sleep(0.1)
-        marks.note("a", busy=False)
+        kernels.set("a", busy=False)
         await asyncio.sleep(1)
-        assert told == [(pytest.approx(4.25), "a", True), (pytest.approx(7.25), "a", False)]
-        marks.note("a", busy=True)
-        marks.forget("a")
+        assert notified == [(pytest.approx(4.25), "a", True), (pytest.approx(7.25), "a", False)]
+        kernels.set("a", busy=True)
+        kernels.remove("a")
         await asyncio.sleep(1)
-        assert (marks.find("a"), len(told)) == (None, 2)
+        assert (kernels.get("a"), len(notified)) == (None, 2)
 
     run_fast(main)
 
@@ -62,7 +62,10 @@ def test_a_kernel_that_runs_a_cell(server: Host) -> None:
 
     with server.client(kernel) as client:
         # What a kernel says before its server listens is lost to the server.
-        eventually(lambda: client.kernel_info() and is_idle(), what="the server hears the kernel")
+        eventually(
+            lambda: client.kernel_info() and is_idle(),
+            what="the server receives the kernel's messages",
+        )
         assert not busy()
         client.execute(WAIT)
         try:

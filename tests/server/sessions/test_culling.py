@@ -26,10 +26,10 @@ GRACE, LOAD = 120.0, 600.0
 
 @dataclass
 class Kernels:
-    """As much of a multi-kernel manager, and of its sockets, as the reaper asks for."""
+    """As much of a multi-kernel manager, and of its sockets, as the reaper needs."""
 
     connections: dict[str, int] = field(default_factory=lambda: {"k": 0})
-    kept: set[str] = field(default_factory=set)
+    blocked: set[str] = field(default_factory=set)
     problem: str | None = None
     on_open: Callable[[str], object] = lambda _kernel_id: None
     shutdowns: list[str] = field(default_factory=list)
@@ -75,7 +75,7 @@ def parts() -> tuple[PageReaper, Kernels, Sending, Clock]:
         GRACE,
         LOAD,
         logging.getLogger(),
-        is_kept=kernels.kept.__contains__,
+        is_blocked=kernels.blocked.__contains__,
         clock=clock,
         wall_clock=clock,
     )
@@ -87,9 +87,9 @@ Parts = tuple[PageReaper, Kernels, Sending, Clock]
 
 
 def _later(parts: Parts, seconds: float) -> list[str]:
-    parts[0].is_up("k")
+    parts[0].is_expired("k")
     parts[3].now += seconds
-    return ["k"] if parts[0].is_up("k") else []
+    return ["k"] if parts[0].is_expired("k") else []
 
 
 def test_a_page_that_is_being_sent_is_never_given_up(parts: Parts) -> None:
@@ -146,11 +146,11 @@ def test_a_kernel_that_still_starts_is_waited_for(parts: Parts) -> None:
     assert _later(parts, LOAD) == ["k"]
 
 
-def test_a_kernel_that_asks_to_be_kept(parts: Parts) -> None:
+def test_a_kernel_that_blocks_its_expiration(parts: Parts) -> None:
     parts[2].loading = False
-    parts[1].kept.add("k")
+    parts[1].blocked.add("k")
     assert _later(parts, 100 * LOAD) == []
-    parts[1].kept.clear()
+    parts[1].blocked.clear()
     assert _later(parts, LOAD - 1) == []
     assert _later(parts, 1) == ["k"]
 
@@ -190,12 +190,12 @@ def test_a_server_that_is_slow_again_and_again(parts: Parts) -> None:
     reaper, kernels, sending, clock = parts
     sending.loading = False
     kernels.on_open("k")
-    reaper.is_up("k")
+    reaper.is_expired("k")
     for _ in range(int(GRACE)):  # that time is not counted, but the page's end comes
-        assert not reaper.is_up("k")
+        assert not reaper.is_expired("k")
         clock.now += 5
         reaper.extend_grace(4, 4)
-    assert reaper.is_up("k")
+    assert reaper.is_expired("k")
 
 
 def test_a_page_that_is_there_gets_no_more_time(parts: Parts) -> None:
@@ -219,7 +219,7 @@ def test_kernels_end_several_at_a_time() -> None:
             0,
             0,
             logging.getLogger(),
-            is_kept=kernels.kept.__contains__,
+            is_blocked=kernels.blocked.__contains__,
         )
         for kernel_id in ids:
             reaper.watch(kernel_id, Sending(loading=False))
@@ -262,7 +262,7 @@ def test_a_page_closed_while_it_renders(tmp_path: Path, start_host: Callable[...
 
 @pytest.mark.server
 def test_busy_kernels_end_at_the_same_time(tmp_path: Path, start_host: Callable[..., Host]) -> None:
-    """Each takes the 2.5 s after which jupyter_client loses its patience."""
+    """Each takes the 2.5 s after which jupyter_client gives up."""
     stubborn = (
         "from pathlib import Path\nimport os, time\nPath(f'rendering-{os.getpid()}').touch()\n"
         "while True:\n    try:\n        time.sleep(60)\n"
@@ -277,7 +277,7 @@ def test_busy_kernels_end_at_the_same_time(tmp_path: Path, start_host: Callable[
     for browser in browsers:
         browser.close()
     eventually(lambda: host.log.count("is gone; shutting it down") == 4, 60)
-    assert len(host.kernels()) == 4, "the first has not ended when the last is told to"
+    assert len(host.kernels()) == 4, "the first has not ended when the last one begins to"
     eventually(lambda: not host.kernels(), 60)
 
 

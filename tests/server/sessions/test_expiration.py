@@ -154,7 +154,7 @@ class OwnCuller:
     async def cull_kernel_if_idle(self, kernel_id: str) -> None: ...
 
 
-def test_a_culler_that_cannot_be_kept_away_is_told() -> None:
+def test_a_culler_that_cannot_be_filtered_is_reported() -> None:
     for unknown in (OwnCuller(), object()):
         expiration = Expiration(SessionRecords("/"))
         kernel_managers: Any = unknown

@@ -28,6 +28,6 @@ class _Kernels(dict[str, Any]):
 
 def test_no_socket_is_left() -> None:
     kernels = _Kernels(k=_Kernels())
-    asking = KernelRequests(kernels).ask("k", {"action": "describe"})  # type: ignore[arg-type]
+    request = KernelRequests(kernels).request("k", {"action": "describe"})  # type: ignore[arg-type]
     with pytest.raises(SilentKernelError, match="kernel k cannot be reached: Too many open files"):
-        asyncio.run(asking)
+        asyncio.run(request)

@@ -1,4 +1,4 @@
-"""What became of an occurrence of a task, or of several in a row that did not run."""
+"""The history of a task: runs, and occurrences that were missed or skipped."""
 
 from __future__ import annotations
 
@@ -110,13 +110,7 @@ class Run:
         return (self.ended_us - self.started_us) / 1e6
 
     def to_json(self, *, with_text: bool = True) -> dict[str, Any]:
-        """Return what `from_json` reads, instants in ISO 8601.
-
-        Parameters
-        ----------
-        with_text
-            Whether with output and traceback, which can be long.
-        """
+        """Return what `from_json` reads; on demand without output and traceback, which are long."""
         data = {
             "id": self.id,
             "task": self.task,
@@ -161,8 +155,9 @@ class Run:
 MAX_TEXT_CHARACTERS = 200
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class CurrentRun(PartOfState):
-    """What a task may know and say of its own run.
+    """The run that the calling code of a task belongs to.
 
     Attributes
     ----------
@@ -174,39 +169,25 @@ class CurrentRun(PartOfState):
         When it was due, an instant in µs since the epoch, UTC; None for a run by hand.
     attempt
         1 for the first try.
-
-    Parameters
-    ----------
-    report
-        Takes the fraction and the text of a progress; callable on any thread.
     """
 
     _path = "run"
-    __slots__ = ("_report", "attempt", "due_us", "id", "task")
 
-    def __init__(
-        self,
-        run_id: int,
-        task: str,
-        due_us: int | None,
-        attempt: int,
-        report: Callable[[float, str], object],
-    ) -> None:
-        self.id = run_id
-        self.task = task
-        self.due_us = due_us
-        self.attempt = attempt
-        self._report = report
+    id: int
+    task: str
+    due_us: int | None
+    attempt: int
+    _report: Callable[[float, str], object]  # takes a progress; callable on any thread
 
     def progress(self, fraction: float, text: str = "") -> None:
-        """Say how far the run has come.
+        """Report how far the run has come.
 
         Parameters
         ----------
         fraction
             From 0 to 1.
         text
-            What is being done, at most 200 characters of it.
+            The present step, at most 200 characters of it.
 
         Raises
         ------

@@ -1,11 +1,14 @@
-"""What is told of tasks in JSON: over REST, the link, the worker's channel, and to Python."""
+"""Tasks in JSON: over REST, the link, the worker's channel, and to Python."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
+
+if TYPE_CHECKING:
+    from .spec import TaskSpec
 
 Declared = Literal["made", "same", "replaced", "exists"]
-"""What a declaration has come to; with ``"exists"`` nothing changed, for the task is another."""
+"""The outcome of a declaration; with ``"exists"`` nothing changed, for the task is another."""
 
 
 class TaskJSON(TypedDict):
@@ -42,7 +45,7 @@ class TaskJSON(TypedDict):
 
 
 RunsJSON = list[dict[str, Any]]
-"""Runs as `Run.to_json` gives them. A name, since in a board `list` is a method."""
+"""Runs as `Run.to_json` gives them. A name, since in a task service `list` is a method."""
 
 
 class ScheduledJSON(TypedDict):
@@ -50,3 +53,27 @@ class ScheduledJSON(TypedDict):
 
     outcome: Declared
     task: TaskJSON
+
+
+def task_json(spec: TaskSpec, kernel_id: str | None = None) -> TaskJSON:
+    """Return a task of which nothing is known yet but its declaration."""
+    return {
+        "id": 0,
+        "name": spec.name,
+        "kernel_id": kernel_id,
+        "state": "scheduled",
+        "schedule": dict(spec.schedule),
+        "callback": spec.target.label,
+        "home": None if spec.home is None else spec.home.to_json(),
+        "owner": spec.owner,
+        "policies": spec.policies.to_json(),
+        "next_run": None,
+        "last_run": None,
+        "last_state": None,
+        "last_error": None,
+        "ended_by": None,
+        "run_count": 0,
+        "error_count": 0,
+        "editable": True,
+        "run": None,
+    }

@@ -1,4 +1,4 @@
-"""What was declared of a task: all that is kept of it but what changes while it lives."""
+"""The declaration of a task: all that is stored of it but what changes while it lives."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Home:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Home:
-        """Read what `to_json` has written, also before there were directories."""
+        """Read what `to_json` has written; in old databases without directories."""
         return cls(
             data["python"],
             data["folder"],

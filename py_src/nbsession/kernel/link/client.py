@@ -1,6 +1,6 @@
 """The kernel's end of the link to the server that started it.
 
-Blocking and standard library only: `state.headers` is asked for in plain, synchronous cells, and
+Blocking and standard library only: `state.headers` is read in plain, synchronous cells, and
 loading nbsession may cost no more than a few milliseconds.
 """
 
@@ -16,15 +16,8 @@ from nbsession.core.errors import (
     LinkError,
     LinkProtocolError,
     LinkRefusedError,
-    LinkSizeError,
 )
-from nbsession.core.link_http import (
-    MAX_LINK_BYTES,
-    PROTOCOL,
-    PROTOCOL_HEADER,
-    VERSION_HEADER,
-    open_connection,
-)
+from nbsession.core.link_http import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER, exchange
 from nbsession.core.process import ForkGuard
 
 if TYPE_CHECKING:
@@ -32,12 +25,9 @@ if TYPE_CHECKING:
 
     from nbsession.core.environment import LinkAddress
 
-_PATIENCE_SECONDS = 10.0
-"""How long a server may take to answer, beyond what it was asked to wait: it may be busy."""
-
 
 class Link:
-    """Asks the server that started this kernel."""
+    """Sends requests to the server that started this kernel."""
 
     def __init__(self, address: LinkAddress) -> None:
         self._address = address
@@ -50,64 +40,41 @@ class Link:
 
     def get(self, path: str, wait_seconds: float = 0) -> Any:
         """Return the JSON that the server answers to a GET."""
-        return self._request("GET", path, None, wait_seconds)
+        return self._request(path, None, wait_seconds)
 
     def post(self, path: str, data: Mapping[str, Any]) -> Any:
         """Send JSON and return the JSON that the server answers."""
-        # UTF-8, with lone surrogates as json.loads reads them: escapes would take up to six bytes.
-        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-        body = text.encode("utf-8", "surrogatepass")
-        if len(body) > MAX_LINK_BYTES:
-            message = (
-                f"{len(body):,} bytes are more than the {MAX_LINK_BYTES:,} that the server takes "
-                "at once; put large data into a file"
-            )
-            raise LinkSizeError(message)
-        return self._request("POST", path, body, 0)
+        return self._request(path, data, 0)
 
-    def _request(self, method: str, path: str, body: bytes | None, wait_seconds: float) -> Any:
+    def _request(self, path: str, data: Mapping[str, Any] | None, wait_seconds: float) -> Any:
         if not self.usable:
-            message = "a process forked off a kernel cannot use the kernel's link"
-            raise LinkError(message)
-        headers = {
-            "Authorization": f"Bearer {self._address.token}",
-            PROTOCOL_HEADER: str(PROTOCOL),
-        }
-        if body is not None:
-            headers["Content-Type"] = "application/json"
+            raise LinkError("a process forked off a kernel cannot use the kernel's link")
+        address = self._address
+        path = f"/kernels/{address.kernel_id}/{path}"
         try:
-            connection = open_connection(self._address.url, _PATIENCE_SECONDS + wait_seconds)
-        except ValueError as error:
-            raise LinkProtocolError(str(error)) from error
-        try:
-            connection.request(
-                method, f"/kernels/{self._address.kernel_id}/{path}", body=body, headers=headers
-            )
-            response = connection.getresponse()
-            content = response.read()
+            response, content = exchange(address.url, address.token, path, data, wait_seconds)
+        except LinkError:
+            raise
         except (OSError, http.client.HTTPException) as error:
-            message = (
+            raise LinkError(
                 f"the Jupyter server that started this kernel does not answer ({error!r}); "
                 "if it was restarted, restart the kernel too"
-            )
-            raise LinkError(message) from error
-        finally:
-            connection.close()
+            ) from error
         self._check(response, content)
         return json.loads(content) if content else None
 
     def _check(self, response: http.client.HTTPResponse, content: bytes) -> None:
         spoken = response.getheader(PROTOCOL_HEADER)
         if spoken != str(PROTOCOL):
-            message = (
+            raise LinkProtocolError(
                 f"the server runs nbsession {response.getheader(VERSION_HEADER, 'unknown')} (link "
                 f"protocol {spoken}), this kernel's environment ({sys.prefix}) has another version "
                 f"(link protocol {PROTOCOL}): install the same nbsession in both"
             )
-            raise LinkProtocolError(message)
         if response.status == http.client.FORBIDDEN:
-            message = "the server does not know this kernel (any more); restart the kernel"
-            raise LinkRefusedError(message)
+            raise LinkRefusedError(
+                "the server does not know this kernel (any more); restart the kernel"
+            )
         if response.status >= http.client.BAD_REQUEST:
             raise _answer_error(response.status, content)
 

@@ -119,4 +119,4 @@ class TaskRows:
     def read(self) -> list[TaskRow]:
         """Return the rows, in the order of names."""
         tasks: KernelTasks | None = self._parts.get("tasks")
-        return [] if tasks is None else [_row(task) for task in tasks.board.list()]
+        return [] if tasks is None else [_row(task) for task in tasks.list()]

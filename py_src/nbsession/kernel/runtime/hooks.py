@@ -9,7 +9,7 @@ import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
-from nbsession.core.environment import MEND_FROZEN_WIDGETS
+from nbsession.core.environment import FIX_FROZEN_WIDGETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ class CellStatus:
     """Says busy and idle where ipykernel does not, and that a running cell goes on."""
 
     def __init__(self, kernel: Any) -> None:
-        self.mends = os.environ.get(MEND_FROZEN_WIDGETS) != "0"
+        self.mends = os.environ.get(FIX_FROZEN_WIDGETS) != "0"
         self._kernel = kernel
         self._cells: list[Any] = []
         self._lock = threading.Lock()  # a cell's last busy must not come after its idle

@@ -119,16 +119,15 @@ class RequestDesk:
         tasks: KernelTasks | None = self._parts.get("tasks")
         if tasks is None:
             return _at_once(refusal("no_such_task", str(NoSuchTaskError(name))))
-        board = tasks.board
         try:
-            board.show(name)
+            tasks.show(name)
         except NoSuchTaskError as error:
             return _at_once(refusal("no_such_task", str(error)))
         orders: dict[str, Callable[[], object]] = {
-            "run": lambda: board.run_now(name),
-            "pause": lambda: board.pause(name),
-            "resume": lambda: board.resume(name),
-            "cancel": lambda: board.cancel(name, wait=False),
+            "run": lambda: tasks.run_now(name),
+            "pause": lambda: tasks.pause(name),
+            "resume": lambda: tasks.resume(name),
+            "cancel": lambda: tasks.cancel(name, wait=False),
         }
         if order not in orders:
             message = f"no order {order!r} to a task; there are {', '.join(orders)}"

@@ -87,7 +87,7 @@ def report(parts: Mapping[str, Any]) -> SessionReport:
     items = callbacks.items()[:MAX_ROWS] if callbacks is not None else []
     return {
         "callbacks": [_callback(str(number), callback) for number, callback in items],
-        "tasks": well_formed(tasks.board.list()[:MAX_ROWS]) if tasks is not None else [],
+        "tasks": well_formed(tasks.list()[:MAX_ROWS]) if tasks is not None else [],
     }
 
 

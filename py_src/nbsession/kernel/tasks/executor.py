@@ -1,4 +1,4 @@
-"""Calling the callables of this kernel's own tasks."""
+"""Calls the callables of this kernel's own tasks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import suppress
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.callables import is_same, name_of
@@ -40,7 +41,6 @@ class TaskCode:
         self._errors = ErrorDisplay()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the callable."""
         return self.code(*args, **kwargs)
 
     @classmethod
@@ -50,11 +50,11 @@ class TaskCode:
         return Target("local", module, qualname, cls(code, context))
 
     def is_same(self, other: TaskCode) -> bool:
-        """Return whether another one may take its place without a word."""
+        """Return whether another one may take its place silently."""
         return is_same(self.code, other.code)
 
     def become(self, other: TaskCode) -> None:
-        """Be another one from now on."""
+        """Take another one's place."""
         self.code, self.context = other.code, other.context
         self._errors.restart()
 
@@ -69,7 +69,7 @@ def code_of(target: Target | None) -> TaskCode | None:
     return code if isinstance(code, TaskCode) else None
 
 
-_NOBODYS = Context()
+_EMPTY = Context()
 
 _CLOSE_SECONDS = 1.0
 _LOOK_SECONDS = 0.01
@@ -82,46 +82,43 @@ class CallbackExecutor:
     """
 
     def __init__(self, runner: CallbackRunner, clock: Clock) -> None:
-        self._runner = runner
-        self._clock = clock
-        self._loop = runner.main_loop.loop  # the engine's; outside a kernel another may take over
-        self._calls: dict[int, _Call] = {}
+        self.runner = runner
+        self.clock = clock
+        self.loop = runner.main_loop.loop  # the engine's; outside a kernel another may take over
+        self.calls: dict[int, _Call] = {}
 
     def start(self, run: Run, task: TaskRecord, attempt: int, listener: RunListener) -> None:
-        """Call the task's target, now or in a thread."""
         code = code_of(task.spec.target)
         if code is None:
             message = f"{task.spec.target.label} is not of this process"
             listener.ended(run.id, Outcome("failed", error=f"RuntimeError: {message}"))
             return
-        call = self._calls[run.id] = _Call(self, code, run, task.spec, attempt, listener)
+        call = self.calls[run.id] = _Call(self, code, run, task.spec, attempt, listener)
         if not task.spec.policies.threaded:
-            code.context.copy().run(call.run_on_loop)
+            run_on_loop = partial(self.runner.run, call, context=code.context, done=call.end)
+            code.context.copy().run(run_on_loop)
             return
         try:
-            self._runner.run_in_thread(call, context=code.context, done=call.end_in_thread)
+            self.runner.run_in_thread(call, context=code.context, done=call.end_in_thread)
         except RuntimeError as error:  # no more threads
             call.end(None, error)
 
     def cancel(self, run_id: int, reason: str) -> None:
-        """Cancel an async callable; a sync one goes on to its end."""
-        call = self._calls.get(run_id)
+        call = self.calls.get(run_id)
         if call is not None:
             call.cancel(reason)
 
     def abandon(self, run_id: int, reason: str) -> None:
-        """End the run of an async callable whose code goes on; a sync one comes to its own end."""
-        call = self._calls.get(run_id)
+        call = self.calls.get(run_id)
         if call is not None and call.is_awaited:
-            del self._calls[run_id]
+            del self.calls[run_id]
             call.abandon(reason)
 
     async def next_instant(self, task: TaskRecord, now_us: int) -> int | None:
-        """Ask the code of a trigger for its next instant; raise what it raises."""
         trigger, code = task.spec.trigger, code_of(task.spec.at_target)
         assert isinstance(trigger, CodeTrigger)  # noqa: S101 - only such a trigger is asked
         assert code is not None  # noqa: S101 - it came with one
-        with self._runner.busy:
+        with self.runner.busy:
             try:
                 return trigger.read_answer(code.context.copy().run(_ask, code.code, now_us))
             except Exception as error:
@@ -129,45 +126,17 @@ class CallbackExecutor:
                 raise
 
     def forget(self, task: TaskRecord) -> None:
-        """Do nothing: the code goes with the task."""
+        pass  # the code ends with the task
 
     async def close(self) -> None:
         """Cancel what can be, and wait for the ends of what is async on the loop."""
-        for call in tuple(self._calls.values()):
+        for call in tuple(self.calls.values()):
             call.cancel("cancelled")
-        deadline = self._runner.main_loop.time() + _CLOSE_SECONDS
-        while any(call.is_awaited for call in self._calls.values()):
-            if self._runner.main_loop.time() > deadline:  # it does not let itself be cancelled
+        deadline = self.runner.main_loop.time() + _CLOSE_SECONDS
+        while any(call.is_awaited for call in self.calls.values()):
+            if self.runner.main_loop.time() > deadline:  # it does not let itself be cancelled
                 return
             await asyncio.sleep(_LOOK_SECONDS)
-
-    def now_us(self) -> int:
-        """Return the clock's time: an instant in µs since the epoch, UTC."""
-        return self._clock.now_us()
-
-    def run_on_loop(self, call: _Call) -> None:
-        """Run a call now."""
-        self._runner.run(call, context=call.code.context, done=call.end)
-
-    def call_soon(self, call: _Call, result: Any, error: BaseException | None) -> None:
-        """Have a call that was made in a thread ended on the loop."""
-        self._loop.call_soon_threadsafe(call.end, result, error, context=_NOBODYS.copy())
-
-    def report(self, listener: RunListener, run_id: int, fraction: float, text: str) -> None:
-        """Tell a listener how far a run has come; from any thread."""
-        if self._loop.is_closed():
-            return
-        if self._runner.main_loop.is_here():
-            listener.progressed(run_id, fraction, text)
-            return
-        with suppress(RuntimeError):  # it has closed meanwhile
-            self._loop.call_soon_threadsafe(
-                listener.progressed, run_id, fraction, text, context=_NOBODYS.copy()
-            )
-
-    def drop(self, run_id: int) -> None:
-        """Forget a call that has ended."""
-        self._calls.pop(run_id, None)
 
 
 def _ask(code: Any, now_us: int) -> object:
@@ -203,12 +172,8 @@ class _Call:
         """Return whether it is async and has not ended."""
         return self._awaiting is not None
 
-    def run_on_loop(self) -> None:
-        """Begin; on the loop, in the context of the cell."""
-        self._executor.run_on_loop(self)
-
     def __call__(self) -> Any:
-        self._started_us = self._executor.now_us()
+        self._started_us = self._executor.clock.now_us()
         current_run.set(self._current)  # the context is this call's own copy
         result = self._function(*self._spec.args, **self._spec.kwargs)
         return self._awaited(result) if inspect.isawaitable(result) else result
@@ -228,26 +193,25 @@ class _Call:
         awaiting = self._awaiting
         if awaiting is not None:
             with suppress(RuntimeError):  # a thread's own loop, which has just closed
-                awaiting.get_loop().call_soon_threadsafe(awaiting.cancel, context=_NOBODYS)
+                awaiting.get_loop().call_soon_threadsafe(awaiting.cancel, context=_EMPTY)
 
     def abandon(self, reason: str) -> None:
-        """Tell the listener that it has not ended in time; on the loop."""
+        """Notify the listener that it has not ended in time; on the loop."""
         self._is_abandoned = True
-        times = (self._started_us, self._executor.now_us())
+        times = (self._started_us, self._executor.clock.now_us())
         self._listener.ended(self._run_id, Outcome("failed", *times, reason=abandoned(reason)))
 
     def end_in_thread(self, result: Any, error: BaseException | None) -> None:
-        """Tell the loop how it has ended, from its thread."""
+        """Hand its end to the loop, from its thread."""
         if error is not None and not isinstance(error, asyncio.CancelledError):
             self.code.show(error)
-        try:
-            self._executor.call_soon(self, result, error)
-        except RuntimeError:  # the loop is closed
-            return
+        with suppress(RuntimeError):  # the loop is closed
+            loop = self._executor.loop
+            loop.call_soon_threadsafe(self.end, result, error, context=_EMPTY.copy())
 
     def end(self, _result: Any, error: BaseException | None) -> None:
-        """Tell the listener how it has ended; on the loop."""
-        self._executor.drop(self._run_id)
+        """Notify the listener of its end; on the loop."""
+        self._executor.calls.pop(self._run_id, None)
         outcome = self._outcome(error)
         if error is not None and not isinstance(error, asyncio.CancelledError):
             self.code.show(error)
@@ -255,7 +219,7 @@ class _Call:
             self._listener.ended(self._run_id, outcome)
 
     def _outcome(self, error: BaseException | None) -> Outcome:
-        times = (self._started_us, self._executor.now_us())
+        times = (self._started_us, self._executor.clock.now_us())
         if error is None:
             return Outcome("succeeded", *times)
         if isinstance(error, asyncio.CancelledError):
@@ -263,4 +227,14 @@ class _Call:
         return failed(error, times[1], times[0], frames=traceback_from_user_code(error))
 
     def _report(self, fraction: float, text: str) -> None:
-        self._executor.report(self._listener, self._run_id, fraction, text)
+        """Notify the listener of progress; from any thread."""
+        loop = self._executor.loop
+        if loop.is_closed():
+            return
+        if self._executor.runner.main_loop.is_here():
+            self._listener.progressed(self._run_id, fraction, text)
+            return
+        with suppress(RuntimeError):  # it has closed meanwhile
+            loop.call_soon_threadsafe(
+                self._listener.progressed, self._run_id, fraction, text, context=_EMPTY.copy()
+            )

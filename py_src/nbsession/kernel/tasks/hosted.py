@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import warnings
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from nbsession.core.errors import NoSuchTaskError, TaskExistsWarning
+from nbsession.core.errors import NoSuchTaskError, TaskExistsWarning, warn
 from nbsession.core.schedule.clock import SystemClock
+from nbsession.core.tasks.schema import task_json
 from nbsession.kernel.runtime.loop import LoopBlockedError, LoopCalls
 from nbsession.kernel.runtime.runner import show_error
-from nbsession.scheduler.api.service import EngineBoard
+from nbsession.scheduler.api.service import EngineTaskService
 from nbsession.scheduler.engine.engine import Engine
 from nbsession.scheduler.stores.memory import MemoryStore
 
@@ -26,92 +26,23 @@ if TYPE_CHECKING:
 
     from nbsession.core.tasks.schema import TaskJSON
     from nbsession.core.tasks.spec import TaskSpec
-    from nbsession.kernel.runtime.loop import Context, MainLoop
+    from nbsession.kernel.runtime.loop import Context
     from nbsession.kernel.runtime.runtime import Runtime
     from nbsession.scheduler.engine.events import Changes
 
 Result = TypeVar("Result")
 
 _TRIES = 100
-
-
-class KernelBoard(EngineBoard):
-    """The `TaskBoard` of this kernel.
-
-    On the loop's thread every method answers straight. Elsewhere what is read is read there and
-    then, while the loop may be changing it: one row may be older than another. An order waits for
-    the loop only so long: a blocked loop carries it out later.
-    """
-
-    is_open = False
-
-    def __init__(
-        self, engine: Engine, calls: LoopCalls, main_loop: MainLoop, kernel_id: str | None
-    ) -> None:
-        super().__init__(engine, main_loop.loop, kernel_id)
-        self.promised: dict[str, TaskJSON] = {}
-        self._calls = calls
-        self._main_loop = main_loop
-
-    def move(self, engine: Engine) -> None:
-        """Go on with another engine, on the loop as it is now."""
-        self.is_open, self._engine, self._loop = False, engine, self._main_loop.loop
-
-    def list(self) -> list[TaskJSON]:
-        """Return every task of this kernel, in the order of names."""
-        if not self.is_open:
-            return []
-        return self._read(lambda: [self.to_json(task) for task in self._engine.tasks()])
-
-    def show(self, name: str, task_id: int | None = None) -> TaskJSON:
-        """Return one task."""
-        promised = self.promised.get(name) if task_id is None else None
-        if promised is not None:
-            return promised
-        if not self.is_open:
-            raise NoSuchTaskError(name)
-        return self._read(lambda: self.to_json(self._engine.get(name, task_id)))
-
-    def cancel(self, name: str, *, wait: bool) -> None:
-        """Take a task off; with `wait` after one more run."""
-        self.show(name)
-        with suppress(LoopBlockedError):
-            super().cancel(name, wait=wait)
-
-    def pause(self, name: str) -> TaskJSON:
-        """Let nothing be due until it is resumed."""
-        try:
-            return super().pause(name)
-        except LoopBlockedError:
-            return self.show(name)
-
-    def resume(self, name: str) -> TaskJSON:
-        """Go on: the next occurrence is the first one after now."""
-        try:
-            return super().resume(name)
-        except LoopBlockedError:
-            return self.show(name)
-
-    def _call(self, ask: Callable[[], Result]) -> Result:
-        return self._calls.call(ask)
-
-    def _read(self, read: Callable[[], Result]) -> Result:
-        for _ in range(_TRIES):
-            try:
-                return read()
-            except NoSuchTaskError:
-                raise
-            except (KeyError, RuntimeError):  # a dict has changed while it was read
-                if self._main_loop.is_here():
-                    raise
-        return self._call(read)
-
-
 _log = logging.getLogger("nbsession")
 
 
-class KernelTasks:
-    """An engine on the main loop, with what it needs."""
+class KernelTasks(EngineTaskService):
+    """The tasks of this kernel: an engine on the main loop, and its `TaskService`.
+
+    On the loop's thread every method answers at once. Elsewhere what is read is read there and
+    then, while the loop may be changing it: one row may be older than another. An action waits for
+    the loop only so long: a blocked loop carries it out later.
+    """
 
     def __init__(self, runtime: Runtime, kernel_id: str | None) -> None:
         self._runner = runtime.runner
@@ -121,10 +52,10 @@ class KernelTasks:
         self._store = MemoryStore(clock=self._clock)
         self._observers: list[Callable[[], object]] = []
         self._moves = self._main_loop.follow()
-        self._engine = self._new_engine()
+        super().__init__(self._new_engine(), self._main_loop.loop, kernel_id)
+        self._is_open = False
+        self._promised: dict[str, TaskJSON] = {}
         self._closing: asyncio.Task[None] | None = None  # a loop keeps only weak references
-        self._kernel_id = kernel_id
-        self.board = KernelBoard(self._engine, self._calls, self._main_loop, kernel_id)
         runtime.on_remove(self._close)
         self._open()
 
@@ -136,29 +67,70 @@ class KernelTasks:
         """Call after changes, once per turn of the loop, on its thread."""
         self._observers.append(observer)
 
-    def schedule(self, spec: TaskSpec, *, replace: bool) -> tuple[TaskJSON, str]:
-        """Declare a task; see `Engine.schedule`.
+    def declare(self, spec: TaskSpec, *, replace: bool) -> tuple[TaskJSON, str]:
+        """Declare a task with its code; see `Engine.schedule`.
 
         The code of a cell that runs again takes the place of what it was, and the schedule goes on.
         """
         if self._main_loop.follow() != self._moves:
             self._move()
         try:
-            return self._calls.call(lambda: self._schedule(spec, replace=replace))
+            return self._calls.call(lambda: self._declare(spec, replace=replace))
         except LoopBlockedError as error:
-            promised = self.board.promised
-            known = promised[spec.name] = _promised(spec, self._kernel_id)
-            error.future.add_done_callback(partial(_tell_late, promised, spec.name))
+            known = self._promised[spec.name] = task_json(spec, self._kernel_id)
+            error.future.add_done_callback(partial(_show_late, self._promised, spec.name))
             return known, "made"  # the loop may have taken it out of those promised by now
 
-    def _schedule(self, spec: TaskSpec, *, replace: bool) -> tuple[TaskJSON, str]:
+    def _declare(self, spec: TaskSpec, *, replace: bool) -> tuple[TaskJSON, str]:
         known = self._engine.find(spec.name)
         if known is not None and known.state != "finished" and _take_over(known.spec, spec):
-            return self.board.to_json(known), "same"
+            return self.to_json(known), "same"
         task, outcome = self._engine.schedule(spec, replace)
-        return self.board.to_json(task), outcome
+        return self.to_json(task), outcome
 
-    # -- in and out -------------------------------------------------------------------------------
+    def list(self) -> list[TaskJSON]:
+        if not self._is_open:
+            return []
+        return self._read(lambda: [self.to_json(task) for task in self._engine.tasks()])
+
+    def show(self, name: str, task_id: int | None = None) -> TaskJSON:
+        promised = self._promised.get(name) if task_id is None else None
+        if promised is not None:
+            return promised
+        if not self._is_open:
+            raise NoSuchTaskError(name)
+        return self._read(lambda: self.to_json(self._engine.get(name, task_id)))
+
+    def cancel(self, name: str, *, wait: bool) -> None:
+        self.show(name)
+        with suppress(LoopBlockedError):
+            super().cancel(name, wait=wait)
+
+    def pause(self, name: str) -> TaskJSON:
+        try:
+            return super().pause(name)
+        except LoopBlockedError:
+            return self.show(name)
+
+    def resume(self, name: str) -> TaskJSON:
+        try:
+            return super().resume(name)
+        except LoopBlockedError:
+            return self.show(name)
+
+    def _call(self, request: Callable[[], Result]) -> Result:
+        return self._calls.call(request)
+
+    def _read(self, read: Callable[[], Result]) -> Result:
+        for _ in range(_TRIES):
+            try:
+                return read()
+            except NoSuchTaskError:
+                raise
+            except (KeyError, RuntimeError):  # a dict has changed while it was read
+                if self._main_loop.is_here():
+                    raise
+        return self._call(read)
 
     def _new_engine(self) -> Engine:
         executor = CallbackExecutor(self._runner, self._clock)
@@ -172,19 +144,18 @@ class KernelTasks:
 
     def _open_here(self) -> None:
         self._engine.open()
-        self._engine.subscribe(self._tell)
-        self.board.is_open = True
+        self._engine.subscribe(self._notify)
+        self._is_open = True
 
     def _move(self) -> None:
         """Go on with the process's next loop: what ran on the one before has ended with it."""
         self._moves = self._main_loop.follow()
-        if self.board.is_open:
+        if self._is_open:
             self._engine.abandon()
-        self._engine = self._new_engine()
-        self.board.move(self._engine)
+        self._is_open, self._engine, self._loop = False, self._new_engine(), self._main_loop.loop
         self._open()
 
-    def _tell(self, _changes: Changes) -> None:
+    def _notify(self, _changes: Changes) -> None:
         for observer in tuple(self._observers):
             observer()
 
@@ -224,10 +195,10 @@ def _are_rules_equal(known: TaskSpec, again: TaskSpec) -> bool:
         return False
 
 
-def _tell_late(
+def _show_late(
     promised: dict[str, TaskJSON], name: str, future: Future[tuple[TaskJSON, str]]
 ) -> None:
-    """Say in the cell what came of a declaration that had to wait for the loop; on the loop."""
+    """Show in the cell why a declaration that had to wait for the loop has failed; on the loop."""
     promised.pop(name, None)
     error = future.exception()
     if error is not None:
@@ -235,28 +206,4 @@ def _tell_late(
         return
     if future.result()[1] == "exists":
         message = f"a task named {name!r} is there already; nothing has changed"
-        warnings.warn(message, TaskExistsWarning, stacklevel=2)
-
-
-def _promised(spec: TaskSpec, kernel_id: str | None) -> TaskJSON:
-    """Return a task that is there once the loop has a turn."""
-    return {
-        "id": 0,
-        "name": spec.name,
-        "kernel_id": kernel_id,
-        "state": "scheduled",
-        "schedule": dict(spec.schedule),
-        "callback": spec.target.label,
-        "home": None,
-        "owner": None,
-        "policies": spec.policies.to_json(),
-        "next_run": None,
-        "last_run": None,
-        "last_state": None,
-        "last_error": None,
-        "ended_by": None,
-        "run_count": 0,
-        "error_count": 0,
-        "editable": True,
-        "run": None,
-    }
+        warn(message, TaskExistsWarning)

@@ -1,4 +1,4 @@
-"""Where this kernel's tasks are handed in: at the server, or at the kernel itself."""
+"""Decides where a task of a notebook runs: on the server, or in the kernel itself."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nbsession.core.errors import LinkError, NoSuchTaskError
 from nbsession.core.tasks.spec import Home, Target
 from nbsession.kernel.runtime.process import under_voila
 from nbsession.scheduler.api.declare import Place, is_name
+from nbsession.scheduler.api.remote import HTTPCall, RemoteTaskService
 from nbsession.scheduler.api.task import Task
 
 from .executor import TaskCode
-from .remote import LinkBoard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nbsession.core.callables import CallableReference
     from nbsession.core.tasks.spec import TaskSpec
     from nbsession.kernel.link.session_info import Session
-    from nbsession.scheduler.api.service import TaskBoard
+    from nbsession.scheduler.api.service import TaskService
 
     from .hosted import KernelTasks
 
@@ -34,8 +34,8 @@ FINISHED = "finished"
 _MAX_PATHS = 40
 
 
-class KernelTaskDesk:
-    """Decides where a task runs, and keeps the names of both places apart."""
+class KernelTaskRouter:
+    """The `TaskRouter` of a kernel; keeps the names of its own tasks and the server's apart."""
 
     def __init__(
         self,
@@ -48,21 +48,19 @@ class KernelTaskDesk:
         self._own = own
 
     def place(self, function: Callable[..., Any], at: Any) -> Place:
-        """Say where a task runs: on the server if all of its code can be imported there."""
         if self._session.process.is_forked:
-            message = (
+            raise RuntimeError(
                 "a process forked off a kernel cannot schedule tasks: its parent's loop does not "
                 "run here; schedule in the parent"
             )
-            raise RuntimeError(message)
-        if self._link_board() is not None:
+        if self._server() is not None:
             code = find_reference(function)
             at_code = None if at is None else find_reference(at)
             folder = _folder_of(code, at_code, has_at=at is not None)
             if code is not None and folder is not None:
                 at_target = None if at_code is None else _import_target(at_code)
                 return Place(_import_target(code), at_target, self._home(code.folder, folder))
-            self._check_lives_on(_reason(function, code, at, at_code))
+            self._check_kernel_stays(_reason(function, code, at, at_code))
         context = self._own().context()
         at_target = None if at is None else TaskCode.target(at, context)
         return Place(TaskCode.target(function, context), at_target, None)
@@ -74,81 +72,71 @@ class KernelTaskDesk:
         return Home(sys.executable, folder, None, directory, *_added_paths())
 
     def schedule(self, spec: TaskSpec, *, replace: bool) -> tuple[Task, str]:
-        """Hand a declaration in; return the task and the outcome, as in `ScheduledJSON`."""
-        server = self._link_board()
+        server, mine = self._server(), self._own_task(spec.name)
         if spec.home is None or server is None:
-            mine = self._own_task(spec.name)
             if mine is None or mine.state == FINISHED:  # else it has the name already
                 self._check_is_free(spec.name, server)
             own = self._own()
-            known, outcome = own.schedule(spec, replace=replace)
-            return Task(own.board, known), outcome
-        hidden = self._own_task(spec.name)
-        if hidden is not None and hidden.state != FINISHED and not replace:
-            return hidden, "exists"
+            known, outcome = own.declare(spec, replace=replace)
+            return Task(own, known), outcome
+        if mine is not None and mine.state != FINISHED and not replace:
+            return mine, "exists"
         scheduled = server.schedule(spec.to_json(), replace=replace)
-        if hidden is not None:
-            hidden.cancel()
+        if mine is not None:
+            mine.cancel()
         return Task(server, scheduled["task"]), scheduled["outcome"]
 
     def cancel(self, name: str, *, wait: bool) -> None:
-        """Take a task off: this kernel's own, else a global one."""
         if not is_name(name):
             raise NoSuchTaskError(name)
-        for board in self.boards():
+        for service in self.services():
             try:
-                board.cancel(name, wait=wait)
+                service.cancel(name, wait=wait)
             except NoSuchTaskError:
                 continue
             return
         raise NoSuchTaskError(name)
 
-    def boards(self) -> Sequence[TaskBoard]:
-        """Return this kernel's own tasks, if it ever had any, and the server's."""
-        own, server = self._find_own(), self._link_board()
-        boards: list[TaskBoard] = [] if own is None else [own.board]
-        return boards if server is None else [*boards, server]
+    def services(self) -> Sequence[TaskService]:
+        found: tuple[TaskService | None, ...] = (self._find_own(), self._server())
+        return [service for service in found if service is not None]
 
-    def _link_board(self) -> LinkBoard | None:
+    def _server(self) -> RemoteTaskService | None:
         link = self._session.link
-        return LinkBoard(link) if link is not None and link.usable else None
+        return RemoteTaskService(HTTPCall(link)) if link is not None and link.usable else None
 
     def _own_task(self, name: str) -> Task | None:
         own = self._find_own()
-        if own is None:
-            return None
         try:
-            return Task(own.board, own.board.show(name))
+            return None if own is None else Task(own, own.show(name))
         except NoSuchTaskError:
             return None
 
     @staticmethod
-    def _check_is_free(name: str, server: LinkBoard | None) -> None:
+    def _check_is_free(name: str, server: RemoteTaskService | None) -> None:
         if server is None:
             return
         try:
             known = server.show(name)
-        except (NoSuchTaskError, LinkError):  # a server that is gone holds no names
+        except (NoSuchTaskError, LinkError):  # a server that has ended holds no names
             return
         if known["state"] == FINISHED:
             return
-        message = (
+        raise ValueError(
             f"a global task is named {name!r}, and this one would run in this kernel only: give it "
             "another name, cancel the global one, or put its callback into a module"
         )
-        raise ValueError(message)
 
-    def _check_lives_on(self, reason: str) -> None:
+    def _check_kernel_stays(self, reason: str) -> None:
         request = self._session.info("server").request
         if under_voila() or (request is not None and request.host_kind == "voila"):
-            message = (
+            raise RuntimeError(
                 f"{reason}, and on a page of Voilà the kernel, which could host the task, ends "
                 "with the visit: put the callback and an `at` that is code into one module, as "
                 "functions, and import them, or schedule the task in the server's setup script "
                 "(--NBSession.setup=tasks.py); for this visit only there is "
                 "state.add_periodic_callback"
             )
-            raise RuntimeError(message)
 
 
 def _reason(
@@ -195,7 +183,7 @@ def _starting_directory() -> str:
 
 
 def _added_paths() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what the notebook has added to `sys.path`, before the environment and after it."""
+    """Return the notebook's own entries of `sys.path`, before the environment and after it."""
     first: dict[str, None] = {}
     last: dict[str, None] = {}
     added = first
@@ -236,7 +224,7 @@ def _shell() -> Any:
 
 @functools.cache
 def _interpreter_paths() -> frozenset[str]:
-    """Ask a fresh interpreter: what was there before the first cell cannot be known any more."""
+    """Return those of a fresh interpreter: this one's before the first cell are not known."""
     command = [sys.executable, "-P", "-c", "import json, sys; print(json.dumps(sys.path))"]
     try:
         result = subprocess.run(  # noqa: S603 - our own interpreter

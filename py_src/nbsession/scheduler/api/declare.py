@@ -1,4 +1,4 @@
-"""What the arguments of ``schedule_task`` mean, or why they mean nothing."""
+"""The arguments of ``schedule_task`` and the declarations of other processes, checked."""
 
 from __future__ import annotations
 
@@ -33,27 +33,21 @@ MAX_ARGUMENT_BYTES = 1024 * 1024
 _MAX_DEPTH = 100
 
 
-def json_args(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a copy of positional arguments."""
-    return tuple(_copy(value, f"args[{index}]") for index, value in enumerate(args))
-
-
-def json_kwargs(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of keyword arguments. Raises as `json_args` does."""
-    return {key: _copy(value, f"kwargs[{key!r}]") for key, value in kwargs.items()}
-
-
-def check_argument_size(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Raise ValueError if JSON values are more than a global task can be given."""
+def _json_arguments(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return copies of the arguments of a global task."""
+    args = tuple(_copy(value, f"args[{index}]") for index, value in enumerate(args))
+    kwargs = {key: _copy(value, f"kwargs[{key!r}]") for key, value in kwargs.items()}
     text = json.dumps([args, kwargs], ensure_ascii=False, separators=(",", ":"))
     size = len(text.encode("utf-8", "surrogatepass")) - len("[,]")
     if size > MAX_ARGUMENT_BYTES:
-        message = (
+        raise ValueError(
             f"the arguments of this task are {size:,} bytes as JSON, and a global task takes "
             f"{MAX_ARGUMENT_BYTES:,} (1 MiB) at most: write them into a file, and give the task "
             "its path"
         )
-        raise ValueError(message)
+    return args, kwargs
 
 
 def _copy(value: Any, where: str, depth: int = 0) -> Any:
@@ -65,12 +59,11 @@ def _copy(value: Any, where: str, depth: int = 0) -> Any:
         return [_copy(item, f"{where}[{i}]", depth + 1) for i, item in enumerate(value)]
     if isinstance(value, dict) and depth < _MAX_DEPTH and all(isinstance(k, str) for k in value):
         return {key: _copy(item, f"{where}[{key!r}]", depth + 1) for key, item in value.items()}
-    message = (
+    raise TypeError(
         f"{where} of a global task is no JSON value: {type(value).__name__}. It goes to another "
         "process: use text, finite numbers, True, False, None, and lists and dicts (with text as "
         "keys) of them"
     )
-    raise TypeError(message)
 
 
 MAX_NAME_CHARACTERS = 200
@@ -113,7 +106,7 @@ def declare(  # noqa: PLR0913 - they are the user's
     place: Callable[[Callable[..., Any], Any], Place],
     now_us: int,
 ) -> TaskSpec:
-    """Check what was asked for, and put it into the form in which it is kept."""
+    """Check the arguments of ``schedule_task``, and return what is stored of them."""
     name = _checked_name(name)
     call = unwrap(_checked_callback(callback))
     args, kwargs = _arguments(args, kwargs)
@@ -132,8 +125,7 @@ def declare(  # noqa: PLR0913 - they are the user's
     _check_can_end(policies, call.function, is_hosted=home is None)
     args, kwargs = (*call.args, *args), {**call.kwargs, **kwargs}
     if home is not None:
-        args, kwargs = json_args(args), json_kwargs(kwargs)
-        check_argument_size(args, kwargs)
+        args, kwargs = _json_arguments(args, kwargs)
     return TaskSpec(
         name=name,
         target=target,
@@ -159,71 +151,62 @@ def is_name(value: object) -> TypeGuard[str]:
 
 def _checked_name(name: object) -> str:
     if not isinstance(name, str):
-        message = f"a task's name is text, got {type(name).__name__}: {name!r}"
-        raise TypeError(message)
+        raise TypeError(f"a task's name is text, got {type(name).__name__}: {name!r}")
     if not is_name(name):
-        message = (
+        raise ValueError(
             f"no name for a task: {name[:MAX_NAME_CHARACTERS]!r}; it has 1 to "
             f"{MAX_NAME_CHARACTERS} printable characters, no spaces around it, and is not . or .."
         )
-        raise ValueError(message)
     return name
 
 
 def _checked_callback(callback: object) -> Callable[..., Any]:
     if not callable(callback):
-        message = f"a task's callback must be callable, got {type(callback).__name__}: {callback!r}"
-        raise TypeError(message)
+        raise TypeError(
+            f"a task's callback must be callable, got {type(callback).__name__}: {callback!r}"
+        )
     if is_generator(callback):
-        message = (
+        raise TypeError(
             f"a call of {':'.join(name_of(unwrap(callback).function))} runs nothing, as it is a "
             "generator: give a function without yield, such as one that loops over it; one that "
             "yields when to run goes into at=, called, as an iterator"
         )
-        raise TypeError(message)
     return callback
 
 
 def _arguments(args: object, kwargs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if not isinstance(args, tuple | list):
-        message = f"args is a tuple or list of what the callback takes, got {args!r}"
-        raise TypeError(message)
+        raise TypeError(f"args is a tuple or list of what the callback takes, got {args!r}")
     if kwargs is not None and not isinstance(kwargs, Mapping):
-        message = f"kwargs is a dict of what the callback takes by name, got {kwargs!r}"
-        raise TypeError(message)
+        raise TypeError(f"kwargs is a dict of what the callback takes by name, got {kwargs!r}")
     named = dict(kwargs or {})
     if any(not isinstance(key, str) for key in named):
-        message = f"the keys of kwargs are names, got {list(named)!r}"
-        raise TypeError(message)
+        raise TypeError(f"the keys of kwargs are names, got {list(named)!r}")
     return tuple(args), named
 
 
 def _choice(what: str, value: Any, choices: tuple[str, ...]) -> Any:
     if value not in choices:
         allowed = ", ".join(repr(choice) for choice in choices)
-        message = f"{what} is one of {allowed}; got {value!r}"
-        raise ValueError(message)
+        raise ValueError(f"{what} is one of {allowed}; got {value!r}")
     return value
 
 
 def checked_flag(what: str, value: object) -> bool:
     """Return an option that is True or False; a TypeError if it is anything else."""
     if not isinstance(value, bool):
-        message = f"{what} is True or False, got {value!r}"
-        raise TypeError(message)
+        raise TypeError(f"{what} is True or False, got {value!r}")
     return value
 
 
 def _microseconds(what: str, value: object, *, may_be_zero: bool = False) -> int:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        message = f"{what} is a number of seconds or a timedelta, got {value!r}"
-        raise TypeError(message)
+        raise TypeError(f"{what} is a number of seconds or a timedelta, got {value!r}")
     length_us = round(seconds * 1e6) if 0 <= seconds <= MAX_SECONDS else -1  # nan is neither
     if length_us < 0 or not (length_us or (may_be_zero and seconds == 0)):
         least = "0 or more" if may_be_zero else "more than 0"
-        message = f"{what} is {least} seconds and at most 200 years, got {_shown(value)}"
-        raise ValueError(message)
+        raise ValueError(f"{what} is {least} seconds and at most 200 years, got {_shown(value)}")
     return length_us
 
 
@@ -236,35 +219,54 @@ def _shown(value: object) -> str:
 
 def _retries(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        message = f"retries is a whole number, got {value!r}"
-        raise TypeError(message)
+        raise TypeError(f"retries is a whole number, got {value!r}")
     if not 0 <= value <= MAX_RETRIES:
-        message = f"retries is 0 or more and at most {MAX_RETRIES:,}, got {_shown(value)}"
-        raise ValueError(message)
+        raise ValueError(f"retries is 0 or more and at most {MAX_RETRIES:,}, got {_shown(value)}")
     return value
 
 
 def _check_can_end(policies: Policies, function: Callable[..., Any], *, is_hosted: bool) -> None:
-    """Raise ValueError for what the process in which the task runs cannot do."""
+    """Raise ValueError for policies that the process in which the task runs cannot follow."""
     if policies.process and is_hosted:
-        message = (
+        raise ValueError(
             "process=True needs a global task: a callback in a module that can be imported, and a "
             "notebook whose Jupyter server has nbsession"
         )
-        raise ValueError(message)
     if policies.timeout_us is None or policies.process or is_async(function):
         return
-    mend = "use an async callback"
+    remedy = "use an async callback"
     if is_hosted:
-        mend += ", or put this one into a module and use process=True"
+        remedy += ", or put this one into a module and use process=True"
     else:
-        mend += ", or process=True, which gives each run a process of its own"
-    message = f"timeout cannot end a synchronous callback, which no other thread can stop: {mend}"
-    raise ValueError(message)
+        remedy += ", or process=True, which gives each run a process of its own"
+    raise ValueError(
+        f"timeout cannot end a synchronous callback, which no other thread can stop: {remedy}"
+    )
+
+
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def read_spec(data: Any) -> TaskSpec:
+    """Read a task that another process declares."""
+    if not isinstance(data, dict):
+        message = "spec must be the JSON of a task"
+        raise ValueError(message)  # noqa: TRY004 - of what another process sends all is one error
+    try:
+        return TaskSpec.from_json(data)
+    except _UNREADABLE as error:
+        raise ValueError(f"spec is not the JSON of a task: {error!r}") from error
 
 
 def check_spec(spec: TaskSpec, declarer: Home | None = None) -> None:
-    """Check a task that another process declares."""
+    """Check a task that another process declares; a worker is a declarer with its home."""
     home, targets = spec.home, [spec.target, *([spec.at_target] if spec.at_target else [])]
     is_setup_task = (
         declarer is not None
@@ -304,10 +306,9 @@ def check_spec(spec: TaskSpec, declarer: Home | None = None) -> None:
     )
     for holds, rule in rules:
         if not holds:
-            message = f"this is no task: {rule}"
-            raise ValueError(message)
+            raise ValueError(f"this is no task: {rule}")
     try:
-        check_argument_size(json_args(spec.args), json_kwargs(spec.kwargs))
+        _json_arguments(spec.args, spec.kwargs)
     except TypeError as error:
         raise ValueError(str(error)) from error
 

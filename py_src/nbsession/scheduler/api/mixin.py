@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -13,30 +12,30 @@ if TYPE_CHECKING:
     from nbsession.core.tasks.spec import TaskSpec
 
     from .declare import Place
-    from .service import TaskBoard
+    from .service import TaskService
     from .task import Task, Tasks
 
 
-class TaskDesk(Protocol):
-    """Where the tasks of a process are handed in."""
+class TaskRouter(Protocol):
+    """Brings the tasks of a process to the service where they run."""
 
     def place(self, function: Callable[..., Any], at: Any) -> Place:
-        """Say where a task runs; see `declare`."""
+        """Return where a task runs; see `declare`."""
 
     def schedule(self, spec: TaskSpec, *, replace: bool) -> tuple[Task, str]:
-        """Hand a declaration in; return the task and the outcome, as in `ScheduledJSON`."""
+        """Declare a task; return it and the outcome, as in `ScheduledJSON`."""
 
     def cancel(self, name: str, *, wait: bool) -> None:
-        """Take a task off."""
+        """Cancel a task."""
 
-    def boards(self) -> Sequence[TaskBoard]:
-        """Return where there are tasks; of one name on two of them the first counts."""
+    def services(self) -> Sequence[TaskService]:
+        """Return where there are tasks; of one name in two of them the first counts."""
 
 
 class Scheduling:
     """Tasks on a schedule. Nothing heavy is imported before the first of them."""
 
-    def _task_desk(self) -> TaskDesk:
+    def _task_router(self) -> TaskRouter:
         raise NotImplementedError
 
     def schedule_task(  # noqa: PLR0913, PLR0917 - the contract's
@@ -129,7 +128,7 @@ class Scheduling:
 
         from .declare import checked_flag, declare
 
-        desk = self._task_desk()
+        router = self._task_router()
         spec = declare(
             name,
             callback,
@@ -146,23 +145,22 @@ class Scheduling:
             timeout=timeout,
             retries=retries,
             process=process,
-            place=desk.place,
+            place=router.place,
             now_us=SystemClock().now_us(),
         )
-        task, outcome = desk.schedule(spec, replace=checked_flag("replace", replace))
+        task, outcome = router.schedule(spec, replace=checked_flag("replace", replace))
         if outcome == "exists":
-            from nbsession.core.errors import TaskExistsWarning
+            from nbsession.core.errors import TaskExistsWarning, warn
 
-            warnings.warn(
+            message = (
                 f"nothing has changed: {task!r} is there already, with another callback, schedule "
-                "or other rules; replace=True replaces it",
-                TaskExistsWarning,
-                stacklevel=2,
+                "or other rules; replace=True replaces it"
             )
+            warn(message, TaskExistsWarning)
         return task
 
     def cancel_task(self, name: str, wait: bool = False) -> None:
-        """Take a task off; its name is free at once, and an async run in progress is cancelled.
+        """Cancel a task; its name is free at once, and an async run in progress is cancelled.
 
         Parameters
         ----------
@@ -176,14 +174,14 @@ class Scheduling:
         KeyError
             If there is no such task.
         """
-        self._task_desk().cancel(name, wait=wait)
+        self._task_router().cancel(name, wait=wait)
 
     @property
     def tasks(self) -> Tasks:
         """Every task that can be seen from here by its name; a table where a notebook shows it."""
         from .task import Tasks
 
-        return Tasks(self._task_desk().boards())
+        return Tasks(self._task_router().services())
 
     @property
     def run(self) -> CurrentRun | None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.errors import NoSuchTaskError, TaskGoneError
+from nbsession.core.errors import NoSuchTaskError, TaskReplacedError
 from nbsession.core.process import HAS_THREADS
 from nbsession.core.references import PartOfState, part_of_state
 from nbsession.core.tasks.run import OPEN_STATES, Run
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from nbsession.core.tasks.schema import TaskJSON
 
-    from .service import TaskBoard
+    from .service import TaskService
 
 _HOLD_SECONDS = 20.0
-"""How long one question for the end of a run is held before it is asked again."""
+"""The length of one request for the end of a run, after which another one follows."""
 
 
 class RunFuture(concurrent.futures.Future[Run]):
@@ -31,26 +31,19 @@ class RunFuture(concurrent.futures.Future[Run]):
 
     ``await future`` on any loop, ``future.result()`` in a thread, and anywhere once it is done.
     Nothing cancels it: to end a run, cancel its task.
-
-    Parameters
-    ----------
-    board
-        Knows the run.
-    row
-        The run as it is now.
     """
 
-    def __init__(self, board: TaskBoard, row: Mapping[str, Any]) -> None:
+    def __init__(self, service: TaskService, row: Mapping[str, Any]) -> None:
         super().__init__()
         self.set_running_or_notify_cancel()
         if row["state"] not in OPEN_STATES:
             self.set_result(Run.from_json(row))
             return
-        if not HAS_THREADS:  # then the board is of this very loop
-            self._task = asyncio.ensure_future(self._wait_here(board, row["id"]))
+        if not HAS_THREADS:  # then the service is of this very loop
+            self._task = asyncio.ensure_future(self._wait_here(service, row["id"]))
             return
         work = threading.Thread(
-            target=self._wait, args=(board, row["id"]), name="nbsession-run", daemon=True
+            target=self._wait, args=(service, row["id"]), name="nbsession-run", daemon=True
         )
         work.start()
 
@@ -73,7 +66,7 @@ class RunFuture(concurrent.futures.Future[Run]):
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return why the run's end cannot be told, None if it can; waits as `result` does."""
+        """Return why the run's end is unknown, None if it is known; waits as `result` does."""
         self._check()
         return super().exception(timeout)
 
@@ -81,25 +74,24 @@ class RunFuture(concurrent.futures.Future[Run]):
         """Wait on the running loop."""
         return asyncio.wrap_future(self).__await__()
 
-    async def _wait_here(self, board: Any, run_id: int) -> None:
+    async def _wait_here(self, service: Any, run_id: int) -> None:
         try:
-            self._finish(await board.until_final(run_id, None), run_id)
+            self._finish(await service.until_final(run_id, None), run_id)
         except Exception as error:  # noqa: BLE001 - for whoever waits
             self.set_exception(error)
 
-    def _wait(self, board: TaskBoard, run_id: int) -> None:
+    def _wait(self, service: TaskService, run_id: int) -> None:
         try:
-            row = board.wait_for_run(run_id, _HOLD_SECONDS)
+            row = service.wait_for_run(run_id, _HOLD_SECONDS)
             while row is not None and row["state"] in OPEN_STATES:
-                row = board.wait_for_run(run_id, _HOLD_SECONDS)
+                row = service.wait_for_run(run_id, _HOLD_SECONDS)
             self._finish(row, run_id)
         except BaseException as error:  # noqa: BLE001 - for whoever waits
             self.set_exception(error)
 
     def _finish(self, row: Mapping[str, Any] | None, run_id: int) -> None:
         if row is None:
-            message = f"run {run_id} is not in the history any more"
-            raise LookupError(message)
+            raise LookupError(f"run {run_id} is not in the history any more")
         self.set_result(Run.from_json(row))
 
     def _check(self) -> None:
@@ -109,11 +101,10 @@ class RunFuture(concurrent.futures.Future[Run]):
             asyncio.get_running_loop()
         except RuntimeError:
             return
-        message = (
+        raise RuntimeError(
             "this run is not finished, and waiting for it here would block the loop that it may "
             "need; use `await future` instead"
         )
-        raise RuntimeError(message)
 
 
 def schedule_text(schedule: Mapping[str, Any]) -> str:
@@ -131,7 +122,7 @@ def schedule_text(schedule: Mapping[str, Any]) -> str:
 
 
 def state_text(state: str, count: int | None) -> str:
-    """Return what became of one occurrence or several in a row, as ``missed 99 times``."""
+    """Return the state of one occurrence or several in a row, as ``missed 99 times``."""
     if count == 1:
         return state
     return f"{state} many times" if count is None else f"{state} {count} times"
@@ -143,20 +134,13 @@ CANCELLED = "cancelled"
 class Task(PartOfState):
     """A scheduled task; made by ``state.schedule_task``, found in ``state.tasks``.
 
-    Each attribute is asked for anew. Once the task is cancelled every order raises a KeyError, also
+    Each attribute is read anew. Once the task is cancelled every action raises a KeyError, also
     if another task has its name. With ``wait=True`` it is still seen to run once more; then, as
     else at once, `state` is ``"cancelled"``, and the counts stay as they were.
-
-    Parameters
-    ----------
-    board
-        Where the task is.
-    known
-        The task as it is now.
     """
 
-    def __init__(self, board: TaskBoard, known: TaskJSON) -> None:
-        self._board = board
+    def __init__(self, service: TaskService, known: TaskJSON) -> None:
+        self._service = service
         self._known = known
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -166,7 +150,7 @@ class Task(PartOfState):
         """Return whether both are the same task, which a new one of its name is not."""
         if not isinstance(other, Task):
             return NotImplemented
-        return (self._board, self._known["id"]) == (other._board, other._known["id"])
+        return (self._service, self._known["id"]) == (other._service, other._known["id"])
 
     def __hash__(self) -> int:
         return hash(self._known["id"])
@@ -212,7 +196,7 @@ class Task(PartOfState):
         Parameters
         ----------
         n
-            How many at most; of a cancelled task those that are still kept.
+            How many at most; of a cancelled task those that are still stored.
 
         Raises
         ------
@@ -220,23 +204,24 @@ class Task(PartOfState):
             If `n` is not a whole number of at least 0.
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 0:  # type: ignore[redundant-expr]
-            message = f"history takes how many runs, a whole number of at least 0; got {n!r}"
-            raise ValueError(message)
+            raise ValueError(
+                f"history takes how many runs, a whole number of at least 0; got {n!r}"
+            )
         try:
-            rows = self._board.history(self.name, n, self._id) if n else []
+            rows = self._service.history(self.name, n, self._id) if n else []
         except NoSuchTaskError:
             rows = []
         return [Run.from_json(row) for row in rows]
 
     def pause(self) -> None:
         """Let nothing be due until `resume`; a run that is going on may finish."""
-        self._check_is_there()
-        self._known = self._board.pause(self.name)
+        self._check_exists()
+        self._known = self._service.pause(self.name)
 
     def resume(self) -> None:
         """Go on with the first occurrence after now; does nothing unless paused."""
-        self._check_is_there()
-        self._known = self._board.resume(self.name)
+        self._check_exists()
+        self._known = self._service.resume(self.name)
 
     def run_now(self) -> RunFuture:
         """Run once more, at once, by the task's overlap policy.
@@ -246,11 +231,11 @@ class Task(PartOfState):
         RunFuture
             A `concurrent.futures.Future` that can also be awaited, of the finished `Run`.
         """
-        self._check_is_there()
-        return RunFuture(self._board, self._board.run_now(self.name))
+        self._check_exists()
+        return RunFuture(self._service, self._service.run_now(self.name))
 
     def cancel(self, wait: bool = False) -> None:
-        """Take the task off; its name is free at once.
+        """Cancel the task; its name is free at once.
 
         Parameters
         ----------
@@ -262,8 +247,8 @@ class Task(PartOfState):
         KeyError
             If it is cancelled already.
         """
-        self._check_is_there()
-        self._board.cancel(self.name, wait=wait)
+        self._check_exists()
+        self._service.cancel(self.name, wait=wait)
 
     def __repr__(self) -> str:
         known = self._look()
@@ -277,16 +262,16 @@ class Task(PartOfState):
     def _id(self) -> int | None:
         return self._known["id"] or None
 
-    def _check_is_there(self) -> None:
+    def _check_exists(self) -> None:
         """Raise NoSuchTaskError unless the task has its name."""
-        shown = self._board.show(self.name)
+        shown = self._service.show(self.name)
         if self._id not in (None, shown["id"]):
-            raise TaskGoneError(self.name)
+            raise TaskReplacedError(self.name)
         self._known = shown
 
     def _look(self) -> TaskJSON:
         try:
-            self._known = self._board.show(self.name, self._id)
+            self._known = self._service.show(self.name, self._id)
         except NoSuchTaskError:
             self._known = {**self._known, "state": CANCELLED, "next_run": None}
         return self._known
@@ -305,35 +290,29 @@ _COLUMNS = ("Task", "Schedule", "State", "Next run", "Last run", "Runs", "Errors
 
 
 class Tasks(PartOfState, Mapping[str, Task]):
-    """A read-only mapping of names to `Task`; a table where a notebook shows it.
-
-    Parameters
-    ----------
-    boards
-        Where there are tasks; of one name on two of them the first counts.
-    """
+    """A read-only mapping of names to `Task`; a table where a notebook shows it."""
 
     _path = "tasks"
 
-    def __init__(self, boards: Sequence[TaskBoard]) -> None:
-        self._boards = boards
+    def __init__(self, services: Sequence[TaskService]) -> None:
+        self._services = services
 
     def __getitem__(self, name: str) -> Task:
         if isinstance(name, str):
-            for board in self._boards:
+            for service in self._services:
                 try:
-                    return Task(board, board.show(name))
+                    return Task(service, service.show(name))
                 except NoSuchTaskError:
                     continue
         raise NoSuchTaskError(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._known())
+        return iter(self._read())
 
     def __len__(self) -> int:
-        return len(self._known())
+        return len(self._read())
 
-    # Those of Mapping would ask once for each task, and fail for one that goes meanwhile.
+    # Those of Mapping would ask once for each task, and fail for one that is removed meanwhile.
 
     def values(self) -> ValuesView[Task]:
         """Return the tasks, in the order of names."""
@@ -344,38 +323,35 @@ class Tasks(PartOfState, Mapping[str, Task]):
         return self._snapshot().items()
 
     def __repr__(self) -> str:
-        known = self._known()
-        if not known:
+        tasks = [task for _, task in self._read().values()]
+        if not tasks:
             return "<Tasks: none>"
-        rows = [_COLUMNS, *(_cells(task) for task in known.values())]
+        rows = [_COLUMNS, *map(_cells, tasks)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        known = self._known()
-        if not known:
+        tasks = [task for _, task in self._read().values()]
+        if not tasks:
             return "<p>No tasks.</p>"
         head = "".join(f'<th scope="col">{column}</th>' for column in _COLUMNS)
-        body = "".join(_html_row(task) for task in known.values())
+        body = "".join(map(_html_row, tasks))
         caption = "Tasks; times are local"
         return (
             f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
             f"<tbody>{body}</tbody></table>"
         )
 
-    def _known(self) -> dict[str, TaskJSON]:
-        return {name: task for name, (_, task) in self._seen().items()}
-
     def _snapshot(self) -> dict[str, Task]:
-        return {name: Task(board, task) for name, (board, task) in self._seen().items()}
+        return {name: Task(*found) for name, found in self._read().items()}
 
-    def _seen(self) -> dict[str, tuple[TaskBoard, TaskJSON]]:
-        seen: dict[str, tuple[TaskBoard, TaskJSON]] = {}
-        for board in self._boards:
-            for task in board.list():
-                seen.setdefault(task["name"], (board, task))
-        return dict(sorted(seen.items()))
+    def _read(self) -> dict[str, tuple[TaskService, TaskJSON]]:
+        found: dict[str, tuple[TaskService, TaskJSON]] = {}
+        for service in self._services:
+            for task in service.list():
+                found.setdefault(task["name"], (service, task))
+        return dict(sorted(found.items()))
 
 
 def _cells(task: TaskJSON) -> tuple[str, ...]:
@@ -399,7 +375,7 @@ def _html_row(task: TaskJSON) -> str:
 
 
 def _last(task: TaskJSON) -> str:
-    """Return when the last run began, and what was missed or skipped since."""
+    """Return the start of the last run, and the occurrences missed or skipped since."""
     last_run, gap = _local(task["last_run"]), task.get("gap")
     if gap is None:
         return last_run

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from nbsession.core.tasks.run import Run
     from nbsession.scheduler.abc import RunListener
+    from nbsession.scheduler.api.service import EngineTaskService
     from nbsession.scheduler.records import TaskRecord
 
-    from .requests import WorkerBoard
 
 MAX_SESSION_EVENTS = 10_000
 """That wait for setup scripts."""
@@ -68,13 +68,13 @@ class WorkerExecutor(Executor):
         self._is_closed = False
 
     @property
-    def board(self) -> WorkerBoard | None:
+    def service(self) -> EngineTaskService | None:
         """The tasks that workers ask about; to be set before the first worker starts."""
-        return self._requests.board
+        return self._requests.service
 
-    @board.setter
-    def board(self, board: WorkerBoard) -> None:
-        self._requests.board = board
+    @service.setter
+    def service(self, service: EngineTaskService) -> None:
+        self._requests.service = service
 
     async def start_setups(self) -> None:
         """Start the workers of the setup scripts; return when each script has run, or failed.

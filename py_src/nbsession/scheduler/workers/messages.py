@@ -13,7 +13,9 @@ import json
 import os
 import tempfile
 from mmap import mmap
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
+
+from nbsession.core.validation import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,13 +34,6 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 def to_line(message: Mapping[str, Any]) -> bytes:
     """Return a message as a line."""
     return (_encode(message) + "\n").encode("ascii")
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number in JSON")
-
-
-_decode = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 class Lines:
@@ -61,11 +56,7 @@ class Lines:
         self._pieces, self._size = [], 0
         self._store(rest)
         for line in lines:
-            try:
-                message = _decode(line.decode("utf-8", "surrogatepass"))
-            except RecursionError:
-                raise ValueError("a message that is nested too deep") from None
-            yield message
+            yield parse_json(line.decode("utf-8", "surrogatepass"))
 
     def _store(self, rest: bytes) -> None:
         if rest:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.schedule.instant import EARLIEST_US, LATEST_US
 from nbsession.core.tasks.run import MAX_TEXT_CHARACTERS
 from nbsession.core.text import LOG_LEVELS, MAX_LOG_CHARACTERS
-from nbsession.core.tracebacks import MAX_ERROR_CHARACTERS, MAX_TRACEBACK_CHARACTERS, clean
+from nbsession.core.tracebacks import MAX_ERROR_CHARACTERS, MAX_TRACEBACK_CHARACTERS
+from nbsession.core.validation import (
+    MAX_NUMBER,
+    check_plain,
+    one_of,
+    or_none,
+    text,
+    whole_number,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from nbsession.core.validation import Check
 
     from .messages import Message
-
-    Check = Callable[[object], Any]
 
 MAX_OUTPUT_CHARACTERS = 2 * 32_768 + 100
 """Of a run: beginning, end, and the line that says what is left out between them."""
 
 MAX_PATH_CHARACTERS = 4_096
 MAX_NAMES = 100_000
-MAX_NUMBER = 2**53
-"""Every JSON reader holds it exactly."""
 
 _MAX_PID = 2**31
 _MAX_DEPTH = 120
@@ -59,8 +64,8 @@ def checked_message(message: object) -> Message:
     except KeyError:
         raise InvalidMessageError(f"{op} without {name!r}", _job_of(message)) from None
     except ValueError as error:
-        text = f"{op} with {name}={_shown(message[name])}: {error}"
-        raise InvalidMessageError(text, _job_of(message)) from None
+        problem = f"{op} with {name}={_shown(message[name])}: {error}"
+        raise InvalidMessageError(problem, _job_of(message)) from None
     return result
 
 
@@ -77,37 +82,6 @@ def _shown(value: object) -> str:
     elif isinstance(value, int) and abs(value) > MAX_NUMBER:
         return "a huge number"
     return ascii(value)[:_SHOWN_CHARACTERS]
-
-
-def _number(least: int, beyond: int) -> Check:
-    def check(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < beyond:
-            raise ValueError("no whole number in its range")
-        return value
-
-    return check
-
-
-def _or_none(check: Check) -> Check:
-    return lambda value: None if value is None else check(value)
-
-
-def _text(limit: int) -> Check:
-    def check(value: object) -> str:
-        if not isinstance(value, str):
-            raise ValueError("no text")  # noqa: TRY004 - all of these are one error
-        return value if value.isascii() and len(value) <= limit else clean(value, limit)
-
-    return check
-
-
-def _one_of(*choices: str) -> Check:
-    def check(value: object) -> object:
-        if not isinstance(value, str) or value not in choices:
-            raise ValueError(f"none of {', '.join(choices)}")
-        return value
-
-    return check
 
 
 def _fraction(value: object) -> float:
@@ -127,7 +101,7 @@ def _stamp(value: object) -> tuple[int, ...] | None:
         return None
     if not isinstance(value, list) or len(value) != _STAMP_NUMBERS:
         raise ValueError("no stamp of a file")
-    return tuple(map(_number(-_MAX_STAMP, _MAX_STAMP), value))
+    return tuple(map(whole_number(-_MAX_STAMP, _MAX_STAMP), value))
 
 
 def _names(value: object) -> list[str]:
@@ -142,73 +116,56 @@ def _arguments(kind: type) -> Check:
     def check(value: object) -> object:
         if not isinstance(value, kind):
             raise ValueError(f"no {kind.__name__}")  # noqa: TRY004 - all of these are one error
-        check_finite(value)
+        check_plain(value, _MAX_DEPTH)
         return value
 
     return check
 
 
-def check_finite(value: object) -> None:
-    """Raise ValueError for a number that is not finite, and for JSON that is nested too deep."""
-    level = [value]
-    for _ in range(_MAX_DEPTH):
-        if any(isinstance(each, float) and not math.isfinite(each) for each in level):
-            raise ValueError("a number that is not finite")
-        lists = (each for each in level if isinstance(each, list | dict))
-        level = [
-            each
-            for items in lists
-            for each in (items.values() if isinstance(items, dict) else items)
-        ]
-        if not level:
-            return
-    raise ValueError("nested too deep")
-
-
-_JOB = _number(0, MAX_NUMBER)
-_INSTANT = _number(EARLIEST_US, LATEST_US)
-_ERROR = _text(MAX_ERROR_CHARACTERS)
-_TRACE = _text(MAX_TRACEBACK_CHARACTERS)
+_JOB = whole_number(0, MAX_NUMBER)
+_INSTANT = whole_number(EARLIEST_US, LATEST_US)
+_ERROR = text(MAX_ERROR_CHARACTERS)
+_TRACE = text(MAX_TRACEBACK_CHARACTERS)
 
 _MEMBERS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
-    "hello": ({"protocol": _JOB, "version": _text(100)}, {}),
+    "hello": ({"protocol": _JOB, "version": text(100)}, {}),
     "ready": ({"tasks": _names}, {}),
     "broken": ({"error": _ERROR, "trace": _TRACE}, {}),
     "source": ({"path": _path, "stamp": _stamp}, {}),
-    "child": ({"job": _JOB, "pid": _number(2, _MAX_PID)}, {}),
-    "progress": ({"job": _JOB, "fraction": _fraction, "text": _text(MAX_TEXT_CHARACTERS)}, {}),
+    "child": ({"job": _JOB, "pid": whole_number(2, _MAX_PID)}, {}),
+    "progress": ({"job": _JOB, "fraction": _fraction, "text": text(MAX_TEXT_CHARACTERS)}, {}),
     "goes_on": ({"job": _JOB}, {}),
     "pong": ({}, {}),
     "ended": (
         {
             "job": _JOB,
-            "state": _one_of("succeeded", "failed"),
-            "started": _or_none(_INSTANT),
+            "state": one_of("succeeded", "failed"),
+            "started": or_none(_INSTANT),
             "ended": _INSTANT,
         },
         {
-            "reason": _or_none(_ERROR),
-            "error": _or_none(_ERROR),
-            "traceback": _or_none(_TRACE),
-            "output": _text(MAX_OUTPUT_CHARACTERS),
+            "reason": or_none(_ERROR),
+            "error": or_none(_ERROR),
+            "traceback": or_none(_TRACE),
+            "output": text(MAX_OUTPUT_CHARACTERS),
         },
     ),
     "answered": (
         {"job": _JOB},
-        {"value": _or_none(_INSTANT), "error": _ERROR, "traceback": _TRACE},
+        {"value": or_none(_INSTANT), "error": _ERROR, "traceback": _TRACE},
     ),
     "ask": (
         {
             "job": _JOB,
-            "what": _text(100),
+            "what": text(100),
             "args": _arguments(list),
             "kwargs": _arguments(dict),
-            "run": _or_none(_JOB),
+            "run": or_none(_JOB),
         },
         {},
     ),
     "log": (
-        {"level": _one_of(*LOG_LEVELS), "text": _text(MAX_LOG_CHARACTERS)},
+        {"level": one_of(*LOG_LEVELS), "text": text(MAX_LOG_CHARACTERS)},
         {"trace": _TRACE},
     ),
 }

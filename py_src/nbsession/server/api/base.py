@@ -1,4 +1,4 @@
-"""What all handlers of the REST API have in common."""
+"""The base of all handlers of the REST API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from nbsession.core.schedule.instant import iso_text
-from nbsession.server.errors import BadRequestError, RefusedError
+from nbsession.server.errors import RefusedError
+from nbsession.server.validation import json_object
 
 if TYPE_CHECKING:
     from nbsession.server.services import SessionServices
@@ -34,15 +35,7 @@ class NBSessionHandler(APIHandler):
         """Return the JSON object that was sent; {} for an empty body."""
         if len(self.request.body) > MAX_BODY_BYTES:
             raise web.HTTPError(413, f"The body may have {MAX_BODY_BYTES:,} bytes at most.")
-        try:
-            body = json.loads(self.request.body.decode()) if self.request.body else {}
-        except (ValueError, RecursionError) as error:  # also of what is not UTF-8
-            message = f"the body is not JSON in UTF-8: {error}"
-            raise BadRequestError(message) from error
-        if not isinstance(body, dict):
-            message = "the body must be a JSON object"
-            raise BadRequestError(message)
-        return body
+        return json_object(self.request.body)
 
     def answer(self, data: Any) -> None:
         """Send JSON."""
@@ -57,7 +50,7 @@ class NBSessionHandler(APIHandler):
         self.answer({"now": now, "writable": bool(writable), name: rows, **more})
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Send what was wrong, and of which kind it is."""
+        """Send the error as JSON."""
         error = kwargs.get("exc_info", (None, None))[1]
         if isinstance(error, RefusedError):
             self.finish(json.dumps(error.body))
@@ -66,7 +59,7 @@ class NBSessionHandler(APIHandler):
 
 
 class NoSuchPathHandler(NBSessionHandler):
-    """Whatever else is below ``nbsession/api``: Jupyter's own answer would be a page."""
+    """All other paths below ``nbsession/api``: Jupyter's own answer would be a page."""
 
     async def prepare(self, **options: Any) -> None:
         """Refuse."""

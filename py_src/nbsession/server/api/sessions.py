@@ -7,87 +7,72 @@ import re
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from nbsession.server.errors import BadRequestError, NoSuchSessionError, refusing
+from nbsession.server.errors import BadRequestError, refusing
 
 from .base import NBSessionHandler
 
 
-class SessionsHandler(NBSessionHandler):
-    """``nbsession/api/sessions``."""
+class _SessionsHandler(NBSessionHandler):
+    """The sessions, by the last reports of their kernels."""
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """List the sessions, as their kernels last told."""
         services = self.services
-        await self.answer_list("sessions", services.sessions.list(), serial=services.life.serial)
+        await self.answer_list("sessions", services.sessions.list(), serial=services.serial)
 
 
-class SessionHandler(NBSessionHandler):
-    """``nbsession/api/sessions/{kernel_id}``."""
+class _SessionHandler(NBSessionHandler):
+    """A session, by a new report of its kernel."""
 
     @web.authenticated
     @authorized
     async def get(self, kernel_id: str) -> None:
-        """Show a session as it is now."""
         with refusing():
             self.answer(await self.services.sessions.show(kernel_id))
 
 
-class SessionCallbackHandler(NBSessionHandler):
-    """``nbsession/api/sessions/{kernel_id}/callbacks/{callback_id}``."""
+class _SessionCallbackHandler(NBSessionHandler):
+    """A periodic callback: start, stop, or another period."""
 
     @web.authenticated
     @authorized
     async def post(self, kernel_id: str, callback_id: str) -> None:
-        """Start or stop a periodic callback, or give it another period."""
         with refusing():
             sessions = self.services.sessions
             self.answer(await sessions.set_callback(kernel_id, callback_id, self.body()))
 
 
-class SessionTaskHandler(NBSessionHandler):
-    """``nbsession/api/sessions/{kernel_id}/tasks/{name}/{order}``."""
+class _SessionTaskHandler(NBSessionHandler):
+    """An action on a task that a kernel runs itself."""
 
     @web.authenticated
     @authorized
-    async def post(self, kernel_id: str, name: str, order: str) -> None:
-        """Pause, resume, run or cancel a task that a kernel runs itself."""
+    async def post(self, kernel_id: str, name: str, action: str) -> None:
         with refusing():
-            self.answer(await self.services.sessions.order_task(kernel_id, name, order))
+            self.answer(await self.services.sessions.act_on_task(kernel_id, name, action))
 
 
-HANDLERS = [
-    (r"/sessions", SessionsHandler),
-    (r"/sessions/([^/]+)", SessionHandler),
-    (r"/sessions/([^/]+)/callbacks/([^/]+)", SessionCallbackHandler),
-    (r"/sessions/([^/]+)/tasks/([^/]+)/([^/]+)", SessionTaskHandler),
-]
-
-
-class PageHandler(NBSessionHandler):
-    """``PUT nbsession/api/sessions/{kernel_id}/page``: a page sends its query."""
+class _PageHandler(NBSessionHandler):
+    """The page of a session, which sends its query and path."""
 
     @web.authenticated
     @authorized
     def put(self, kernel_id: str) -> None:
-        """Add the query to the session, if this page is the one that is waited for."""
         with refusing():
             body = self.body()
             query, path = body.get("query"), body.get("path")
             if not isinstance(query, str):
-                message = 'the body must be an object like {"query": "city=Paris&n=3"}'
-                raise BadRequestError(message)
+                raise BadRequestError('the body must be an object like {"query": "city=Paris&n=3"}')
             if not (query.isascii() and query.isprintable()):
-                message = "query must be percent-encoded, as a page's location.search is"
-                raise BadRequestError(message)
+                raise BadRequestError(
+                    "query must be percent-encoded, as a page's location.search is"
+                )
             if path is not None and not _is_path(path):
-                message = "path must be percent-encoded, as a page's location.pathname is"
-                raise BadRequestError(message)
-            bound = self.services.bind_page(kernel_id, query, path, self)
-            if bound is None:
-                raise NoSuchSessionError(kernel_id)
-            self.answer({"bound": bound})
+                raise BadRequestError(
+                    "path must be percent-encoded, as a page's location.pathname is"
+                )
+            self.answer({"bound": self.services.bind_page(kernel_id, query, path, self)})
 
 
 def _is_path(path: object) -> bool:
@@ -98,4 +83,10 @@ def _is_path(path: object) -> bool:
     )
 
 
-PAGE_HANDLERS = [(r"/sessions/([^/]+)/page", PageHandler)]
+HANDLERS = [
+    (r"/sessions", _SessionsHandler),
+    (r"/sessions/([^/]+)", _SessionHandler),
+    (r"/sessions/([^/]+)/callbacks/([^/]+)", _SessionCallbackHandler),
+    (r"/sessions/([^/]+)/tasks/([^/]+)/([^/]+)", _SessionTaskHandler),
+    (r"/sessions/([^/]+)/page", _PageHandler),
+]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from nbsession.scheduler.engine.store_writer import patiently
 from nbsession.server.errors import NoSuchRunError, refusing
-from nbsession.server.validation import carry_out, limit_of, truth_of
+from nbsession.server.validation import limit_of, truth_of
 
 from .base import NBSessionHandler
 
@@ -27,8 +25,8 @@ class TasksHandler(NBSessionHandler):
         """List the tasks."""
         tasks = self.services.tasks
         with refusing():
-            rows = await patiently(tasks.board.list)
-            serial = self.services.life.serial
+            rows = await tasks.serve("list")
+            serial = self.services.serial
             await self.answer_list("tasks", rows, problem=tasks.problem, serial=serial)
 
 
@@ -40,14 +38,14 @@ class TaskHandler(NBSessionHandler):
     async def get(self, name: str) -> None:
         """Show a task."""
         with refusing():
-            self.answer(await patiently(partial(self.services.tasks.board.show, name)))
+            self.answer(await self.services.tasks.serve("show", name))
 
     @web.authenticated
     @authorized
     async def delete(self, name: str) -> None:
         """Cancel a task."""
         with refusing():
-            await patiently(partial(self.services.tasks.board.cancel, name, wait=False))
+            await self.services.tasks.serve("cancel", name, wait=False)
         self.set_status(204)
         self.finish()
 
@@ -62,7 +60,7 @@ class TaskRunsHandler(NBSessionHandler):
         with refusing():
             limit = limit_of(self.get_query_argument("limit", None))
             with_text = truth_of("text", self.get_query_argument("text", "true"))
-            runs = await patiently(partial(self.services.tasks.board.history, name, limit))
+            runs = await self.services.tasks.serve("history", name, limit)
             await self.answer_list("runs", runs if with_text else list(map(_without_text, runs)))
 
 
@@ -76,22 +74,21 @@ class TaskRunHandler(NBSessionHandler):
         with refusing():
             run = None
             if _RUN_ID.fullmatch(run_id):
-                run = await patiently(partial(self.services.tasks.board.run, int(run_id)))
+                run = await self.services.tasks.serve("run", int(run_id))
             if run is None or run["task"] != name:
                 raise NoSuchRunError(name, run_id)
             self.answer(run)
 
 
-class TaskOrderHandler(NBSessionHandler):
-    """``nbsession/api/tasks/{name}/{order}``."""
+class TaskActionHandler(NBSessionHandler):
+    """``nbsession/api/tasks/{name}/{action}``."""
 
     @web.authenticated
     @authorized
-    async def post(self, name: str, order: str) -> None:
+    async def post(self, name: str, action: str) -> None:
         """Pause, resume, run or cancel a task."""
         with refusing():
-            board, body = self.services.tasks.board, self.body()
-            self.answer(await patiently(partial(carry_out, board, name, order, body)))
+            self.answer(await self.services.tasks.serve_action(name, action, self.body()))
 
 
 def _without_text(run: dict[str, Any]) -> dict[str, Any]:
@@ -103,5 +100,5 @@ HANDLERS = [
     (r"/tasks/([^/]+)", TaskHandler),
     (r"/tasks/([^/]+)/runs", TaskRunsHandler),
     (r"/tasks/([^/]+)/runs/([^/]+)", TaskRunHandler),
-    (r"/tasks/([^/]+)/([^/]+)", TaskOrderHandler),
+    (r"/tasks/([^/]+)/([^/]+)", TaskActionHandler),
 ]

@@ -1,4 +1,4 @@
-"""Tells what has changed as one event for all of it, a few times per second."""
+"""Changes of tasks, runs and sessions as events, a few per second."""
 
 from __future__ import annotations
 
@@ -24,25 +24,23 @@ MAX_ROWS = 250
 
 
 class ChangeFeed:
-    """Gathers changes, and emits them at most every `SECONDS_BETWEEN`.
-
-    Lives on the server's event loop, and is touched by nothing else.
-    """
+    """Gathers changes, and emits them at most every `SECONDS_BETWEEN`."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         emit: Callable[[dict[str, Any]], object],
-        is_heard: Callable[[], bool],
+        has_listeners: Callable[[], bool],
         find_task: Callable[[str], Mapping[str, Any] | None],
         find_session: Callable[[str], Mapping[str, Any] | None],
     ) -> None:
         self._loop = loop
         self._emit = emit
-        self._is_heard = is_heard
+        self._has_listeners = has_listeners
         self._find_task = find_task
         self._find_session = find_session
-        self._serial = 0
+        self.serial = 0
+        """Of the last event: a list that is read now has all changes up to it."""
         self._last = float("-inf")
         self._closed = False
         self._timer: asyncio.TimerHandle | None = None
@@ -50,24 +48,19 @@ class ChangeFeed:
         self._runs: dict[int, dict[str, Any]] = {}
         self._sessions: dict[str, None] = {}
 
-    @property
-    def serial(self) -> int:
-        """Of the last event: whoever reads a list now has all that was told up to it."""
-        return self._serial
-
     def tasks_changed(self, names: Iterable[str], runs: Iterable[Run]) -> None:
-        """Note that global tasks have changed or gone, and what has become of runs."""
+        """Note that global tasks have changed or were removed, and the new state of runs."""
         if self._gathers():
             self._tasks.update(dict.fromkeys(names))
             self._runs.update((run.id, run.to_json(with_text=False)) for run in runs)
 
     def session_changed(self, kernel_id: str) -> None:
-        """Note that a session has begun, ended or told news."""
+        """Note that a session has begun, ended or changed."""
         if self._gathers():
             self._sessions[kernel_id] = None
 
     def close(self) -> None:
-        """Emit nothing any more."""
+        """Emit no more events."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -75,8 +68,8 @@ class ChangeFeed:
     def _gathers(self) -> bool:
         if self._closed:
             return False
-        if not self._is_heard():
-            self._serial += 1  # who hears the next one sees that something is missing
+        if not self._has_listeners():
+            self.serial += 1  # receivers of the next one see that one is missing
             return False
         self._flush_soon()
         return True
@@ -91,14 +84,14 @@ class ChangeFeed:
         self._timer, self._last = None, self._loop.time()
         names, runs, kernel_ids = self._tasks, self._runs, self._sessions
         self._tasks, self._runs, self._sessions = {}, {}, {}
-        tasks = self._look_at(names)
+        tasks = self._find_tasks(names)
         if self._tasks and not (tasks or runs or kernel_ids):
             return
         sessions = {each: self._find_session(each) for each in list(kernel_ids)[:MAX_ROWS]}
-        self._serial += 1
+        self.serial += 1
         self._emit(
             {
-                "serial": self._serial,
+                "serial": self.serial,
                 "now": iso_text(datetime.now(UTC)),
                 "tasks": [task for task in tasks.values() if task is not None],
                 "removed": [name for name, task in tasks.items() if task is None],
@@ -110,12 +103,12 @@ class ChangeFeed:
             }
         )
 
-    def _look_at(self, names: dict[str, None]) -> dict[str, Mapping[str, Any] | None]:
+    def _find_tasks(self, names: dict[str, None]) -> dict[str, Mapping[str, Any] | None]:
         tasks: dict[str, Mapping[str, Any] | None] = {}
         for name in list(names)[:MAX_ROWS]:
             try:
                 tasks[name] = self._find_task(name)
-            except StoreError:  # another server holds the database: each further look would wait
+            except StoreError:  # another server holds the database: each further task would wait
                 self._tasks.update((each, None) for each in names if each not in tasks)
                 self._flush_soon()
                 break
@@ -127,30 +120,15 @@ _SCHEMA = Path(__file__).with_name("changes.yaml")
 
 
 def register(logger: EventLogger) -> None:
-    """Make our schema known, once."""
+    """Register our schema, once."""
     if SCHEMA_ID not in logger.schemas:
         logger.register_event_schema(_SCHEMA)
 
 
-def emitter(logger: EventLogger) -> Callable[[dict[str, Any]], None]:
-    """Return what emits our event."""
-
-    def emit(data: dict[str, Any]) -> None:
-        logger.emit(schema_id=SCHEMA_ID, data=data)
-
-    return emit
-
-
-def listening(logger: EventLogger) -> Callable[[], bool]:
-    """Return what tells whether anybody hears our event; True if that cannot be known."""
-    # jupyter_events looks at these itself, but only when an event has been made.
+def has_listeners(logger: EventLogger) -> bool:
+    """Return whether our event has a receiver; True if that cannot be known."""
+    # jupyter_events checks these itself, but only when an event has been made.
     listeners = [
         getattr(logger, name, None) for name in ("_modified_listeners", "_unmodified_listeners")
     ]
-
-    def is_heard() -> bool:
-        return bool(logger.handlers) or any(
-            each is None or each.get(SCHEMA_ID) for each in listeners
-        )
-
-    return is_heard
+    return bool(logger.handlers) or any(each is None or each.get(SCHEMA_ID) for each in listeners)

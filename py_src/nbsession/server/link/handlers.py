@@ -1,40 +1,38 @@
-"""Who may ask over the link, and how answers and refusals look there."""
+"""The resources of the link: of sessions for their kernels, of tasks for the owner too."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-from functools import partial
+from dataclasses import dataclass
 from hmac import compare_digest
 from textwrap import indent
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tornado.ioloop import IOLoop
 from tornado.web import Finish, HTTPError, RequestHandler
 
-from nbsession.core.link_http import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
+from nbsession.core.link_http import MAX_LINK_BYTES, PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
 from nbsession.core.text import MAX_LOG_CHARACTERS, printable, printable_lines
 from nbsession.core.version import __version__
-from nbsession.scheduler.engine.store_writer import patiently
 from nbsession.server.errors import BadRequestError, RefusedError, refusing
-from nbsession.server.sessions.sessions import MAX_NEWS_BYTES
+from nbsession.server.sessions.sessions import MAX_REPORT_BYTES
 from nbsession.server.validation import (
-    MAX_DECLARATION_BYTES,
-    carry_out,
-    checked_declaration,
     flag_of,
     id_of,
+    json_object,
     limit_of,
     seconds_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from nbsession.server.request.records import SessionRecord
-    from nbsession.server.services import SessionServices
-    from nbsession.server.tasks import LateBoard, TaskService
+    from nbsession.server.request.records import SessionRecord, SessionRecords
+    from nbsession.server.sessions.culling import Expiration
+    from nbsession.server.sessions.sessions import ServerSessions
+    from nbsession.server.tasks import TaskManager
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -45,15 +43,22 @@ OWNER = r"/(owner)/"
 _Held = TypeVar("_Held")
 
 
-def _refuse(constant: str) -> NoReturn:
-    message = f"{constant} is no number"
-    raise ValueError(message)
+@dataclass(frozen=True)
+class LinkServices:
+    """The parts of the server that the link serves; `status` returns what the owner gets."""
+
+    records: SessionRecords
+    sessions: ServerSessions
+    tasks: TaskManager
+    expiration: Expiration
+    owner_token: str
+    status: Callable[[], Mapping[str, Any]]
 
 
 class LinkHandler(RequestHandler):
     """Admits a kernel by its own token, or the server's owner by theirs, and nobody else.
 
-    The first group of its route says who asks; methods get only the others.
+    The first group of its route names the caller; methods get only the others.
     """
 
     max_body_bytes = MAX_BODY_BYTES
@@ -61,14 +66,14 @@ class LinkHandler(RequestHandler):
     _held: asyncio.Future[Any] | None = None
 
     def set_default_headers(self) -> None:
-        """Say in every answer which protocol this is."""
+        """Name protocol and version in every answer."""
         self.clear_header("Server")
         self.set_header("Content-Type", "application/json")
         self.set_header(PROTOCOL_HEADER, str(PROTOCOL))
         self.set_header(VERSION_HEADER, __version__)
 
     def prepare(self) -> None:
-        """Admit who asks."""
+        """Admit the caller, or refuse the request."""
         caller = self.path_args.pop(0)
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not self._admits(caller.removeprefix("kernels/"), token):
@@ -86,25 +91,25 @@ class LinkHandler(RequestHandler):
 
     def _admits(self, caller: str, token: str) -> bool:
         if caller == "owner":
-            return compare_digest(self.services.life.owner_token.encode(), token.encode())
+            return compare_digest(self.services.owner_token.encode(), token.encode())
         self._record = self.services.records.authenticate(caller, token)
         return self._record is not None
 
     @property
-    def services(self) -> SessionServices:
-        """What is asked."""
-        services: SessionServices = self.settings["services"]
+    def services(self) -> LinkServices:
+        """The parts that serve this request."""
+        services: LinkServices = self.settings["services"]
         return services
 
     @property
     def record(self) -> SessionRecord:
-        """The record of the kernel that asks; only where no owner may."""
+        """The record of the calling kernel; only where no owner may call."""
         if self._record is None:
             raise HTTPError(404)
         return self._record
 
     async def hold(self, awaitable: Awaitable[_Held]) -> _Held:
-        """Hold the answer back until something is there, and return that.
+        """Return a result, for which the caller waits.
 
         If the caller hangs up first, it is cancelled, and the handler goes no further.
         """
@@ -116,7 +121,7 @@ class LinkHandler(RequestHandler):
         return held.result()
 
     def on_connection_close(self) -> None:
-        """Let go of what nobody waits for any more."""
+        """Cancel a result for which nobody waits any more."""
         if self._held is not None:
             self._held.cancel()
 
@@ -126,15 +131,12 @@ class LinkHandler(RequestHandler):
 
     def body(self) -> dict[str, Any]:
         """Return the JSON object that was sent; {} for an empty body."""
-        try:
-            body = json.loads(self.request.body or b"{}", parse_constant=_refuse)
-        except (ValueError, RecursionError) as error:
-            message = f"the body is not JSON: {error}"
-            raise BadRequestError(message) from error
-        if not isinstance(body, dict):
-            message = "the body must be a JSON object"
-            raise BadRequestError(message)
-        return body
+        return json_object(self.request.body, "surrogatepass")
+
+    def answer_nothing(self) -> None:
+        """Send an answer without content."""
+        self.set_status(204)
+        self.clear_header("Content-Type")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Send the refusal as JSON."""
@@ -143,13 +145,13 @@ class LinkHandler(RequestHandler):
         self.finish(json.dumps({**body, "status": status_code}))
 
     def log_exception(self, *exception: Any) -> None:
-        """Log what should not happen, and nothing of what is refused."""
+        """Log faults of the server, and no refusals."""
         if not isinstance(exception[1], HTTPError):
             self.server_log.error("nbsession: the link failed", exc_info=exception)
 
     @property
     def server_log(self) -> logging.Logger:
-        """Where kernels log to."""
+        """The log for kernels' lines."""
         log: logging.Logger = self.settings["log"]
         return log
 
@@ -158,7 +160,7 @@ MAX_HOLD_SECONDS = 60.0
 
 
 class _SessionHandler(LinkHandler):
-    """What the server knows of the kernel's session; held back while it is not known yet."""
+    """The kernel's session; with ``until`` the answer waits until it is known."""
 
     async def get(self) -> None:
         until = self.get_query_argument("until", "")
@@ -180,11 +182,10 @@ class _LogHandler(LinkHandler):
             kernel_id = self.record.info.kernel_id
             self.server_log.log(level, "[kernel %s] %s%s", kernel_id, message, trace)
         elif limit.left_out == 1:  # of this second; those that follow are counted until then
-            IOLoop.current().call_later(1, self._tell_left_out, self.record)
-        self.set_status(204)
-        self.clear_header("Content-Type")
+            IOLoop.current().call_later(1, self._log_left_out, self.record)
+        self.answer_nothing()
 
-    def _tell_left_out(self, record: SessionRecord) -> None:
+    def _log_left_out(self, record: SessionRecord) -> None:
         left_out = record.log_limit.take_left_out()
         self.server_log.warning(
             "[kernel %s] %s lines left out", record.info.kernel_id, f"{left_out:,}"
@@ -195,47 +196,43 @@ class _LogHandler(LinkHandler):
         name, text, trace = data.get("level"), data.get("message"), data.get("trace")
         level = logging.getLevelNamesMapping().get(name.upper()) if isinstance(name, str) else None
         if level is None or not isinstance(text, str):
-            message = 'the body must be like {"level": "warning", "message": "text"}'
-            raise BadRequestError(message)
+            raise BadRequestError('the body must be like {"level": "warning", "message": "text"}')
         # No notebook is to forge a line: those of a traceback are indented.
         lines = printable_lines(trace[:MAX_LOG_CHARACTERS]) if isinstance(trace, str) else ""
         return level, printable(text[:MAX_LOG_CHARACTERS]), indent(lines and f"\n{lines}", "    ")
 
 
 class _ExpirationHandler(LinkHandler):
-    """Return whether the kernel may be ended for being idle, or for its page being gone."""
+    """The kernel's wish not to be ended for being idle, or for its page being closed."""
 
     def post(self) -> None:
         with refusing():
             body = self.body()
             if "blocked" not in body:
-                message = "blocked is missing: it is true or false"
-                raise BadRequestError(message)
+                raise BadRequestError("blocked is missing: it is true or false")
             blocked = flag_of(body, "blocked")
         self.record.blocks_expiration = blocked
         self.answer({"problem": self.services.expiration.problem})
 
 
 class _HooksHandler(LinkHandler):
-    """Return whether the kernel has something to do when its session ends."""
+    """The presence of hooks that the kernel calls when its session ends."""
 
     def post(self) -> None:
         with refusing():
             self.record.has_hooks = flag_of(self.body(), "has_hooks")
-        self.set_status(204)
-        self.clear_header("Content-Type")
+        self.answer_nothing()
 
 
-class _NewsHandler(LinkHandler):
-    """What has become of a kernel's periodic callbacks and of the tasks that it runs itself."""
+class _ReportHandler(LinkHandler):
+    """A kernel's report of its periodic callbacks and of the tasks that it runs itself."""
 
-    max_body_bytes = MAX_NEWS_BYTES
+    max_body_bytes = MAX_REPORT_BYTES
 
     def post(self) -> None:
         with refusing():
-            self.services.sessions.note(str(self.record.info.kernel_id), self.body())
-        self.set_status(204)
-        self.clear_header("Content-Type")
+            self.services.sessions.store_report(str(self.record.info.kernel_id), self.body())
+        self.answer_nothing()
 
 
 KERNEL_HANDLERS = [
@@ -243,39 +240,35 @@ KERNEL_HANDLERS = [
     (KERNEL + "log", _LogHandler),
     (KERNEL + "expiration", _ExpirationHandler),
     (KERNEL + "hooks", _HooksHandler),
-    (KERNEL + "news", _NewsHandler),
+    (KERNEL + "news", _ReportHandler),
 ]
 
 
 class _TaskLinkHandler(LinkHandler):
     @property
-    def tasks(self) -> TaskService:
+    def tasks(self) -> TaskManager:
         return self.services.tasks
-
-    @property
-    def board(self) -> LateBoard:
-        return self.tasks.board
 
 
 class _TasksHandler(_TaskLinkHandler):
-    max_body_bytes = MAX_DECLARATION_BYTES
+    max_body_bytes = MAX_LINK_BYTES
 
     async def get(self) -> None:
         with refusing():
-            self.answer({"tasks": await patiently(self.board.list)})
+            self.answer({"tasks": await self.tasks.serve("list")})
 
     async def post(self) -> None:
         with refusing():
-            spec, replace = checked_declaration(self.body(), self.tasks.can_run)
-            schedule = partial(self.board.schedule, spec, replace=replace)
-            self.answer(await patiently(schedule))
+            body = self.body()
+            replace = flag_of(body, "replace")
+            self.answer(await self.tasks.serve("schedule", body.get("spec"), replace=replace))
 
 
 class _TaskHandler(_TaskLinkHandler):
     async def get(self, name: str) -> None:
         with refusing():
             task_id = id_of(self.get_query_argument("id", None))
-            self.answer(await patiently(partial(self.board.show, name, task_id)))
+            self.answer(await self.tasks.serve("show", name, task_id))
 
 
 class _TaskRunsHandler(_TaskLinkHandler):
@@ -283,19 +276,17 @@ class _TaskRunsHandler(_TaskLinkHandler):
         with refusing():
             limit = limit_of(self.get_query_argument("limit", None))
             task_id = id_of(self.get_query_argument("id", None))
-            runs = await patiently(partial(self.board.history, name, limit, task_id))
-            self.answer({"runs": runs})
+            self.answer({"runs": await self.tasks.serve("history", name, limit, task_id)})
 
 
-class _TaskOrderHandler(_TaskLinkHandler):
-    async def post(self, name: str, order: str) -> None:
+class _TaskActionHandler(_TaskLinkHandler):
+    async def post(self, name: str, action: str) -> None:
         with refusing():
-            do = partial(carry_out, self.board, name, order, self.body())
-            self.answer(await patiently(do))
+            self.answer(await self.tasks.serve_action(name, action, self.body()))
 
 
 class _RunHandler(_TaskLinkHandler):
-    """A run; the answer is held back until it is final, and then null if it is not kept."""
+    """A run; the answer is held back until it is final, and then null if it is not stored."""
 
     async def get(self, run_id: str) -> None:
         with refusing():
@@ -304,18 +295,18 @@ class _RunHandler(_TaskLinkHandler):
 
 
 class _StatusHandler(LinkHandler):
-    """What the owner wants to know of this server, to see what is wrong."""
+    """The facts that help the owner to find a fault."""
 
     def get(self) -> None:
         with refusing():
-            self.answer(self.services.life.status())
+            self.answer(self.services.status())
 
 
 TASK_HANDLERS = [
     (KERNEL_OR_OWNER + "tasks", _TasksHandler),
     (KERNEL_OR_OWNER + r"tasks/([^/]+)", _TaskHandler),
     (KERNEL_OR_OWNER + r"tasks/([^/]+)/runs", _TaskRunsHandler),
-    (KERNEL_OR_OWNER + r"tasks/([^/]+)/([a-z]+)", _TaskOrderHandler),
+    (KERNEL_OR_OWNER + r"tasks/([^/]+)/([a-z]+)", _TaskActionHandler),
     (KERNEL_OR_OWNER + r"runs/([0-9]{1,18})", _RunHandler),
     (OWNER + "status", _StatusHandler),
 ]

@@ -1,4 +1,4 @@
-"""The server's end of the link: what kernels ask the server that started them."""
+"""The server's end of the link, for the kernels that it started and for its owner."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .handlers import KERNEL_HANDLERS, TASK_HANDLERS
 if TYPE_CHECKING:
     import logging
 
-    from nbsession.server.services import SessionServices
+    from .handlers import LinkServices
 
 MAX_HEADER_BYTES = 64 * 1024
 
 BACKLOG = 1024
 """Kernels that may wait to be accepted; many start at once."""
 
-LOOK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 
 _PREFIX = "nbsession-"
 _SOCKET = "link.sock"
@@ -44,7 +44,7 @@ _STALE_SECONDS = 60.0
 class LinkServer:
     """Listens for this server's kernels and its owner."""
 
-    def __init__(self, services: SessionServices, log: logging.Logger) -> None:
+    def __init__(self, services: LinkServices, log: logging.Logger) -> None:
         self._services = services
         self._log = log
         self._server: HTTPServer | None = None
@@ -66,7 +66,7 @@ class LinkServer:
                 [*KERNEL_HANDLERS, *TASK_HANDLERS],
                 services=self._services,
                 log=self._log,
-                log_function=lambda _: None,  # every state access would stand in the server's log
+                log_function=lambda _: None,  # every access to `state` would be logged
             )
             self._server = HTTPServer(
                 application, max_body_size=MAX_LINK_BYTES, max_header_size=MAX_HEADER_BYTES
@@ -75,13 +75,13 @@ class LinkServer:
             context = contextvars.Context()
             context.run(self._server.add_sockets, sockets)
             if self._path is not None:
-                context.run(self._look_later)
+                context.run(self._check_later)
         return self._url
 
-    def _look_later(self) -> None:
-        IOLoop.current().call_later(LOOK_SECONDS, self._look)
+    def _check_later(self) -> None:
+        IOLoop.current().call_later(CHECK_SECONDS, self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         """Make the socket anew if it was deleted or replaced."""
         try:
             if self._path is not None and _identity(self._path) != self._identity:
@@ -95,7 +95,7 @@ class LinkServer:
                 self._has_failed = True
                 self._log.error("nbsession: %s", self.notice)
         finally:
-            self._look_later()
+            self._check_later()
 
     def _bind_again(self, path: Path) -> None:
         _make_own_directory(path.parent)
@@ -162,12 +162,11 @@ def _bind(path: Path) -> socket.socket:
 
 
 def _make_own_directory(directory: Path) -> None:
-    """Make the directory again if it has gone too."""
+    """Make the directory again if it was removed too."""
     directory.mkdir(mode=0o700, exist_ok=True)
     status = directory.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        message = f"{directory} is not this user's alone"
-        raise PermissionError(message)
+        raise PermissionError(f"{directory} is not this user's alone")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -179,7 +178,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _remove_stale(root: Path) -> None:
-    """Remove what servers of this user left behind that were killed."""
+    """Remove the sockets of killed servers of this user."""
     for directory in root.glob(f"{_PREFIX}*"):
         path = directory / _SOCKET
         try:

@@ -1,4 +1,4 @@
-"""Copying from the request that starts a kernel what the kernel's visitor brought."""
+"""Copies of the requests that start kernels, without credentials."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .credentials import CredentialFilter
 
 MAX_REQUEST_BYTES = 1 << 20
-"""A request that is larger than this is not kept."""
+"""A request that is larger than this is not copied."""
 
 UNIX_PEER = "0.0.0.0"  # noqa: S104 - nothing is bound to it
 """Whoever comes over a Unix socket, as tornado has it."""
@@ -47,18 +47,16 @@ _PAGES: tuple[tuple[str, HostKind], ...] = (
 
 
 class NoVisitorError(Exception):
-    """The handler in context does not speak for a visitor; the text says why."""
+    """The handler in context serves no visitor; the text is the reason."""
 
 
 @dataclass(frozen=True)
 class Capture:
-    """What was copied from a handler."""
+    """The visitor's part of a handler."""
 
     request: Request
     user: User | None
-    app_url: str | None
     page_pending: bool
-    owner: str | None
 
 
 def handler_kind(handler: object) -> Literal["session", "kernel", "voila"] | None:
@@ -71,29 +69,21 @@ def capture(
     credentials: CredentialFilter,
     proxies: TrustedProxies | None = None,
 ) -> Capture:
-    """Copy the visitor's part of a handler; no reference to the handler is kept."""
+    """Copy the visitor's part of a handler; no reference to the handler remains."""
     if handler is None:
-        message = "no request is being served"
-        raise NoVisitorError(message)
+        raise NoVisitorError("no request is being served")
     kind = handler_kind(handler)
     if kind is None:
-        message = f"{type(handler).__qualname__} is not known to start kernels for visitors"
-        raise NoVisitorError(message)
+        raise NoVisitorError(
+            f"{type(handler).__qualname__} is not known to start kernels for visitors"
+        )
     if getattr(handler, "_finished", False):
-        message = "the request that this task descends from has been answered"
-        raise NoVisitorError(message)
-    if kind == "kernel" and _asks_for_gateway(handler):
-        message = "a gateway client asks, whose request is not a visitor's"
-        raise NoVisitorError(message)
+        raise NoVisitorError("the request that this task descends from has been answered")
+    if kind == "kernel" and _is_of_gateway(handler):
+        raise NoVisitorError("the request is a gateway client's, and not a visitor's")
     request = _request(handler, kind, credentials, proxies or TrustedProxies())
-    user = _user(handler)
-    return Capture(
-        request=request,
-        user=user,
-        app_url=request.path if request.host_kind else None,
-        page_pending=request.host_kind == "lab" or (kind == "session" and _hides_its_page(handler)),
-        owner=user.username if user else None,
-    )
+    page_pending = request.host_kind == "lab" or (kind == "session" and _hides_its_page(handler))
+    return Capture(request, _user(handler), page_pending)
 
 
 def _request(
@@ -110,8 +100,7 @@ def _request(
         sum(len(name) + len(value) for name, value in items) + len(raw.uri or "")
         > MAX_REQUEST_BYTES
     ):
-        message = f"the request is larger than {MAX_REQUEST_BYTES:,} bytes"
-        raise NoVisitorError(message)
+        raise NoVisitorError(f"the request is larger than {MAX_REQUEST_BYTES:,} bytes")
     headers = Headers(credentials.headers(items))
     method = raw.method or "GET"
     host_kind: HostKind | None = None
@@ -143,7 +132,7 @@ def _request(
 
 
 def peer_of(handler: JupyterHandler) -> str:
-    """Return the address at the other end of the connection, whatever headers say."""
+    """Return the address at the other end of the connection."""
     address = getattr(getattr(handler.request.connection, "context", None), "address", None)
     return str(address[0]) if isinstance(address, tuple) else UNIX_PEER
 
@@ -177,7 +166,7 @@ def page_kind(path: str, base_url: str) -> HostKind | None:
 
 
 def _hides_its_page(handler: JupyterHandler) -> bool:
-    """Return whether a page of this server asks that may not say which (``Referrer-Policy``)."""
+    """Return whether the page is of this server, but hides its path (``Referrer-Policy``)."""
     headers = handler.request.headers
     if headers.get("Sec-Fetch-Site") != "same-origin":
         return False
@@ -213,8 +202,8 @@ def _user(handler: JupyterHandler) -> User | None:
     )
 
 
-def _asks_for_gateway(handler: JupyterHandler) -> bool:
-    """Return whether a gateway client asks for the kernel, with its environment."""
+def _is_of_gateway(handler: JupyterHandler) -> bool:
+    """Return whether a gateway client sent the request, with the kernel's environment."""
     try:
         body = json.loads(handler.request.body or b"{}")
     except ValueError:

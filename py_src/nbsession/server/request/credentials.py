@@ -1,4 +1,4 @@
-"""What opens the Jupyter server itself, and is kept from notebooks."""
+"""Credentials for the Jupyter server itself, which notebooks do not get."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _HEADERS = (
     *("authorization", "*-authorization", "x-xsrftoken", "x-csrftoken"),
     *("x-xsrf-token", "x-csrf-token", "x-*-cookie"),
-    # What proxies that log people in put in (oauth2-proxy, Cloudflare, AWS, Azure, Google, Apache,
+    # Of proxies that log people in (oauth2-proxy, Cloudflare, AWS, Azure, Google, Apache,
     # Vouch, authentik, Gatekeeper).
     *("x-auth-request-*token", "x-forwarded-*token", "x-*access-token", "x-*id-token"),
     *("x-*refresh-token", "x-amzn-oidc-accesstoken", "x-amzn-oidc-data", "x-ms-token-*"),
@@ -41,7 +41,7 @@ _HUB_PARAMETERS = (HUB_PARAMETER,)
 _COOKIE_PREFIX = re.compile(r"__(?:host-http|host|secure|http)-", re.IGNORECASE)
 _INDEX = re.compile(r"\[[^\]]*\]")
 _MARK = re.compile(r"%(?:25)*(?:3[FfDd]|2[36])|[?&=#]")
-"""What a query is made of, in a URL or in one that is encoded in another, at any depth."""
+"""The separators of a query, in a URL or in one that is encoded in another, at any depth."""
 
 _NAMED = re.compile(r"(?:^|[?&;#=])([^?&;#=]*)(?==)")
 _REPEATEDLY_ENCODED = re.compile(r"%(?:25)+(?=[0-9A-Fa-f]{2})")
@@ -128,12 +128,12 @@ class CredentialFilter:
         Which of them hold a URL, and how often encoded, is for every proxy to choose: what cannot
         be taken out of one is dropped with it.
         """
-        kept = []
+        cleaned_items = []
         for name, value in items:
             cleaned = self._header(name, value)
             if cleaned is not None:
-                kept.append((name, cleaned))
-        return kept
+                cleaned_items.append((name, cleaned))
+        return cleaned_items
 
     def _header(self, name: str, value: str) -> str | None:
         if self.drops_header(name):
@@ -247,7 +247,7 @@ def _decoded(text: str) -> str:
 
 
 def _bare(cookie: str) -> str:
-    """Return a cookie's name in lower case, without the prefix that only tells how it was set."""
+    """Return a cookie's name in lower case, without the prefix of how it was set."""
     return _COOKIE_PREFIX.sub("", cookie, count=1).lower() if cookie[:2] == "__" else cookie.lower()
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class KernelWatcher(Protocol):
-    """Is asked before a kernel starts, and told when it has started and ended."""
+    """Prepares the start of kernels, and is notified of their changes."""
 
     async def before_start(self) -> None:
         """Wait until a kernel may start."""
@@ -32,19 +32,19 @@ class KernelWatcher(Protocol):
         """Note that a kernel's process is there: after a start and after every restart."""
 
     def status_changed(self, kernel_id: str, status: str | None) -> None:
-        """Note that a kernel says it is ``"busy"``, ``"idle"`` or something else now."""
+        """Note a kernel's new status: ``"busy"``, ``"idle"`` or another."""
 
     def restarting(self, kernel_id: str) -> None:
         """Note that another process takes a kernel over."""
 
     def died(self, kernel_id: str) -> None:
-        """Note that a kernel's process is gone; another comes only if the user restarts it."""
+        """Note that a kernel's process has ended; another comes only if the user restarts it."""
 
     def forget(self, kernel_id: str) -> None:
         """Drop a kernel that has ended; unknown ones are no error."""
 
 
-_LOOK_SECONDS = 1.0
+_CHECK_SECONDS = 1.0
 
 _watchers: WeakKeyDictionary[Any, KernelWatcher] = WeakKeyDictionary()
 _composed: dict[type, str] = {}
@@ -125,7 +125,7 @@ class SessionKernelMixin:
                 watcher.forget(self.kernel_id)
 
     def _start_death_watch(self, watcher: KernelWatcher) -> None:
-        # Without autorestart jupyter_client does not look whether the process is there.
+        # Without autorestart jupyter_client does not check whether the process is there.
         self._death_watch = asyncio.create_task(
             self._watch_for_death(watcher), context=contextvars.Context()
         )
@@ -137,7 +137,7 @@ class SessionKernelMixin:
 
     async def _watch_for_death(self, watcher: KernelWatcher) -> None:
         while await ensure_async(self.is_alive()):  # noqa: ASYNC110 - a process sets no event
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_CHECK_SECONDS)
         watcher.died(self.kernel_id)
 
 

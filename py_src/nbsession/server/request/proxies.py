@@ -38,7 +38,7 @@ _MAPPED_BITS = 96
 
 
 class _MalformedError(ValueError):
-    """A header that says nothing that can be understood."""
+    """A header that cannot be understood."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ClientView:
 
 @dataclass
 class _Fields:
-    """What one family of headers says; None where it says nothing."""
+    """The content of one family of headers; None where it has none."""
 
     address: _Address | None = None
     scheme: str | None = None
@@ -102,7 +102,7 @@ class TrustedProxies:
         return address
 
     def _forwarded(self, headers: HTTPHeaders) -> _Fields:
-        """Return what ``Forwarded`` says (RFC 7239)."""
+        """Return the content of ``Forwarded`` (RFC 7239)."""
         text = ",".join(headers.get_list("Forwarded"))
         fields = _Fields()
         try:
@@ -124,7 +124,7 @@ class TrustedProxies:
         return fields
 
     def _x_forwarded(self, headers: HTTPHeaders) -> _Fields:
-        """Return what ``X-Forwarded-*`` say: each is ignored by itself if it is malformed."""
+        """Return the content of ``X-Forwarded-*``; each is ignored by itself if it is malformed."""
         fields = _Fields()
         with suppress(_MalformedError):
             fields.address = self._visitor(_values(headers, "X-Forwarded-For"))
@@ -138,7 +138,7 @@ class TrustedProxies:
 
 
 def _agreed(one: _Fields, other: _Fields, scheme: str) -> _Fields:
-    """Return what both say together; nothing if they contradict each other."""
+    """Return both together; nothing if they contradict each other."""
     scheme = one.scheme or other.scheme or scheme
     pairs = [
         (one.address, other.address),
@@ -162,7 +162,7 @@ def _port_of(fields: _Fields, scheme: str) -> int | None:
 
 
 def _joined(fields: _Fields, host: str, scheme: str) -> str:
-    """Return host and port: what the headers say, else those of this server's own URL."""
+    """Return host and port of the headers, else those of this server's own URL."""
     if fields.host is None and fields.port is None:
         return host
     name = fields.host or host[: host.rfind(":") if _HAS_PORT.search(host) else None]
@@ -179,14 +179,12 @@ def _elements(text: str) -> Iterator[dict[str, str]]:
             return
         found = _LAST_ELEMENT.search(text)
         if found is None:
-            message = "no element of Forwarded"
-            raise _MalformedError(message)
+            raise _MalformedError("no element of Forwarded")
         text = text[: found.start()]
         element: dict[str, str] = {}
         for name, value in _PAIRS.findall(found[1]):
             if name.lower() in element:
-                message = f"{name} is there twice"
-                raise _MalformedError(message)
+                raise _MalformedError(f"{name} is there twice")
             element[name.lower()] = _ESCAPED.sub(r"\1", value[1:-1]) if value[0] == '"' else value
         if element:  # a list may have empty elements
             yield element

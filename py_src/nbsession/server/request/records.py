@@ -1,4 +1,4 @@
-"""The sessions of this server: who may ask for one, and what is known of its visitor."""
+"""The records of this server's kernels: their secrets, visitors and reports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from dataclasses import replace
 from hmac import compare_digest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from nbsession.core.session import SessionInfo
@@ -19,16 +19,14 @@ if TYPE_CHECKING:
 
 
 class SessionRecord:
-    """One kernel's session.
-
-    Lives on the server's event loop, and is touched by nothing else.
-    """
+    """One kernel's session."""
 
     def __init__(self, kernel_id: str, base_url: str, root_dir: str | None = None) -> None:
         self.running = False
         self.linked = False
         self.blocks_expiration = False
         self.has_hooks = False
+        self.reported: dict[str, list[dict[str, Any]]] = {}  # rows of callbacks and of tasks
         self.log_limit = LineLimit()
         self.token = secrets.token_urlsafe(32)
         self.info = SessionInfo(
@@ -40,17 +38,17 @@ class SessionRecord:
     def bind(self, capture: Capture | None) -> None:
         """Tie the session to its visitor; None if there is none. The first call counts."""
         if self.info.bound:
-            message = f"session {self.info.kernel_id} is bound already"
-            raise RuntimeError(message)
+            raise RuntimeError(f"session {self.info.kernel_id} is bound already")
         self.info = replace(self.info, bound=True)
         if capture is not None:
-            self._owner = capture.owner
+            request, user = capture.request, capture.user
+            self._owner = user.username if user else None
             self.info = replace(
                 self.info,
-                app_url=capture.app_url,
+                app_url=request.path if request.host_kind else None,
                 page_pending=capture.page_pending,
-                request=capture.request,
-                user=capture.user,
+                request=request,
+                user=user,
             )
         self._notify()
 
@@ -75,7 +73,7 @@ class SessionRecord:
         return True
 
     def is_settled(self, until: str) -> bool:
-        """Return whether nothing more comes of the visitor (``"bound"``) or page (``"page"``)."""
+        """Return whether the visitor (``"bound"``) or the page's query (``"page"``) is known."""
         return self.info.bound and not (until == "page" and self.info.page_pending)
 
     async def wait(self, until: str, seconds: float) -> None:
@@ -92,35 +90,23 @@ class SessionRecord:
         self._changed = asyncio.Event()
 
 
-class SessionRecords:
+class SessionRecords(dict[str, SessionRecord]):
     """The records of all kernels of a server, by kernel id."""
 
     def __init__(self, base_url: str, root_dir: str | None = None) -> None:
+        super().__init__()
         self._base_url = base_url
         self._root_dir = root_dir
-        self._records: dict[str, SessionRecord] = {}
-
-    def get(self, kernel_id: str) -> SessionRecord | None:
-        """Return a kernel's record, None if the kernel is not known (any more)."""
-        return self._records.get(kernel_id)
-
-    def all(self) -> list[SessionRecord]:
-        """Return the records of all kernels."""
-        return list(self._records.values())
 
     def add(self, kernel_id: str) -> SessionRecord:
         """Return a kernel's record, a new one if it has none: a restart keeps the old one."""
-        if kernel_id not in self._records:
-            self._records[kernel_id] = SessionRecord(kernel_id, self._base_url, self._root_dir)
-        return self._records[kernel_id]
+        if kernel_id not in self:
+            self[kernel_id] = SessionRecord(kernel_id, self._base_url, self._root_dir)
+        return self[kernel_id]
 
     def authenticate(self, kernel_id: str, token: str) -> SessionRecord | None:
         """Return the record if the token is that kernel's own, else None."""
-        record = self._records.get(kernel_id)
+        record = self.get(kernel_id)
         if record is None or not compare_digest(record.token.encode(), token.encode()):
             return None
         return record
-
-    def forget(self, kernel_id: str) -> None:
-        """Drop a kernel that has ended."""
-        self._records.pop(kernel_id, None)

@@ -1,4 +1,4 @@
-"""Asking a kernel on its control channel, which is answered while a cell runs."""
+"""Requests to kernels on their control channels, which are answered while a cell runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REQUEST = "nbsession_request"
 REPLY = "nbsession_reply"
 
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
-"""What comes of a reply that is not signed, no JSON, or of another shape."""
+"""The errors of reading a reply that is not signed, no JSON, or of another shape."""
 
 ANSWER_SECONDS = 2.0
 """A kernel that has not loaded nbsession ignores the message: it never answers."""
@@ -35,12 +35,12 @@ class KernelRequests:
 
     def __init__(self, kernel_managers: MappingKernelManager) -> None:
         self._kernel_managers = kernel_managers
-        # To ask is no activity of the user's: a kernel would seem idle while its cell goes on.
+        # A request is no activity of the user's: a kernel would seem idle while its cell goes on.
         untracked = getattr(kernel_managers, "untracked_message_types", None)
         if untracked is not None:
             kernel_managers.untracked_message_types = [*untracked, REQUEST, REPLY]
 
-    async def ask(
+    async def request(
         self, kernel_id: str, content: Mapping[str, Any], seconds: float = ANSWER_SECONDS
     ) -> dict[str, Any]:
         """Return the content of a kernel's reply."""
@@ -54,17 +54,16 @@ class KernelRequests:
             async with asyncio.timeout(seconds):
                 reply = await _exchange(client.session, channel, content)
         except ZMQError as error:
-            message = f"kernel {kernel_id} cannot be reached: {error}"
-            raise SilentKernelError(message) from error
+            raise SilentKernelError(f"kernel {kernel_id} cannot be reached: {error}") from error
         except TimeoutError as error:
-            message = (
+            raise SilentKernelError(
                 f"kernel {kernel_id} has not answered within {seconds:g} s: it has not "
                 "loaded nbsession, or hangs in code that keeps all its threads waiting"
-            )
-            raise SilentKernelError(message) from error
+            ) from error
         except _UNREADABLE as error:
-            message = f"kernel {kernel_id} has answered by what cannot be read"
-            raise SilentKernelError(message) from error
+            raise SilentKernelError(
+                f"kernel {kernel_id} has sent an answer that cannot be read"
+            ) from error
         finally:
             if channel is not None:
                 channel.stop()

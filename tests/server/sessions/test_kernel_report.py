@@ -1,4 +1,4 @@
-"""What a kernel tells of itself is bounded, and holds nothing that nobody knows."""
+"""A kernel's report is bounded, and only known members of it are stored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nbsession.server.errors import BadRequestError
-from nbsession.server.sessions.sessions import MAX_NEWS_BYTES, MAX_ROWS, checked_news
+from nbsession.server.sessions.sessions import MAX_REPORT_BYTES, MAX_ROWS, checked_report
 
 
 def _nested(depth: int) -> Any:
@@ -18,16 +18,16 @@ def _nested(depth: int) -> Any:
     return value
 
 
-def test_keeps_what_is_known() -> None:
+def test_stores_known_members() -> None:
     callback = {"id": "0", "name": "tick", "period": 5, "last_error": None}
     task = {"name": "a", "state": "running", "run": {"id": 1, "progress": 0.5}}
-    told = checked_news({"callbacks": [{**callback, "secret": 1}], "tasks": [task], "more": 1})
-    assert told == {"callbacks": [callback], "tasks": [task]}
-    assert checked_news({}) == {}
+    rows = checked_report({"callbacks": [{**callback, "secret": 1}], "tasks": [task], "more": 1})
+    assert rows == {"callbacks": [callback], "tasks": [task]}
+    assert checked_report({}) == {}
 
 
-def test_keeps_so_many_rows() -> None:
-    assert len(checked_news({"tasks": [{}] * (MAX_ROWS + 1)})["tasks"]) == MAX_ROWS
+def test_stores_so_many_rows() -> None:
+    assert len(checked_report({"tasks": [{}] * (MAX_ROWS + 1)})["tasks"]) == MAX_ROWS
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_keeps_so_many_rows() -> None:
         1,
         {},
         [1],
-        [{"name": "x" * MAX_NEWS_BYTES}],
+        [{"name": "x" * MAX_REPORT_BYTES}],
         [{"name": float("nan")}],
         [{"name": _nested(21)}],
         [{"name": _nested(10_000)}],
@@ -46,9 +46,9 @@ def test_keeps_so_many_rows() -> None:
 @pytest.mark.parametrize("part", ["callbacks", "tasks"])
 def test_refuses(part: str, rows: Any) -> None:
     with pytest.raises(BadRequestError):
-        checked_news({part: rows})
+        checked_report({part: rows})
 
 
-def test_what_it_keeps_is_json() -> None:
-    told = checked_news({"tasks": [{"name": _nested(17)}]})
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
+def test_stored_rows_are_json() -> None:
+    rows = checked_report({"tasks": [{"name": _nested(17)}]})
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
