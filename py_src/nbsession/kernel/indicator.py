@@ -59,7 +59,7 @@ class BusyIndicator(AnyWidget):
                 "and the traits of a widget such as layout"
             )
             raise TypeError(message)
-        pages = activate()._pages  # noqa: SLF001 - of one package
+        pages = activate()._session.pages  # noqa: SLF001 - of one package
         pages.open()
         super().__init__(size=size, label=label, page=pages.widget, **traits)
 

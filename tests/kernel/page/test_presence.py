@@ -15,7 +15,7 @@ from waiting import eventually
 if TYPE_CHECKING:
     from jupyter_client import BlockingKernelClient
 
-OPEN = "from nbsession import state\npages = state._pages\npages.open()"
+OPEN = "from nbsession import state\npages = state._session.pages\npages.open()"
 WAIT = "await pages.reported()\nprint('done')"
 TRY = "try:\n    await pages.reported()\nexcept RuntimeError as error:\n    print(error)"
 

@@ -97,7 +97,7 @@ class LiveUrl(HasTraits):
         """
         if not self._has_server:
             return
-        await self._pages.reported(self._loading.patience_seconds)
+        await self._pages.reported(self._loading.remaining_seconds)
         self._read_page()
 
     def observe(

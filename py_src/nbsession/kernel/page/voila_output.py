@@ -1,4 +1,4 @@
-"""Output and errors of callbacks on a Voilà page, whose cells are sent once and hear no more."""
+"""Output and errors of callbacks on a Voilà page, whose cells are sent only once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nbsession.core.environment import SHOW_TRACEBACKS
 from nbsession.core.errors import LinkError
 from nbsession.core.text import MAX_LOG_CHARACTERS
-from nbsession.core.tracebacks import traceback_from_user_code
+from nbsession.core.tracebacks import clean, traceback_from_user_code
 from nbsession.kernel.runtime.process import kernel_log
 from nbsession.kernel.runtime.runner import watchers
 
@@ -172,9 +172,7 @@ class VoilaOutput:
             is_first = not self._pending
             self._pending.append((area, output, waits))
         if is_first:
-            import contextvars
-
-            self._runtime.main_loop.call_soon(self._flush_soon, context=contextvars.Context())
+            self._runtime.main_loop.call_soon(self._flush_soon)
 
     def _flush_soon(self) -> None:
         self._runtime.main_loop.loop.call_later(_FLUSH_SECONDS, self._flush)
@@ -208,8 +206,6 @@ class VoilaOutput:
         self._write_to_log("error", "a callback raised an error", text)
 
     def _write_to_log(self, level: str, message: str, text: str) -> None:
-        from nbsession.core.tracebacks import clean
-
         text = clean(text, MAX_LOG_CHARACTERS)
         line = {"level": level, "message": message, "trace": text}
         link = self._session.link

@@ -71,18 +71,28 @@ class MainLoop:
         self.follow()
         return self.loop.time()
 
-    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context) -> None:
-        """Call on the loop's thread, at its next turn. From any thread."""
+    def call_soon(
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> None:
+        """Call on the loop's thread, at its next turn, in a copy of a context. From any thread."""
         self.follow()
-        self.loop.call_soon_threadsafe(callback, *args, context=context.copy())
+        self.loop.call_soon_threadsafe(callback, *args, context=_copy(context))
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call at a time of the loop. Only from the loop's thread; elsewhere use `call_soon`."""
         # Not `call_at`: pyodide's refuses a time that has passed.
         delay = max(0.0, when - self.loop.time())
-        return self.loop.call_later(delay, callback, *args, context=context.copy())
+        return self.loop.call_later(delay, callback, *args, context=_copy(context))
+
+
+def _copy(context: Context | None) -> Context:
+    return Context() if context is None else context.copy()
 
 
 def _loop_of_process() -> tuple[asyncio.AbstractEventLoop, int]:
@@ -116,7 +126,7 @@ def _halt(loop: asyncio.AbstractEventLoop, pid: int) -> None:
 
 Result = TypeVar("Result")
 
-PATIENCE_SECONDS = 0.25
+BLOCKED_SECONDS = 0.25
 """How long a thread waits for the loop: a cell that blocks it may wait for that very thread."""
 
 
@@ -141,7 +151,7 @@ class LoopCalls:
             return function()
         future = self.hand_over(function)
         try:
-            return future.result(0 if is_here else PATIENCE_SECONDS)
+            return future.result(0 if is_here else BLOCKED_SECONDS)
         except TimeoutError:
             if future.done():  # it has raised one itself
                 raise

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 class Runtime:
     """The loop, the busy count and the hooks of one process."""
 
-    def __init__(self, shell: Any | None, on_busy: Callable[[bool], None]) -> None:
+    def __init__(self, shell: Any | None) -> None:
         self.shell = shell
         self.kernel = getattr(shell, "kernel", None) if is_kernel() else None
         self.pid = os.getpid()
         self.started_at = datetime.now(UTC)
         self.activity = Activity()
-        self.busy = Busy(self._note_busy)
-        self._on_busy = on_busy
+        self.busy = Busy(self._notify_busy)
+        self._busy_observers: tuple[Callable[[bool], object], ...] = ()
         self._runner: CallbackRunner | None = None
         self._undos: list[Callable[[], object]] = []
         self.lock = threading.RLock()  # also for the parts of `state`
@@ -78,14 +78,27 @@ class Runtime:
             except Exception as error:  # noqa: BLE001 - the rest comes out all the same
                 show_error(error)
 
-    def is_no_user_code(self, comm_id: str) -> None:
+    def add_own_comm(self, comm_id: str) -> None:
         """Do not count what a page reports on a comm of ours as busy; what it leads to does."""
         if self._hooks is not None:
             self._hooks.own_comms.add(comm_id)
 
-    def _note_busy(self, busy: bool) -> None:
+    def observe_busy(self, observer: Callable[[bool], object]) -> Callable[[], None]:
+        """Call after every change of busy; return a function that ends it."""
+        with self.lock:
+            self._busy_observers += (observer,)
+
+        def end() -> None:
+            with self.lock:
+                others = tuple(each for each in self._busy_observers if each is not observer)
+                self._busy_observers = others
+
+        return end
+
+    def _notify_busy(self, busy: bool) -> None:
         self.activity.note_user_code()
-        self._on_busy(busy)
+        for observer in self._busy_observers:
+            observer(busy)
 
     @property
     def in_cell(self) -> bool:
