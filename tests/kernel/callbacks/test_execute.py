@@ -156,7 +156,7 @@ async def test_error_that_nobody_asks_for_is_shown_at_once(
     gc.disable()  # not only when the collector comes along
     try:
         executor.execute(callback, schedule)
-        await until(look, execution.ASK_SECONDS / 2)
+        await until(look, execution.ERROR_SECONDS / 2)
     finally:
         gc.enable()
     assert "".join(shown).count("LookupError: as always") == 1
@@ -166,7 +166,7 @@ async def test_error_that_nobody_asks_for_is_shown_at_once(
 async def test_error_of_a_future_that_is_held_is_shown_after_a_while(
     executor: Executor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execution, "ASK_SECONDS", 0.1)
+    monkeypatch.setattr(execution, "ERROR_SECONDS", 0.1)
     future = executor.execute(fail, "auto")
     await asyncio.sleep(0)
     assert capsys.readouterr().err == ""
@@ -179,7 +179,7 @@ async def test_error_of_a_future_that_is_held_is_shown_after_a_while(
 async def test_error_that_somebody_asks_for_is_not_shown(
     executor: Executor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execution, "ASK_SECONDS", 0.2)
+    monkeypatch.setattr(execution, "ERROR_SECONDS", 0.2)
     for callback in (fail, fail_later):
         with pytest.raises(LookupError):
             await executor.execute(callback, schedule=True)

@@ -1,4 +1,4 @@
-"""Running the user's callbacks: sync or async, busy while they run, errors where they belong."""
+"""Runs the user's callbacks: sync or async, busy meanwhile, with errors where they belong."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -39,13 +40,13 @@ def check_callable(callback: object) -> None:
 
 
 class CallbackWatcher(Protocol):
-    """What sees to output that the cell of a callback cannot show any more."""
+    """Takes care of output that the cell of a callback cannot show any more."""
 
     def registered(self) -> None:
         """Note that the running code registers a callback."""
 
     def raised(self, error: BaseException) -> None:
-        """Note what a callback has raised, in its context."""
+        """Note an error of a callback, in its context."""
 
 
 watchers: list[CallbackWatcher] = []
@@ -79,6 +80,32 @@ def _output_of_callback() -> Values:
     return (*output, (_in_callback, True))
 
 
+class Awaiting:
+    """Awaits user code, and can be cancelled meanwhile or before; from any thread."""
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[Any] | None = None  # while it awaits
+        self._is_cancelled = False
+
+    async def run(self, awaitable: Any) -> Any:
+        """Return what an awaitable returns."""
+        self.task = asyncio.current_task()
+        try:
+            if self._is_cancelled:
+                raise asyncio.CancelledError
+            return await awaitable
+        finally:
+            self.task = None
+
+    def cancel(self) -> None:
+        """Cancel what is awaited, or will be."""
+        self._is_cancelled = True
+        task = self.task
+        if task is not None:
+            with suppress(RuntimeError):  # a thread's own loop, which has just closed
+                task.get_loop().call_soon_threadsafe(task.cancel, context=contextvars.Context())
+
+
 class CallbackRunner:
     """Runs callbacks of the user in the context in which they were registered."""
 
@@ -95,13 +122,7 @@ class CallbackRunner:
             watcher.registered()
         return contextvars.copy_context()
 
-    def run(
-        self,
-        callback: Callback,
-        *args: Any,
-        context: Context,
-        done: Done,
-    ) -> None:
+    def run(self, callback: Callback, *args: Any, context: Context, done: Done) -> None:
         """Run a callback now; only on the loop's thread."""
         run_in = self._begin(context)
         try:
@@ -140,13 +161,7 @@ class CallbackRunner:
         self._tasks.add(task)
         task.add_done_callback(lambda task: self._task_ended(task, done), context=context)
 
-    def run_in_thread(
-        self,
-        callback: Callback,
-        *args: Any,
-        context: Context,
-        done: Done,
-    ) -> None:
+    def run_in_thread(self, callback: Callback, *args: Any, context: Context, done: Done) -> None:
         """Run a callback in a thread of its own; an async one on a loop of that thread.
 
         `done` is called in that thread. Where there are no threads all of it is done in place.
@@ -177,7 +192,7 @@ class CallbackRunner:
         """Cancel every async callback that is running."""
         self._carrier.close()
         for task in tuple(self._tasks):
-            self.main_loop.call_soon(task.cancel, context=contextvars.Context())
+            self.main_loop.call_soon(task.cancel)
 
     def _task_ended(self, task: asyncio.Task[Any], done: Done) -> None:
         self._tasks.discard(task)
@@ -187,12 +202,7 @@ class CallbackRunner:
             result, error = None, cancelled
         self._finish(done, result, error)
 
-    def _finish(
-        self,
-        done: Done,
-        result: Any,
-        error: BaseException | None,
-    ) -> None:
+    def _finish(self, done: Done, result: Any, error: BaseException | None) -> None:
         try:
             done(result, error)
         finally:
@@ -240,7 +250,7 @@ async def _awaited(awaitable: Any) -> tuple[Any, BaseException | None]:
 
 
 def show_unless_cancelled(_result: Any, error: BaseException | None) -> None:
-    """Show what a callback raised; the usual `done` of one that nobody waits for."""
+    """Show the error of a callback; the usual `done` of one that nobody waits for."""
     if error is not None and not isinstance(error, asyncio.CancelledError):
         show_error(error)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import threading
 from collections.abc import ItemsView, Mapping, ValuesView
 from datetime import datetime
@@ -11,12 +10,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.errors import NoSuchTaskError, TaskGoneError
+from nbsession.core.futures import AwaitableFuture
 from nbsession.core.process import HAS_THREADS
 from nbsession.core.references import PartOfState, part_of_state
 from nbsession.core.tasks.run import OPEN_STATES, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from nbsession.core.tasks.schema import TaskJSON
 
@@ -26,7 +26,7 @@ _HOLD_SECONDS = 20.0
 """How long one question for the end of a run is held before it is asked again."""
 
 
-class RunFuture(concurrent.futures.Future[Run]):
+class RunFuture(AwaitableFuture[Run]):
     """A run once it is final; its failure is in its `Run.error`, not raised.
 
     ``await future`` on any loop, ``future.result()`` in a thread, and anywhere once it is done.
@@ -54,33 +54,6 @@ class RunFuture(concurrent.futures.Future[Run]):
         )
         work.start()
 
-    def result(self, timeout: float | None = None) -> Run:
-        """Return the finished run.
-
-        Parameters
-        ----------
-        timeout
-            In seconds; None for no end.
-
-        Raises
-        ------
-        RuntimeError
-            If it is not done, on a thread whose event loop is running: the run may need that loop.
-        TimeoutError
-            If it is not done in time.
-        """
-        self._check()
-        return super().result(timeout)
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return why the run's end cannot be told, None if it can; waits as `result` does."""
-        self._check()
-        return super().exception(timeout)
-
-    def __await__(self) -> Generator[Any, None, Run]:
-        """Wait on the running loop."""
-        return asyncio.wrap_future(self).__await__()
-
     async def _wait_here(self, board: Any, run_id: int) -> None:
         try:
             self._finish(await board.until_final(run_id, None), run_id)
@@ -102,7 +75,7 @@ class RunFuture(concurrent.futures.Future[Run]):
             raise LookupError(message)
         self.set_result(Run.from_json(row))
 
-    def _check(self) -> None:
+    def _check_can_wait(self) -> None:
         if self.done():
             return
         try:
