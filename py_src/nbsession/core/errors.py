@@ -1,8 +1,26 @@
 """What nbsession raises and warns with."""
 
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
 
 class NBSessionWarning(UserWarning):
     """Something that `state` offers is missing here; the message says how to mend it."""
+
+
+def warn(message: str, category: type[Warning] = NBSessionWarning) -> None:
+    """Warn at the first line outside of this package that led here."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented, and the only way
+    level = 2
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("nbsession."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 class LinkError(OSError):
