@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from anywidget import AnyWidget
 from ipywidgets import widget_serialization
 from traitlets import Instance, Int, TraitError, Unicode, validate
 
-from nbsession.kernel.page.widget import Page
+from nbsession.kernel.page.widget import STATIC, Page
 
 from .extension import activate
-
-_STATIC = Path(__file__).parent.parent / "static"
 
 SMALLEST_PX = 8
 
@@ -44,8 +41,8 @@ class BusyIndicator(AnyWidget):
     >>> BusyIndicator(size=24, label="Simulation")
     """
 
-    _esm = _STATIC / "indicator.js"
-    _css = _STATIC / "indicator.css"
+    _esm = STATIC / "indicator.js"
+    _css = STATIC / "indicator.css"
 
     page = Instance(Page, allow_none=True).tag(sync=True, **widget_serialization)
     size: Any = Int(16, help="In px.").tag(sync=True)

@@ -274,8 +274,10 @@ class State(PartOfState, IsolatedObservers, Scheduling):
         """
         from nbsession.kernel.page.defer import Deferred
 
+        session = self._session
+
         def make(fn: Callback) -> Deferred:
-            return Deferred(fn, placeholder, self._session.runtime, self._session.loading)
+            return Deferred(fn, placeholder, session.runtime, session.loading.onload)
 
         if fn is not None:
             return make(fn)

@@ -33,7 +33,7 @@ class Page:
             runner.run(callback, context=runner.context(), done=lambda result, error: None)
 page = Page()
 def defer(fn, placeholder=None):
-    return Deferred(fn, placeholder, state._session.runtime, page)
+    return Deferred(fn, placeholder, state._session.runtime, page.onload)
 """
 
 

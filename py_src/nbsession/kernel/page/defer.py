@@ -1,4 +1,4 @@
-"""A widget whose content is made once the page has loaded."""
+"""`state.defer`: a widget whose content is made once the page has loaded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 import traceback
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Output
 from ipywidgets.widgets.interaction import show_inline_matplotlib_plots
@@ -19,7 +19,7 @@ from nbsession.kernel.runtime.process import running_shell
 from nbsession.kernel.runtime.runner import Callback, check_callable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from nbsession.kernel.runtime.runtime import Runtime
 
@@ -196,44 +196,26 @@ SPINNER = """\
 """
 
 
-class LoadWatcher(Protocol):
-    """What tells when the page has loaded."""
-
-    def onload(self, callback: Callback, threaded: bool = False) -> None:
-        """Call once it has; at once if it has already."""
-
-
 class Deferred(Output):  # type: ignore[misc]  # ipywidgets has no types
     """Shows a placeholder until the page has loaded, then the result of a function.
 
     What the function prints and displays is shown as well, above its result; what it raises is
-    shown in place, with the traceback. It runs on the main loop, once.
-
-    Parameters
-    ----------
-    fn
-        Takes nothing; sync or async.
-    placeholder
-        Whatever `display` takes; None for a spinner.
-    runtime
-        Of the session: once that has been taken out, the function is not called any more.
-    loading
-        Tells when the page has loaded.
-
-    Raises
-    ------
-    TypeError
-        If `fn` cannot be called.
+    shown in place, with the traceback. It runs on the main loop, once, unless the session has been
+    taken out before. See `State.defer`.
     """
 
     def __init__(
-        self, fn: Callback, placeholder: object, runtime: Runtime, loading: LoadWatcher
+        self,
+        fn: Callback,
+        placeholder: object,
+        runtime: Runtime,
+        onload: Callable[[Callback], object],
     ) -> None:
         check_callable(fn)
         super().__init__(outputs=_placeholder_outputs(placeholder))
         self._fn: Callback | None = fn
         self._forget = runtime.on_remove(self._drop)
-        loading.onload(self._run)
+        onload(self._run)
 
     def _drop(self) -> None:
         self._fn = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anywidget import AnyWidget
@@ -14,7 +13,7 @@ from traitlets import Instance
 from nbsession.core.text import well_formed
 from nbsession.kernel.sidebar.report import callback_row, task_row
 
-from .widget import Page
+from .widget import STATIC, Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
     from .pages import Pages
 
-_STATIC = Path(__file__).parents[2] / "static"
-
 
 class StatePanel(AnyWidget):
     """Busy, the page's URL, and the periodic callbacks and tasks with their switches.
@@ -38,8 +35,8 @@ class StatePanel(AnyWidget):
     to `SessionControl.request`.
     """
 
-    _esm = _STATIC / "panel.js"
-    _css = _STATIC / "panel.css"
+    _esm = STATIC / "panel.js"
+    _css = STATIC / "panel.css"
 
     page = Instance(Page, allow_none=True).tag(sync=True, **widget_serialization)
 

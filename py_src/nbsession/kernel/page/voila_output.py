@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.environment import SHOW_TRACEBACKS
@@ -29,7 +30,7 @@ Output = dict[str, Any]
 
 
 class _Area:
-    """The place for late output in a cell that has registered callbacks: an empty Output widget."""
+    """An empty Output widget in a cell that has registered callbacks, for their late output."""
 
     def __init__(self) -> None:
         from ipywidgets import Output as OutputWidget
@@ -158,11 +159,11 @@ class VoilaOutput:
             case "stream" if content["name"] == "stderr" and not self._shows_errors:
                 self._add(None, {"text": content["text"]})
             case "stream":
-                output = {"output_type": "stream", "name": content["name"], "text": content["text"]}
-                self._add(area, output)
+                output = {"name": content["name"], "text": content["text"]}
+                self._add(area, {"output_type": kind, **output})
             case "display_data":
-                data = {"data": content["data"], "metadata": content["metadata"]}
-                self._add(area, {"output_type": "display_data", **data})
+                output = {"data": content["data"], "metadata": content["metadata"]}
+                self._add(area, {"output_type": kind, **output})
             case "clear_output":
                 self._add(area, None, waits=content["wait"])
 
@@ -180,18 +181,16 @@ class VoilaOutput:
     def _flush(self) -> None:
         with self._lock:
             pending, self._pending = self._pending, []
-        areas: dict[_Area, None] = {}
-        unseen: list[str] = []
+        unseen = ""
         for area, output, waits in pending:
             if area is not None:
                 area.add(output, waits=waits)
-                areas[area] = None
             elif output is not None:
-                unseen.append(output["text"])
-        for area in areas:
-            area.show()
+                unseen += output["text"]
+        for changed in {area for area, _, _ in pending if area is not None}:
+            changed.show()
         if unseen:
-            self._write_to_log("info", "a callback printed to stderr", "".join(unseen))
+            self._write_to_log("info", "a callback printed to stderr", unseen)
 
     # -- the log --------------------------------------------------------------------------------
 
@@ -209,12 +208,10 @@ class VoilaOutput:
         text = clean(text, MAX_LOG_CHARACTERS)
         line = {"level": level, "message": message, "trace": text}
         link = self._session.link
-        try:
-            if link is not None and link.usable:
+        if link is not None and link.usable:
+            with suppress(LinkError):
                 link.post("log", line)
                 return
-        except LinkError:
-            pass
         kernel_log().error("nbsession: %s\n%s", message, text)
 
 
