@@ -47,7 +47,7 @@ async def test_text_of_odd_bytes_can_be_sent(callbacks: PeriodicCallbacks) -> No
 
     odd.__qualname__ = "odd \ud800"
     periodic = callbacks.add(odd, 60_000, count=None, timeout=None, start=False)
-    periodic.tell("last_error", ValueError("of \udcff.txt"))
+    periodic.record("last_error", ValueError("of \udcff.txt"))
     rows: Any = (callback_row("1", periodic), report(callbacks, None))
     json.dumps(rows, ensure_ascii=False).encode()
     assert rows[0]["last_error"] == "ValueError: of ?.txt"

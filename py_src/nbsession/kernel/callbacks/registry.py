@@ -18,15 +18,13 @@ if TYPE_CHECKING:
 
     from nbsession.kernel.runtime.runtime import Runtime
 
-__all__ = ["PeriodicCallback", "PeriodicCallbacks"]
-
 
 class PeriodicCallbacks:
     """Those that run, and those stopped ones that somebody still holds, in the order of adding."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runner = runtime.runner
-        self._queue = TimerQueue(runtime.main_loop, runtime.busy, self._tell)
+        self._queue = TimerQueue(runtime.main_loop, runtime.busy, self._notify)
         self._callbacks: weakref.WeakValueDictionary[int, PeriodicCallback] = (
             weakref.WeakValueDictionary()
         )
@@ -36,14 +34,9 @@ class PeriodicCallbacks:
         runtime.on_remove(self._close)
 
     def add(
-        self,
-        callback: Callback,
-        period: int,
-        count: int | None,
-        timeout: int | None,
-        start: bool,
+        self, callback: Callback, period: int, count: int | None, timeout: int | None, start: bool
     ) -> PeriodicCallback:
-        """Add a callback; see `CallbackState.add_periodic_callback`."""
+        """Add a callback; see `State.add_periodic_callback`."""
         check_callable(callback)
         if is_generator(callback):
             raise TypeError(generator_message(callback))
@@ -61,7 +54,7 @@ class PeriodicCallbacks:
         if start:
             periodic.start()
         else:
-            self._tell()
+            self._notify()
         return periodic
 
     def __iter__(self) -> Iterator[PeriodicCallback]:
@@ -84,15 +77,15 @@ class PeriodicCallbacks:
         return end
 
     def _changed(self) -> None:
-        # What changes while timers fire is told when they have.
+        # Of what changes while timers fire, observers are notified when they have.
         if not (self._queue.firing and self._queue.main_loop.is_here()):
-            self._tell()
+            self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         for observer in self._observers:
             try:
                 observer()
-            except Exception as error:  # noqa: BLE001 - the others must be told
+            except Exception as error:  # noqa: BLE001 - the others must be notified
                 show_error(error)
 
     def _close(self) -> None:

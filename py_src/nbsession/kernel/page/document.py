@@ -18,7 +18,7 @@ from nbsession.kernel.runtime.runner import (
     show_unless_cancelled,
 )
 from nbsession.kernel.runtime.timers import Timer, TimerQueue
-from nbsession.kernel.runtime.traits import ReadOnlyBool, ReadOnlyEnum, check_whole
+from nbsession.kernel.runtime.traits import ReadOnlyBool, ReadOnlyEnum, checked_integer
 
 if TYPE_CHECKING:
     from nbsession.core.session import SessionContext
@@ -44,7 +44,7 @@ class Timers:
 
     def timeout(self, callback: Callback, ms: int) -> Timer:
         """Call after a while, as `Document.add_timeout_callback`. From any thread."""
-        return self._after(callback, check_whole(ms, "timeout", "milliseconds", 0))
+        return self._after(callback, checked_integer(ms, "timeout", "milliseconds", 0))
 
     def _after(self, callback: Callback, ms: int) -> Timer:
         check_callable(callback)

@@ -17,7 +17,7 @@ class ReadOnly:
     """Makes a trait type read-only; to be named before it among the bases."""
 
     name: str | None
-    instead = "it only tells"
+    instead = "it only shows"
 
     def __init__(self, *arguments: Any, instead: str | None = None, **options: Any) -> None:
         super().__init__(*arguments, read_only=True, **options)  # type: ignore[call-arg]  # of a trait
@@ -46,7 +46,7 @@ class _Isolated:
     def __call__(self, change: Any) -> None:
         try:
             self.handler(change)
-        except Exception as error:  # noqa: BLE001 - the user's; the others are told all the same
+        except Exception as error:  # noqa: BLE001 - the user's; the others are notified all the same
             show_error(error)
 
     def __eq__(self, other: object) -> bool:
@@ -57,7 +57,7 @@ class _Isolated:
 
 
 class IsolatedObservers(HasTraits):
-    """Tells every observer, also after one that raised."""
+    """Notifies every observer, also after one that raised."""
 
     _is_observed = False
 
@@ -76,7 +76,7 @@ class IsolatedObservers(HasTraits):
         super().unobserve(_Isolated(handler), names, type)
 
 
-def check_whole(value: object, name: str, unit: str, least: int) -> int:
+def checked_integer(value: object, name: str, unit: str, least: int) -> int:
     """Return a whole number as an int; 200.0 is one, too."""
     number: int | None = None
     if isinstance(value, float) and value.is_integer():
@@ -97,7 +97,7 @@ def check_whole(value: object, name: str, unit: str, least: int) -> int:
     return number
 
 
-class Whole(TraitType[Any, Any]):
+class PositiveInteger(TraitType[Any, Any]):
     """A trait for a whole number of at least 1."""
 
     def __init__(self, default_value: int | None, unit: str = "", **options: Any) -> None:
@@ -107,7 +107,7 @@ class Whole(TraitType[Any, Any]):
     def validate(self, obj: HasTraits, value: object) -> int:  # noqa: ARG002 - of TraitType
         """Return the number as an int, or raise TraitError."""
         try:
-            return check_whole(value, self.name or "value", self._unit, 1)
+            return checked_integer(value, self.name or "value", self._unit, 1)
         except ValueError as error:
             none = ", or None for no end" if self.allow_none else ""
             raise TraitError(f"{error}{none}") from None
