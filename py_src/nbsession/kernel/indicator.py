@@ -51,11 +51,10 @@ class BusyIndicator(AnyWidget):
     def __init__(self, size: int = 16, label: str = "", **traits: Any) -> None:
         unknown = [name for name in traits if not self.has_trait(name)]
         if unknown:
-            message = (
+            raise TypeError(
                 f"BusyIndicator takes no {', '.join(unknown)}; it takes size, label, "
                 "and the traits of a widget such as layout"
             )
-            raise TypeError(message)
         pages = activate()._session.pages  # noqa: SLF001 - of one package
         pages.open()
         super().__init__(size=size, label=label, page=pages.widget, **traits)
@@ -66,6 +65,5 @@ class BusyIndicator(AnyWidget):
     @validate("size")
     def _validate_size(self, proposal: dict[str, int]) -> int:
         if proposal["value"] < SMALLEST_PX:
-            message = f"size is in px and at least {SMALLEST_PX}, got {proposal['value']}"
-            raise TraitError(message)
+            raise TraitError(f"size is in px and at least {SMALLEST_PX}, got {proposal['value']}")
         return proposal["value"]

@@ -282,11 +282,10 @@ class State(PartOfState, IsolatedObservers, Scheduling):
         if fn is not None:
             return make(fn)
         if placeholder is None:
-            message = (
+            raise TypeError(
                 "defer takes a function: write state.defer(fn), or @state.defer or "
                 "@state.defer(placeholder=…) above one"
             )
-            raise TypeError(message)
         return make
 
     def sync_busy(self, widget: Any, trait: str = "value") -> Callable[[], None]:
@@ -310,8 +309,9 @@ class State(PartOfState, IsolatedObservers, Scheduling):
             If the widget has no such trait.
         """
         if not (isinstance(widget, HasTraits) and widget.has_trait(trait)):
-            message = f"{type(widget).__name__} has no trait {trait!r} to keep equal to busy"
-            raise ValueError(message)
+            raise ValueError(
+                f"{type(widget).__name__} has no trait {trait!r} to keep equal to busy"
+            )
 
         def follow(change: dict[str, bool]) -> None:
             setattr(widget, trait, change["new"])

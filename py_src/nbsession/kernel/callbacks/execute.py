@@ -48,11 +48,10 @@ class CallbackFuture(AwaitableFuture[Any]):
 
     def _check_can_wait(self) -> None:
         if not self.done() and self._main_loop.is_here():
-            message = (
+            raise RuntimeError(
                 "this Future is not done, and waiting for it here would block the very loop that "
                 "has to run its callback; use `await future` instead"
             )
-            raise RuntimeError(message)
         self.is_error_seen = True
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -143,11 +142,10 @@ class Executor:
             raise ValueError(message)
         is_main = self._is_main()
         if schedule is False and not is_main:
-            message = (
+            raise RuntimeError(
                 "schedule=False runs a callback at once, which only the main thread may; on this "
                 'thread use schedule="auto" or True'
             )
-            raise RuntimeError(message)
         context = self._runner.context()
         future = CallbackFuture(self._main_loop, context)
         call = _Call(callback, future, self)

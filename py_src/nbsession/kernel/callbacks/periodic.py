@@ -190,11 +190,10 @@ class PeriodicCallback(IsolatedObservers):
         return self
 
     def __reduce__(self) -> NoReturn:
-        message = (
+        raise TypeError(
             f"{self!r} is of this process only and cannot be pickled; pickle its callback and call "
             "state.add_periodic_callback where it arrives"
         )
-        raise TypeError(message)
 
     def __repr__(self) -> str:
         name = getattr(self.callback, "__qualname__", None) or repr(self.callback)
@@ -242,11 +241,10 @@ class PeriodicCallback(IsolatedObservers):
     @validate("running")
     def _validate_running(self, proposal: Bunch) -> bool:
         if proposal["value"] and self._queue.closed:
-            message = (
+            raise RuntimeError(
                 "the session of this periodic callback has been taken out by %unload_ext; "
                 "load nbsession and call state.add_periodic_callback again"
             )
-            raise RuntimeError(message)
         return bool(proposal["value"])
 
     def _on_callback(self) -> None:

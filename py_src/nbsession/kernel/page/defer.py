@@ -134,8 +134,7 @@ class _Diversion:
         if capture is None or capture.is_closed:
             return int(self.original.write(text) or 0)
         if not isinstance(text, str):  # libraries try whether a stream takes bytes
-            message = f"write() takes str, got {type(text).__name__}"
-            raise TypeError(message)
+            raise TypeError(f"write() takes str, got {type(text).__name__}")
         capture.add_stream(self.stream, text)
         return len(text)
 

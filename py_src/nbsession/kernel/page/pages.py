@@ -151,8 +151,9 @@ class Pages:
     def subscribe(self, kind: str, callback: Subscriber) -> Callable[[], None]:
         """Call with the page's record and each message of a kind; return what ends that."""
         if kind not in KINDS:
-            message = f"a page sends no message of kind {kind!r}; it sends {', '.join(KINDS)}"
-            raise ValueError(message)
+            raise ValueError(
+                f"a page sends no message of kind {kind!r}; it sends {', '.join(KINDS)}"
+            )
         with self._lock:
             self._subscribers[kind].append(callback)
 

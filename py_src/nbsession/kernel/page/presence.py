@@ -51,8 +51,7 @@ class FirstReport:
     async def _wait_in_cell(self, report: asyncio.Future[None]) -> None:
         kernel = self._runtime.kernel
         if under_voila():
-            message = f"{_NONE_CAN}: Voilà runs all cells before the page; {_ONLOAD}"
-            raise RuntimeError(message)
+            raise RuntimeError(f"{_NONE_CAN}: Voilà runs all cells before the page; {_ONLOAD}")
         if not hears_beside_cells(kernel):
             timeout = SUBSHELL_SECONDS if _knows_subshells(kernel) else 0
             while not (await asyncio.wait({report}, timeout=timeout))[0]:

@@ -35,8 +35,7 @@ Done = Callable[[Any, BaseException | None], None]
 def check_callable(callback: object) -> None:
     """Raise TypeError unless the callback can be called."""
     if not callable(callback):
-        message = f"a callback must be callable, got {type(callback).__name__}: {callback!r}"
-        raise TypeError(message)
+        raise TypeError(f"a callback must be callable, got {type(callback).__name__}: {callback!r}")
 
 
 class CallbackWatcher(Protocol):

@@ -25,8 +25,7 @@ class ReadOnly:
             self.instead = instead
 
     def __set__(self, obj: HasTraits, value: Any) -> NoReturn:
-        message = f"{type(obj).__name__}.{self.name} is read-only: {self.instead}"
-        raise TraitError(message)
+        raise TraitError(f"{type(obj).__name__}.{self.name} is read-only: {self.instead}")
 
 
 class ReadOnlyBool(ReadOnly, Bool[bool, bool]):
@@ -89,11 +88,10 @@ def checked_integer(value: object, name: str, unit: str, least: int) -> int:
     if number is None or number < least:
         of = f" of {unit}" if unit else ""
         hint = "; 1 s is 1000" if unit == "milliseconds" else ""
-        message = (
+        raise ValueError(
             f"{name} must be a whole number{of}, at least {least}{hint}: "
             f"got {value!r} ({type(value).__name__})"
         )
-        raise ValueError(message)
     return number
 
 

@@ -152,9 +152,7 @@ def _set(callback: PeriodicCallback, wanted: Mapping[str, Any]) -> None:
             callback.running = running
         case {"period": period, **rest} if not rest:
             if isinstance(period, int) and period > MAX_PERIOD_MS:
-                message = f"a period is at most {MAX_PERIOD_MS:,} ms"
-                raise ValueError(message)
+                raise ValueError(f"a period is at most {MAX_PERIOD_MS:,} ms")
             callback.period = period
         case _:
-            message = "set is {'running': True or False} or {'period': milliseconds}"
-            raise ValueError(message)
+            raise ValueError("set is {'running': True or False} or {'period': milliseconds}")
