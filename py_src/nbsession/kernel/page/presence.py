@@ -8,7 +8,7 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from nbsession.kernel.runtime.hooks import hears_beside_cells, in_cell
+from nbsession.kernel.runtime.hooks import in_cell, receives_beside_cells
 from nbsession.kernel.runtime.process import under_voila
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class FirstReport:
         kernel = self._runtime.kernel
         if under_voila():
             raise RuntimeError(f"{_NONE_CAN}: Voilà runs all cells before the page; {_ONLOAD}")
-        if not hears_beside_cells(kernel):
+        if not receives_beside_cells(kernel):
             timeout = SUBSHELL_SECONDS if _knows_subshells(kernel) else 0
             while not (await asyncio.wait({report}, timeout=timeout))[0]:
                 if not _has_subshell(kernel):
@@ -121,7 +121,7 @@ class PresenceCheck:
 
     def _finish(self, when: float) -> None:
         is_late = self._runtime.main_loop.time() - when > _LATE_SECONDS
-        if is_late or not self._runtime.hears_pages:
+        if is_late or not self._runtime.receives_page_messages:
             self._wait()
             return
         with self._lock:

@@ -1,4 +1,4 @@
-"""Hooks around the kernel's messages, to know what is busy."""
+"""Hooks around the kernel's messages: for busy, and for a status that ipykernel leaves out."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from nbsession.core.environment import MEND_FROZEN_WIDGETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType, TracebackType
+    from types import FrameType
 
     from .busy import Activity, Busy
 
 
-def hears_beside_cells(kernel: Any) -> bool:
-    """Return whether a kernel handles what pages say while a cell awaits, as ipykernel 7.4 does.
+def receives_beside_cells(kernel: Any) -> bool:
+    """Return whether a kernel handles messages of pages while a cell awaits, as ipykernel 7.4 does.
 
     Where that cannot be told, it counts as one that does.
     """
@@ -35,17 +35,17 @@ def hears_beside_cells(kernel: Any) -> bool:
 class _Concurrent:
     """A message that ipykernel handles beside a running cell."""
 
-    published = False  # whether ipykernel itself has said that it is busy with it
+    published = False  # whether ipykernel itself has published a status for it
 
 
 _concurrent: ContextVar[_Concurrent | None] = ContextVar("nbsession_concurrent", default=None)
 
 
 class CellStatus:
-    """Says busy and idle where ipykernel does not, and that a running cell goes on."""
+    """Publishes busy and idle where ipykernel does not, and again busy for a running cell."""
 
     def __init__(self, kernel: Any) -> None:
-        self.mends = os.environ.get(MEND_FROZEN_WIDGETS) != "0"
+        self.enabled = os.environ.get(MEND_FROZEN_WIDGETS) != "0"
         self._kernel = kernel
         self._cells: list[Any] = []
         self._lock = threading.Lock()  # a cell's last busy must not come after its idle
@@ -68,21 +68,21 @@ class CellStatus:
     def is_silent(self) -> bool:
         """Return whether ipykernel publishes no status for the message that is being handled."""
         concurrent = _concurrent.get()
-        return concurrent is not None and self.mends and not concurrent.published
+        return concurrent is not None and self.enabled and not concurrent.published
 
     def begin_silent(self, message: Any) -> None:
-        """Say busy for a message on which ipykernel says nothing."""
+        """Publish busy for a message for which ipykernel publishes nothing."""
         self._publish("busy", message)
 
     def end_silent(self, message: Any) -> None:
-        """Say idle for it."""
+        """Publish idle for it."""
         sys.stdout.flush()  # the page drops what comes after the idle
         sys.stderr.flush()
         self._publish("idle", message)
-        self._say_busy_again()
+        self._publish_busy_again()
 
     def note_published(self) -> None:
-        """Note that ipykernel says something of the message that is being handled."""
+        """Note that ipykernel publishes a status for the message that is being handled."""
         concurrent = _concurrent.get()
         if concurrent is not None:
             concurrent.published = True
@@ -98,17 +98,17 @@ class CellStatus:
             finally:
                 _concurrent.reset(token)
                 if self._cells and not concurrent:
-                    self._say_busy_again()
+                    self._publish_busy_again()
 
         return dispatch_shell
 
-    def _say_busy_again(self) -> None:
+    def _publish_busy_again(self) -> None:
         with self._lock:
-            if self._cells and self.mends:
+            if self._cells and self.enabled:
                 self._publish("busy", self._cells[-1])
 
     def _publish(self, status: str, parent: Any) -> None:
-        token = _concurrent.set(None)  # our own words are not ipykernel's
+        token = _concurrent.set(None)  # our own are not ipykernel's
         try:
             self._kernel._publish_status(status, "shell", parent=parent)  # noqa: SLF001 - MessageHooks has checked it
         finally:
@@ -161,25 +161,21 @@ class _Handling:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if not self._goes_on:
             self._end()
 
     def go_on(self, result: Any) -> Any:
         """Return what awaits a result: the message is handled when that is done."""
         self._goes_on = True
-        return self._awaited(result)
 
-    async def _awaited(self, result: Any) -> Any:
-        try:
-            return await result
-        finally:
-            self._end()
+        async def await_result() -> Any:
+            try:
+                return await result
+            finally:
+                self._end()
+
+        return await_result()
 
     def _end(self) -> None:
         try:
@@ -234,7 +230,7 @@ class MessageHooks:
             self._busy.enter()
 
     def _install_into_shell(self) -> None:
-        """Put the hooks where other kernels run cells and hand on what pages say."""
+        """Put the hooks where other kernels run cells and handle messages of pages."""
         shell = self._shell
         for name in ("run_cell", "run_cell_async"):
             self._set_attribute(shell, name, self._wrap_run_cell(getattr(shell, name)))
@@ -256,7 +252,7 @@ class MessageHooks:
     def remove(self) -> None:
         """Take the hooks out. One that another extension has wrapped stays, and does nothing."""
         self._end_loading_cell()
-        self._active = self.status.mends = False
+        self._active = self.status.enabled = False
         for place, name, original, hook in reversed(self._wrapped):
             if isinstance(place, dict):
                 if place.get(name) is hook:

@@ -131,10 +131,10 @@ BLOCKED_SECONDS = 0.25
 
 
 class LoopBlockedError(TimeoutError):
-    """The main loop has no turn; what was asked of it is done at its next one."""
+    """The main loop is blocked; the call is made at its next turn."""
 
     def __init__(self, future: Future[Any]) -> None:
-        super().__init__("the main loop is blocked; what was asked of it is done at its next turn")
+        super().__init__("the main loop is blocked; the call is made at its next turn")
         self.future = future
 
 
@@ -164,7 +164,7 @@ class LoopCalls:
         def run() -> None:
             try:
                 result = function()
-            except BaseException as error:  # noqa: BLE001 - for who asked
+            except BaseException as error:  # noqa: BLE001 - for the caller
                 future.set_exception(error)
             else:
                 future.set_result(result)

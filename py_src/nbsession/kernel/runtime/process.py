@@ -1,4 +1,4 @@
-"""What kind of process this is, found out without importing what is not there yet."""
+"""The kind of this process, found out without importing what is not there yet."""
 
 from __future__ import annotations
 

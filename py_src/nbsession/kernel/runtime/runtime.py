@@ -1,4 +1,4 @@
-"""What an active session holds in its process, and how all of it is taken out again."""
+"""The runtime of a session in its process: main loop, busy, hooks, and the way to remove them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .busy import Activity, Busy
-from .hooks import MessageHooks, hears_beside_cells
+from .hooks import MessageHooks, receives_beside_cells
 from .loop import MainLoop
 from .process import is_kernel, is_terminal
 from .runner import CallbackRunner, show_error
@@ -106,9 +106,9 @@ class Runtime:
         return self._hooks is not None and self._hooks.status.in_cell
 
     @property
-    def hears_pages(self) -> bool:
+    def receives_page_messages(self) -> bool:
         """Return whether messages of a page are handled also while a cell runs."""
-        return not self.in_cell or hears_beside_cells(self.kernel)
+        return not self.in_cell or receives_beside_cells(self.kernel)
 
     def _hook_into_kernel(self) -> MessageHooks:
         hooks = MessageHooks(self.kernel, self.shell, self.busy, self.activity)
