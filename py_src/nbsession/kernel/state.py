@@ -1,4 +1,4 @@
-"""`state`: what a notebook knows of its visitor and its server."""
+"""`state`: the visitor, the server and the page of a notebook."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ class State(PartOfState, IsolatedObservers, Scheduling):
 
     @property
     def browser_info(self) -> BrowserInfo | None:
-        """What the browser says of itself; None until a page has reported."""
+        """The browser as it describes itself; None until a page has reported."""
         return self._session.pages.browser_info
 
     @property
@@ -438,7 +438,7 @@ class State(PartOfState, IsolatedObservers, Scheduling):
         return self._session.session_hooks.on_destroyed(callback)
 
     def block_expiration(self) -> Callable[[], None]:
-        """Keep the server from ending this kernel for being idle, or for its page being gone.
+        """Keep the server from ending this kernel for being idle, or for its page being closed.
 
         Returns
         -------

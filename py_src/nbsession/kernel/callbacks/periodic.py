@@ -67,7 +67,7 @@ class PeriodicGrid:
 
 @dataclass(slots=True)
 class Counts:
-    """The counts of a periodic callback since it was made; its traits of these names show them."""
+    """The counts of a periodic callback; its traits of these names show them."""
 
     counter: int = 0
     skipped: int = 0
@@ -97,10 +97,10 @@ class Counted(ReadOnly, TraitType[Any, Any]):
 
 
 _LATE_SECONDS = 0.02
-"""How long after its timeout the tick that is due just then may still come."""
+"""The time after its timeout in which the tick that is due just then may still come."""
 
 _AFTER_TICK_SECONDS = 0.0001
-"""How long after a tick of the same time the end comes."""
+"""The time from a tick to an end that is due with it."""
 
 
 def generator_message(callback: CallableType[..., Any]) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class PeriodicCallbacks:
-    """Those that run, and those stopped ones that somebody still holds, in the order of adding."""
+    """The callbacks that run, and stopped ones while somebody holds them, in the order of adding."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runner = runtime.runner
@@ -62,7 +62,7 @@ class PeriodicCallbacks:
 
     def items(self) -> list[tuple[int, PeriodicCallback]]:
         """Return the callbacks with numbers that are theirs for good."""
-        with self._lock:  # panels ask from their own thread
+        with self._lock:  # panels call from their own thread
             return sorted(self._callbacks.items(), key=lambda item: item[0])
 
     def observe(self, observer: Callable[[], object]) -> Callable[[], None]:

@@ -93,13 +93,13 @@ class SessionHooks:
         return unregister
 
     def _announce(self, *, has_hooks: bool) -> bool:
-        """Let the server know of hooks, so that it asks for them when it ends."""
+        """Let the server know of hooks, so that it has them called when it ends."""
         if self._link is None or not self._link.usable:
             return False
         try:
             self._link.post("hooks", {"has_hooks": has_hooks})
         except LinkError as error:  # a server that does not listen is no harm
-            kernel_log().debug("nbsession: the server cannot ask for the hooks: %s", error)
+            kernel_log().debug("nbsession: the server cannot call the hooks: %s", error)
             return False
         return True
 
@@ -170,6 +170,6 @@ async def _shown(awaitable: Awaitable[Any], context: Context) -> None:
 
 
 def _show(error: BaseException, context: Context) -> None:
-    # The page may be gone already, and with it the cell that would show it.
+    # The page may be closed already, and with it the cell that would show it.
     kernel_log().warning("nbsession: a callback at the end of the session raised %r", error)
     context.run(show_error, error)

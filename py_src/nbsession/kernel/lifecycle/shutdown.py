@@ -1,4 +1,4 @@
-"""Noticing from inside that this process's session ends, in time to do something about it."""
+"""The end of this process's session, noticed from inside, in time to act."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from nbsession.kernel.runtime.runtime import Runtime
 
 BUDGET_SECONDS = 2.0
-"""How long the end may take: a server sends SIGTERM after 2.5 s."""
+"""The time that the end may take: a server sends SIGTERM after 2.5 s."""
 
 _PROBE_SECONDS = 0.25
-"""How long the main loop may take to show that it is alive."""
+"""The time that the main loop has to show that it is alive."""
 
 _AGAIN_SECONDS = 0.05
 

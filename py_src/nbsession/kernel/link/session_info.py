@@ -1,4 +1,4 @@
-"""The request, visitor and server of a kernel's session, asked of the server and remembered."""
+"""The request, visitor and server of a kernel's session, fetched once and cached."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from .client import Link
 
 _HOLD_SECONDS = 25.0
-"""How long one question for a preheated kernel's visitor is held open before it is asked again."""
+"""The time that the server holds one request for a preheated kernel's visitor open."""
 
 PAGE_WAIT_SECONDS = 1.0
-"""How long a JupyterLab page may take to send its query before it counts as sent none."""
+"""The time that a JupyterLab page has to send its query, before there counts as none."""
 
 _SERVED = (
     "It serves JupyterLab, Notebook 7 and nbclassic on Jupyter Server, and Voilà 0.5.8 and newer"
@@ -76,7 +76,7 @@ class Session:
 
     def _suffices(self, known: SessionInfo, need: Need) -> bool:
         if known.page_pending and known.app_url is None:
-            return False  # a page that has not said yet which one it is
+            return False  # a page that has not reported yet which one it is
         return known.bound and not (need == "page" and known.page_pending)
 
     def _ask(self, link: Link, need: Need) -> SessionInfo:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .pages import Pages
 
 WAIT_SECONDS = 3.0
-"""How long a page may take to report in a kernel that no page is known to have started."""
+"""The time that a page has to report in a kernel that no page is known to have started."""
 
 
 @dataclass(frozen=True)

@@ -28,17 +28,17 @@ KINDS = ("hello", "goodbye", "location", "document", "focus")
 """The kinds of messages of a page."""
 
 SILENCE_SECONDS = 10.0
-"""After this long a page that gets a command is pinged, and the one last used when another says
+"""After this long a page that gets a command is pinged, and the one last used when another sends
 something."""
 
 STALE_SECONDS = 30.0
-"""The same when somebody reads what it has said: it may be read often, by a periodic callback."""
+"""The same when somebody reads what it has sent: it may be read often, by a periodic callback."""
 
 Subscriber = Callable[[PageRecord, Mapping[str, Any]], object]
 
 
 class Pages:
-    """Talks with the pages through one hidden widget, which is made when it is first needed."""
+    """Exchanges messages with the pages through one hidden widget, made when it is first needed."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.widget: Page | None = None  # None until it is needed, and without a kernel
@@ -69,7 +69,8 @@ class Pages:
 
             self.widget = Page(self._arrive)
             self.widget.on_msg(self._receive)
-            self._runtime.add_own_comm(self.widget.model_id)
+            if self._runtime.hooks is not None:
+                self._runtime.hooks.own_comms.add(self.widget.model_id)
         if is_first:
             stop_observing = self._runtime.observe_busy(lambda _busy: self._busy_changed())
             self._runtime.on_remove(self._close)
@@ -238,5 +239,5 @@ class Pages:
             if widget is not None:
                 self._runtime.activity.note_own_message()
                 widget.send(message)
-        except Exception:  # noqa: BLE001 - the kernel is ending, or the pages' comm has gone
+        except Exception:  # noqa: BLE001 - the kernel is ending, or the pages' comm is closed
             _log.debug("not sent to the page: %s", message.get("kind"), exc_info=True)

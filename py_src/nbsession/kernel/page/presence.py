@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nbsession.kernel.runtime.runtime import Runtime
 
 SUBSHELL_SECONDS = 3.0
-"""After this long a page has made the subshell over which it talks beside cells, if it does so."""
+"""After this long a page has made the subshell that takes its messages beside cells, if ever."""
 
 _NONE_CAN = "no page has reported yet, and none can while this cell waits for it"
 _ONLOAD = "give what needs the page to state.onload(…)"
@@ -81,7 +81,7 @@ def _why_endless() -> str:
 
 
 ANSWER_SECONDS = 3.0
-"""How long a page may take to answer."""
+"""The time that a page has to answer."""
 
 _LATE_SECONDS = 1.0
 """A loop that is later than this was held up by a cell, and the answers with it."""
@@ -120,8 +120,9 @@ class PresenceCheck:
         self._timer = loop.call_at(when, self._finish, when)
 
     def _finish(self, when: float) -> None:
+        hooks = self._runtime.hooks
         is_late = self._runtime.main_loop.time() - when > _LATE_SECONDS
-        if is_late or not self._runtime.receives_page_messages:
+        if is_late or (hooks is not None and not hooks.status.receives_page_messages):
             self._wait()
             return
         with self._lock:

@@ -61,14 +61,14 @@ class BrowserInfo(PartOfState):
 
     @classmethod
     def from_json(cls, content: object) -> BrowserInfo:
-        """Read what a page sent; what is missing or of another kind counts as not said."""
-        said = content if isinstance(content, Mapping) else {}
+        """Read what a page sent; what is missing or of another kind counts as not sent."""
+        sent = content if isinstance(content, Mapping) else {}
         return cls(
-            language=_text(said.get("language")),
-            timezone=_text(said.get("timezone")),
-            timezone_offset=int(_number(said.get("timezone_offset"), 0)),
-            dark_mode=said.get("dark_mode") is True,
-            device_pixel_ratio=_number(said.get("device_pixel_ratio"), 1),
+            language=_text(sent.get("language")),
+            timezone=_text(sent.get("timezone")),
+            timezone_offset=int(_number(sent.get("timezone_offset"), 0)),
+            dark_mode=sent.get("dark_mode") is True,
+            device_pixel_ratio=_number(sent.get("device_pixel_ratio"), 1),
         )
 
 
@@ -88,18 +88,18 @@ class PageRecord:
 
 def read_location(content: object) -> Mapping[str, str]:
     """Read a location that a page sent."""
-    said = content if isinstance(content, Mapping) else {}
-    return MappingProxyType({part: _text(said.get(part)) for part in LOCATION_PARTS})
+    sent = content if isinstance(content, Mapping) else {}
+    return MappingProxyType({part: _text(sent.get(part)) for part in LOCATION_PARTS})
 
 
 def read_document(content: object) -> dict[str, Any]:
     """Read title, theme and visibility that a page sent."""
-    said = content if isinstance(content, Mapping) else {}
-    theme = said.get("theme")
+    sent = content if isinstance(content, Mapping) else {}
+    theme = sent.get("theme")
     return {
-        "title": _text(said.get("title")),
+        "title": _text(sent.get("title")),
         "theme": theme if theme in ("light", "dark") else None,
-        "visible": said.get("visible", True) is True,
+        "visible": sent.get("visible", True) is True,
     }
 
 
@@ -138,7 +138,7 @@ class PageRecords:
         self.info: BrowserInfo | None = None
         self._now = now
         self._records: dict[str, PageRecord] = {}
-        self._heard_at: dict[str, float] = {}
+        self._received_at: dict[str, float] = {}
         self._serials = itertools.count(1)
         self._queued: dict[str, dict[str, Any]] = {}
         self._unanswered: dict[tuple[str, str], tuple[int, float]] = {}
@@ -153,8 +153,8 @@ class PageRecords:
         return self._records.get(page_id)
 
     def silence(self, page_id: str) -> float:
-        """Return for how many seconds a page has said nothing."""
-        return self._now() - self._heard_at.get(page_id, 0.0)
+        """Return for how many seconds a page has sent nothing."""
+        return self._now() - self._received_at.get(page_id, 0.0)
 
     # -- commands ---------------------------------------------------------------------------------
 
@@ -219,7 +219,7 @@ class PageRecords:
             return RecordChange(page_id, ("goodbye",), self._remove(page_id))
         if page_id not in self._records:  # removed, wrongly
             return RecordChange(page_id, is_doubtful=True)
-        self._heard_at[page_id] = self._now()
+        self._received_at[page_id] = self._now()
         receive = {
             "location": self._receive_location,
             "document": self._receive_document,
@@ -228,8 +228,8 @@ class PageRecords:
         return receive(page_id, content) if receive else RecordChange()
 
     def prune(self, since: float) -> list[PageRecord]:
-        """Remove the pages that have said nothing since a time, and return their last records."""
-        silent = [page_id for page_id in self._records if self._heard_at[page_id] < since]
+        """Remove the pages that have sent nothing since a time, and return their last records."""
+        silent = [page_id for page_id in self._records if self._received_at[page_id] < since]
         return [record for page_id in silent if (record := self._remove(page_id))]
 
     def _receive_hello(self, page_id: str, content: Mapping[str, Any]) -> RecordChange:
@@ -238,7 +238,7 @@ class PageRecords:
         knows_query = content.get("known") is not False
         if not is_answer and not knows_query:
             self._drop_commands(page_id)  # a notebook opened again: nobody was there to answer
-        said = PageRecord(
+        record = PageRecord(
             page_id,
             BrowserInfo.from_json(content.get("info")),
             read_location(content.get("location")),
@@ -247,23 +247,23 @@ class PageRecords:
         )
         awaits = self._awaits(page_id)
         if known is not None:
-            said = replace(
-                said,
+            record = replace(
+                record,
                 awaits=awaits,
-                location=known.location if "navigate" in awaits else said.location,
-                knows_query=known.knows_query if "navigate" in awaits else said.knows_query,
-                title=known.title if "title" in awaits else said.title,
+                location=known.location if "navigate" in awaits else record.location,
+                knows_query=known.knows_query if "navigate" in awaits else record.knows_query,
+                title=known.title if "title" in awaits else record.title,
             )
-        self._heard_at[page_id] = self._now()
+        self._received_at[page_id] = self._now()
         has_others = bool(self._records.keys() - {page_id})
-        self._records[page_id] = said
+        self._records[page_id] = record
         if known is None and content.get("focused") is False:
-            self._records = {page_id: said, **self._records}  # it is there, but was not used
+            self._records = {page_id: record, **self._records}  # it is there, but was not used
         elif known is None or not is_answer:
             self._use(page_id)
         self._note_info()
-        kinds = ("hello",) if known is None or not is_answer else _changes(known, said)
-        return RecordChange(page_id, kinds, said, known is None, has_others and not is_answer)
+        kinds = ("hello",) if known is None or not is_answer else _changes(known, record)
+        return RecordChange(page_id, kinds, record, known is None, has_others and not is_answer)
 
     def _receive_location(self, page_id: str, content: Mapping[str, Any]) -> RecordChange:
         is_answer = "navigate" in self._records[page_id].awaits
@@ -282,13 +282,13 @@ class PageRecords:
 
     def _receive_document(self, page_id: str, content: Mapping[str, Any]) -> RecordChange:
         known = self._records[page_id]
-        said = read_document(content.get("document"))
+        sent = read_document(content.get("document"))
         if not self._is_up_to_date(page_id, "title", content.get("applied", 0)):
-            said["title"] = known.title
+            sent["title"] = known.title
         info = BrowserInfo.from_json(content["info"]) if "info" in content else known.info
-        self._records[page_id] = replace(known, info=info, **said)
+        self._records[page_id] = replace(known, info=info, **sent)
         self.refresh_awaits(page_id)
-        if said["visible"] and not known.visible:
+        if sent["visible"] and not known.visible:
             self._use(page_id)
         self._note_info()
         return RecordChange(page_id, ("document",), self._records[page_id])
@@ -308,7 +308,7 @@ class PageRecords:
 
     def _remove(self, page_id: str) -> PageRecord | None:
         self._drop_commands(page_id)
-        self._heard_at.pop(page_id, None)
+        self._received_at.pop(page_id, None)
         return self._records.pop(page_id, None)
 
 

@@ -89,7 +89,8 @@ class VoilaOutput:
     def registered(self) -> None:
         """Make a place for the output in the cell that registers a callback."""
         is_main = threading.current_thread() is threading.main_thread()
-        if not (is_main and self._runtime.in_cell):
+        hooks = self._runtime.hooks
+        if not (is_main and hooks is not None and hooks.status.in_cell):
             return
         cell_id = _cell_id()
         if not cell_id or cell_id in self._areas:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def receives_beside_cells(kernel: Any) -> bool:
     """Return whether a kernel handles messages of pages while a cell awaits, as ipykernel 7.4 does.
 
-    Where that cannot be told, it counts as one that does.
+    Where that cannot be seen, it counts as one that does.
     """
     dispatch = getattr(type(kernel), "dispatch_shell", None)  # our own hook is on the object
     if dispatch is None:
@@ -55,6 +55,11 @@ class CellStatus:
         """Return whether a cell runs, or waits for something."""
         return bool(self._cells)
 
+    @property
+    def receives_page_messages(self) -> bool:
+        """Return whether messages of a page are handled now, also if a cell runs."""
+        return not self._cells or receives_beside_cells(self._kernel)
+
     def begin_cell(self, message: Any) -> None:
         """Note that a cell begins."""
         with self._lock:
@@ -70,15 +75,11 @@ class CellStatus:
         concurrent = _concurrent.get()
         return concurrent is not None and self.enabled and not concurrent.published
 
-    def begin_silent(self, message: Any) -> None:
-        """Publish busy for a message for which ipykernel publishes nothing."""
-        self._publish("busy", message)
-
     def end_silent(self, message: Any) -> None:
-        """Publish idle for it."""
+        """Publish idle for a message for which ipykernel publishes nothing."""
         sys.stdout.flush()  # the page drops what comes after the idle
         sys.stderr.flush()
-        self._publish("idle", message)
+        self.publish("idle", message)
         self._publish_busy_again()
 
     def note_published(self) -> None:
@@ -105,9 +106,10 @@ class CellStatus:
     def _publish_busy_again(self) -> None:
         with self._lock:
             if self._cells and self.enabled:
-                self._publish("busy", self._cells[-1])
+                self.publish("busy", self._cells[-1])
 
-    def _publish(self, status: str, parent: Any) -> None:
+    def publish(self, status: str, parent: Any) -> None:
+        """Publish a status as ipykernel does."""
         token = _concurrent.set(None)  # our own are not ipykernel's
         try:
             self._kernel._publish_status(status, "shell", parent=parent)  # noqa: SLF001 - MessageHooks has checked it
@@ -134,7 +136,7 @@ def in_cell() -> bool:
 
 
 class _Handling:
-    """What goes around the handling of one message. Every message pays for it: so no generators."""
+    """The steps around the handling of one message. Every message pays for it: no generators."""
 
     __slots__ = ("_busy", "_goes_on", "_is_cell", "_is_silent", "_message", "_status")
 
@@ -153,7 +155,7 @@ class _Handling:
             self._status.begin_cell(self._message)
         try:
             if self._is_silent:
-                self._status.begin_silent(self._message)
+                self._status.publish("busy", self._message)
             if self._busy is not None:
                 self._busy.enter()
         except BaseException:  # an interrupt
@@ -297,8 +299,8 @@ class MessageHooks:
         content = message["content"]
         if message_type == "comm_open":
             return bool(content.get("target_name") == _STATES_TARGET)
-        # A page that asks for the widgets' states must not be shown what its asking changes: the
-        # change that follows comes before it has made its models, and is lost.
+        # A page that requests the widgets' states must not get what its request changes: the change
+        # that follows comes before it has made its models, and is lost.
         data = content.get("data")  # of a comm that is no widget's: any JSON
         return message_type == "comm_msg" and (
             content.get("comm_id") in self.own_comms

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .process import call_at_exit, is_like_ipykernel
+from .process import call_at_exit, is_like_ipykernel, is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,29 +30,21 @@ class MainLoop:
         self._may_move = False
 
     @classmethod
-    def of_kernel(cls, kernel: Any) -> MainLoop:
-        """Return a kernel's loop; also while its app still loads extensions, before it runs."""
+    def find(cls, kernel: Any | None) -> MainLoop:
+        """Return the loop of a kernel, also before it runs, or of a plain process."""
+        if kernel is None and is_terminal():
+            return cls(*_loop_of_thread())  # a terminal's own stands still between cells
         io_loop: Any = getattr(kernel, "io_loop", None)
         if io_loop is None and not is_like_ipykernel(kernel):
-            return cls(*_loop_of_process())  # pyodide's always runs
-        if io_loop is None:
+            main_loop = cls(*_loop_of_process())  # pyodide's always runs
+            main_loop._may_move = kernel is None
+            return main_loop
+        if io_loop is None:  # the kernel's app still loads extensions
             from tornado.ioloop import IOLoop
 
             io_loop = IOLoop.current()
         # kernel.shell_stream.io_loop would be another thread's in ipykernel 7.
         return cls(io_loop.asyncio_loop, threading.main_thread().ident or 0)
-
-    @classmethod
-    def of_process(cls) -> MainLoop:
-        """Return the running loop of a plain process; if none runs, one of a thread of its own."""
-        main_loop = cls(*_loop_of_process())
-        main_loop._may_move = True
-        return main_loop
-
-    @classmethod
-    def of_terminal(cls) -> MainLoop:
-        """Return a loop of a thread of its own: a terminal's own stands still between cells."""
-        return cls(*_loop_of_thread())
 
     def follow(self) -> int:
         """Go on with the process's next loop if this one has ended, as after `asyncio.run`."""
@@ -127,7 +119,7 @@ def _halt(loop: asyncio.AbstractEventLoop, pid: int) -> None:
 Result = TypeVar("Result")
 
 BLOCKED_SECONDS = 0.25
-"""How long a thread waits for the loop: a cell that blocks it may wait for that very thread."""
+"""The time that a thread waits for the loop: a cell that blocks it may wait for that thread."""
 
 
 class LoopBlockedError(TimeoutError):

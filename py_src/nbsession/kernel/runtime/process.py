@@ -81,7 +81,7 @@ def running_kernel_id() -> str | None:
     """
     app = _kernel_app()
     if app is None or not is_kernel():
-        return None  # another kernel does not say
+        return None  # another kernel does not reveal it
     match = _CONNECTION_FILE.fullmatch(os.path.basename(app.connection_file))  # noqa: PTH119 - no pathlib for one name
     return match[1] if match else None
 
@@ -136,12 +136,12 @@ def kernel_log() -> logging.Logger:
 
 
 def under_voila() -> bool:
-    """Return whether this is a kernel that Voilà started; it says so in variables of its own."""
+    """Return whether this is a kernel that Voilà started; it sets variables of its own."""
     return "VOILA_PREHEAT" in os.environ and _kernel_app() is not None
 
 
 def voila_version() -> str | None:
-    """Return the version of the Voilà that started this kernel, as it says itself."""
+    """Return the version of the Voilà that started this kernel."""
     found = _VOILA.match(os.environ.get("SERVER_SOFTWARE", "")) if under_voila() else None
     return found[1] if found else None
 
@@ -153,9 +153,10 @@ def web_host() -> str | None:
     """
     if _kernel_app() is None or sys.platform == "emscripten":
         return None
-    words = _command_line(os.getppid())[:4]
-    # The program is the first word, or one that Python runs, with or without -m.
-    programs = [word.removesuffix(".exe").replace("\\", "/").rpartition("/")[2] for word in words]
+    arguments = _command_line(os.getppid())[:4]
+    # The program is the first one, or one that Python runs, with or without -m.
+    paths = [each.removesuffix(".exe").replace("\\", "/") for each in arguments]
+    programs = [path.rpartition("/")[2] for path in paths]
     return next((_WEB_HOSTS[each] for each in programs if each in _WEB_HOSTS), None)
 
 

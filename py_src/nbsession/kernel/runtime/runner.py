@@ -68,7 +68,7 @@ def show_error(error: BaseException) -> None:
 _in_callback: ContextVar[bool] = ContextVar("nbsession_in_callback", default=False)
 
 _CELL_VARIABLES = frozenset({"parent_header", "shell_parent", "nbsession_output_capture"})
-"""ipykernel's context variables, and our own, that say where output goes."""
+"""ipykernel's context variables, and our own, that determine where output goes."""
 
 
 def _output_of_callback() -> Values:
@@ -183,7 +183,7 @@ class CallbackRunner:
         name = f"nbsession-{getattr(callback, '__name__', 'callback')}"
         try:
             threading.Thread(target=run, args=(work,), name=name, daemon=True).start()
-        except BaseException:  # no more threads: nothing will say that it has ended
+        except BaseException:  # no more threads: nothing will notice its end
             self._end()
             raise
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .busy import Activity, Busy
-from .hooks import MessageHooks, receives_beside_cells
+from .hooks import MessageHooks
 from .loop import MainLoop
-from .process import is_kernel, is_terminal
+from .process import is_kernel
 from .runner import CallbackRunner, show_error
 
 if TYPE_CHECKING:
@@ -32,23 +32,22 @@ class Runtime:
         self._runner: CallbackRunner | None = None
         self._undos: list[Callable[[], object]] = []
         self.lock = threading.RLock()  # also for the parts of `state`
-        self._hooks = self._hook_into_kernel() if self.kernel is not None else None
+        self.hooks: MessageHooks | None = None
+        if self.kernel is not None:
+            self.hooks = MessageHooks(self.kernel, shell, self.busy, self.activity)
+            self.hooks.install()
+            self.on_remove(self.hooks.remove)
 
     @property
     def runner(self) -> CallbackRunner:
         """Runs callbacks. Made on the first use: a plain process gets a loop of its own for it."""
         with self.lock:
             if self._runner is None:
-                self._runner = CallbackRunner(
-                    self._find_loop(), self.busy, has_kernel=self.kernel is not None
-                )
+                main_loop = MainLoop.find(self.kernel)
+                has_kernel = self.kernel is not None
+                self._runner = CallbackRunner(main_loop, self.busy, has_kernel=has_kernel)
                 self.on_remove(self._runner.close)
             return self._runner
-
-    def _find_loop(self) -> MainLoop:
-        if self.kernel is not None:
-            return MainLoop.of_kernel(self.kernel)
-        return MainLoop.of_terminal() if is_terminal() else MainLoop.of_process()
 
     @property
     def main_loop(self) -> MainLoop:
@@ -78,11 +77,6 @@ class Runtime:
             except Exception as error:  # noqa: BLE001 - the rest comes out all the same
                 show_error(error)
 
-    def add_own_comm(self, comm_id: str) -> None:
-        """Do not count what a page reports on a comm of ours as busy; what it leads to does."""
-        if self._hooks is not None:
-            self._hooks.own_comms.add(comm_id)
-
     def observe_busy(self, observer: Callable[[bool], object]) -> Callable[[], None]:
         """Call after every change of busy; return a function that ends it."""
         with self.lock:
@@ -99,19 +93,3 @@ class Runtime:
         self.activity.note_user_code()
         for observer in self._busy_observers:
             observer(busy)
-
-    @property
-    def in_cell(self) -> bool:
-        """Return whether a cell runs."""
-        return self._hooks is not None and self._hooks.status.in_cell
-
-    @property
-    def receives_page_messages(self) -> bool:
-        """Return whether messages of a page are handled also while a cell runs."""
-        return not self.in_cell or receives_beside_cells(self.kernel)
-
-    def _hook_into_kernel(self) -> MessageHooks:
-        hooks = MessageHooks(self.kernel, self.shell, self.busy, self.activity)
-        hooks.install()
-        self.on_remove(hooks.remove)
-        return hooks

@@ -1,4 +1,4 @@
-"""Traits that cannot be set, and say what to do instead."""
+"""Read-only traits whose errors name the remedy, whole numbers, isolated observers."""
 
 from __future__ import annotations
 

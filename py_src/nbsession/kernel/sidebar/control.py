@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REPLY = "nbsession_reply"
 
 TIMEOUT_SECONDS = 0.2
-"""How long an action may take before it is answered all the same: the channel also takes the
+"""The time that an action may take before it is answered all the same: the channel also takes the
 requests to interrupt and to shut down, one after the other."""
 
 MAX_PERIOD_MS = 2**31
