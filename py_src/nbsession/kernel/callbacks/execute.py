@@ -127,7 +127,7 @@ class Executor:
     def __init__(self, runtime: Runtime) -> None:
         self._runner = runtime.runner
         self._main_loop = runtime.main_loop
-        self._timers = TimerQueue(runtime.main_loop, Busy(lambda _busy: None))  # no user's code
+        self._queue = TimerQueue(runtime.main_loop, Busy(lambda _busy: None))  # no user's code
         self._waiting: set[CallbackFuture] = set()
         self._is_plain = runtime.kernel is None
         runtime.on_remove(self._close)
@@ -183,10 +183,10 @@ class Executor:
             if future is not None:
                 future.show_error_once()
 
-        self._timers.timer(show).set(self._main_loop.time() + ERROR_SECONDS)
+        self._queue.timer(show).set(self._main_loop.time() + ERROR_SECONDS)
 
     def _close(self) -> None:
-        self._timers.close()
+        self._queue.close()
         for future in self._waiting.copy():
             future.cancel()
         self._waiting.clear()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class PeriodicCallbacks:
-    """The callbacks that run, and stopped ones while somebody holds them, in the order of adding."""
+    """The callbacks that run or that somebody holds, in the order of adding."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runner = runtime.runner
