@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from traitlets import Bunch, HasTraits
 
 from nbsession.core.references import PartOfState
-from nbsession.kernel.runtime.runner import show_error
 from nbsession.kernel.runtime.traits import IsolatedObservers, ReadOnlyBool
 from nbsession.scheduler.api.mixin import Scheduling
 
@@ -79,6 +78,8 @@ class State(PartOfState, IsolatedObservers, Scheduling):
         try:
             self.notify_change(change)
         except Exception as error:  # noqa: BLE001 - an observer's; it must not break what runs
+            from nbsession.kernel.runtime.runner import show_error
+
             show_error(error)
 
     def _detach(self) -> None:

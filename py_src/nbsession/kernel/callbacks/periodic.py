@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import threading
 from dataclasses import dataclass
 from math import floor
@@ -13,13 +14,49 @@ from traitlets import All, Bool, Bunch, Callable, HasTraits, TraitError, TraitTy
 
 from nbsession.core.callables import is_generator, name_of, unwrap
 from nbsession.kernel.runtime.runner import ErrorDisplay
-from nbsession.kernel.runtime.traits import IsolatedObservers, PositiveInteger, ReadOnly
+from nbsession.kernel.runtime.traits import IsolatedObservers, ReadOnly
 
 if TYPE_CHECKING:
     from collections.abc import Callable as CallableType
 
     from nbsession.kernel.runtime.runner import Callback, CallbackRunner
     from nbsession.kernel.runtime.timers import TimerQueue
+
+
+def checked_integer(value: object, name: str, unit: str, least: int) -> int:
+    """Return a whole number as an int; 200.0 is one, too."""
+    number: int | None = None
+    if isinstance(value, float) and value.is_integer():
+        number = int(value)
+    elif not isinstance(value, bool):
+        try:
+            number = operator.index(value)  # type: ignore[arg-type]  # what has none raises
+        except TypeError:
+            number = None
+    if number is None or number < least:
+        of = f" of {unit}" if unit else ""
+        hint = "; 1 s is 1000" if unit == "milliseconds" else ""
+        raise ValueError(
+            f"{name} must be a whole number{of}, at least {least}{hint}: "
+            f"got {value!r} ({type(value).__name__})"
+        )
+    return number
+
+
+class PositiveInteger(TraitType[Any, Any]):
+    """A trait for a whole number of at least 1."""
+
+    def __init__(self, default_value: int | None, unit: str = "", **options: Any) -> None:
+        self._unit = unit
+        super().__init__(default_value=default_value, **options)
+
+    def validate(self, obj: HasTraits, value: object) -> int:  # noqa: ARG002 - of TraitType
+        """Return the number as an int, or raise TraitError."""
+        try:
+            return checked_integer(value, self.name or "value", self._unit, 1)
+        except ValueError as error:
+            none = ", or None for no end" if self.allow_none else ""
+            raise TraitError(f"{error}{none}") from None
 
 
 class PeriodicGrid:

@@ -10,7 +10,7 @@ from traitlets import Bunch, HasTraits, Unicode, observe
 
 from nbsession.core.references import PartOfState
 from nbsession.core.text import well_formed
-from nbsession.kernel.callbacks.periodic import PeriodicCallback
+from nbsession.kernel.callbacks.periodic import PeriodicCallback, checked_integer
 from nbsession.kernel.runtime.runner import (
     Callback,
     check_callable,
@@ -18,7 +18,7 @@ from nbsession.kernel.runtime.runner import (
     show_unless_cancelled,
 )
 from nbsession.kernel.runtime.timers import Timer, TimerQueue
-from nbsession.kernel.runtime.traits import ReadOnlyBool, ReadOnlyEnum, checked_integer
+from nbsession.kernel.runtime.traits import ReadOnlyBool, ReadOnlyEnum
 
 if TYPE_CHECKING:
     from nbsession.core.session import SessionContext

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FOREIGN = {"xeus_python_shell": "xeus-python", "xpython": "xeus-python"}
-_VOILA = re.compile(r"voila/(\d+(?:\.\d+)*)")
 
 _WEB_HOSTS = {
     **dict.fromkeys(("jupyverse", "fps", "fps-jupyterlab", "fps-notebook"), "jupyverse"),
@@ -28,8 +27,6 @@ _WEB_HOSTS = {
     "voila": "Voilà",
 }
 """Programs, and modules that Python runs, that serve notebooks to browsers, by their own names."""
-
-_CONNECTION_FILE = re.compile(r"kernel-(.+)\.json")
 
 _LEAVE = "_atexit_once"
 """IPython's method for the end of a terminal and of the process, whichever comes first."""
@@ -82,8 +79,9 @@ def running_kernel_id() -> str | None:
     app = _kernel_app()
     if app is None or not is_kernel():
         return None  # another kernel does not reveal it
-    match = _CONNECTION_FILE.fullmatch(os.path.basename(app.connection_file))  # noqa: PTH119 - no pathlib for one name
-    return match[1] if match else None
+    name = os.path.basename(app.connection_file)  # noqa: PTH119 - no pathlib for one name
+    kernel_id = name.removeprefix("kernel-").removesuffix(".json")
+    return kernel_id if name == f"kernel-{kernel_id}.json" and kernel_id else None
 
 
 def running_shell() -> Any | None:
@@ -142,7 +140,8 @@ def under_voila() -> bool:
 
 def voila_version() -> str | None:
     """Return the version of the Voilà that started this kernel."""
-    found = _VOILA.match(os.environ.get("SERVER_SOFTWARE", "")) if under_voila() else None
+    software = os.environ.get("SERVER_SOFTWARE", "") if under_voila() else ""
+    found = re.match(r"voila/(\d+(?:\.\d+)*)", software)
     return found[1] if found else None
 
 

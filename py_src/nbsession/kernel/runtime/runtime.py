@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from .busy import Activity, Busy
 from .hooks import MessageHooks
-from .loop import MainLoop
 from .process import is_kernel
-from .runner import CallbackRunner, show_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .loop import MainLoop
+    from .runner import CallbackRunner
 
 
 class Runtime:
@@ -43,6 +44,9 @@ class Runtime:
         """Runs callbacks. Made on the first use: a plain process gets a loop of its own for it."""
         with self.lock:
             if self._runner is None:
+                from .loop import MainLoop
+                from .runner import CallbackRunner
+
                 main_loop = MainLoop.find(self.kernel)
                 has_kernel = self.kernel is not None
                 self._runner = CallbackRunner(main_loop, self.busy, has_kernel=has_kernel)
@@ -75,6 +79,8 @@ class Runtime:
             try:
                 undo()
             except Exception as error:  # noqa: BLE001 - the rest comes out all the same
+                from .runner import show_error
+
                 show_error(error)
 
     def observe_busy(self, observer: Callable[[bool], object]) -> Callable[[], None]:

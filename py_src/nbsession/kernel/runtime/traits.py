@@ -1,13 +1,10 @@
-"""Read-only traits whose errors name the remedy, whole numbers, isolated observers."""
+"""Read-only traits whose errors name the remedy, and observers whose errors are shown."""
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from traitlets import All, Bool, Enum, HasTraits, TraitError, TraitType
-
-from .runner import show_error
+from traitlets import All, Bool, Enum, HasTraits, TraitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +43,8 @@ class _Isolated:
         try:
             self.handler(change)
         except Exception as error:  # noqa: BLE001 - the user's; the others are notified all the same
+            from .runner import show_error
+
             show_error(error)
 
     def __eq__(self, other: object) -> bool:
@@ -73,39 +72,3 @@ class IsolatedObservers(HasTraits):
     ) -> None:
         """Do not call a handler any more."""
         super().unobserve(_Isolated(handler), names, type)
-
-
-def checked_integer(value: object, name: str, unit: str, least: int) -> int:
-    """Return a whole number as an int; 200.0 is one, too."""
-    number: int | None = None
-    if isinstance(value, float) and value.is_integer():
-        number = int(value)
-    elif not isinstance(value, bool):
-        try:
-            number = operator.index(value)  # type: ignore[arg-type]  # what has none raises
-        except TypeError:
-            number = None
-    if number is None or number < least:
-        of = f" of {unit}" if unit else ""
-        hint = "; 1 s is 1000" if unit == "milliseconds" else ""
-        raise ValueError(
-            f"{name} must be a whole number{of}, at least {least}{hint}: "
-            f"got {value!r} ({type(value).__name__})"
-        )
-    return number
-
-
-class PositiveInteger(TraitType[Any, Any]):
-    """A trait for a whole number of at least 1."""
-
-    def __init__(self, default_value: int | None, unit: str = "", **options: Any) -> None:
-        self._unit = unit
-        super().__init__(default_value=default_value, **options)
-
-    def validate(self, obj: HasTraits, value: object) -> int:  # noqa: ARG002 - of TraitType
-        """Return the number as an int, or raise TraitError."""
-        try:
-            return checked_integer(value, self.name or "value", self._unit, 1)
-        except ValueError as error:
-            none = ", or None for no end" if self.allow_none else ""
-            raise TraitError(f"{error}{none}") from None
