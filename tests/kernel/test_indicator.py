@@ -29,11 +29,13 @@ def test_the_kernel_does_nothing_for_it(kernel: BlockingKernelClient) -> None:
         kernel,
         "from nbsession import BusyIndicator, state\n"
         "state._session.pages.open()\n"
-        "look = lambda: (len(state._session.runtime._busy_observers), state._trait_notifiers)\n"
-        "before = repr(look())\n"
+        "functions = lambda: len(state._session.runtime.busy_listeners._functions)\n"
+        "before = repr((functions(), state._trait_notifiers))\n"
         "rings = [BusyIndicator() for _ in range(10)]",
     )
-    assert run_cell(kernel, "print(repr(look()) == before)") == "True\n"
+    assert (
+        run_cell(kernel, "print(repr((functions(), state._trait_notifiers)) == before)") == "True\n"
+    )
 
 
 @pytest.mark.parametrize(

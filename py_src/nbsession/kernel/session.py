@@ -105,7 +105,7 @@ class KernelSession:
 
         callbacks = PeriodicCallbacks(self.runtime)
         if self._reporter is not None:
-            callbacks.observe(self._reporter.note_change)
+            callbacks.listeners.add(self._reporter.note_change)
         return callbacks
 
     @part

@@ -69,18 +69,12 @@ class State(PartOfState, IsolatedObservers, Scheduling):
 
     def _attach(self, server: Session, shell: Any | None) -> None:
         self._session = KernelSession(server, shell)
-        self._session.runtime.observe_busy(self._notify_busy)
+        self._session.runtime.busy_listeners.add(self._notify_busy)
 
     def _notify_busy(self, busy: bool) -> None:
-        if not self._is_observed:
-            return
-        change = Bunch(name="busy", old=not busy, new=busy, owner=self, type="change")
-        try:
+        if self._is_observed:
+            change = Bunch(name="busy", old=not busy, new=busy, owner=self, type="change")
             self.notify_change(change)
-        except Exception as error:  # noqa: BLE001 - an observer's; it must not break what runs
-            from nbsession.kernel.runtime.runner import show_error
-
-            show_error(error)
 
     def _detach(self) -> None:
         """Become a standalone state: whoever still holds this one gets nothing more from it."""

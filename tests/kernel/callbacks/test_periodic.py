@@ -155,7 +155,7 @@ def test_busy_while_called() -> None:
     async def main() -> None:
         changes: list[bool] = []
         with runtime() as made:
-            made.observe_busy(changes.append)
+            made.busy_listeners.add(changes.append)
             callbacks = PeriodicCallbacks(made)
             seen: list[bool] = []
             periodic = add(callbacks, lambda: seen.append(bool(made.busy)), 5, count=3)

@@ -8,13 +8,14 @@ import weakref
 from typing import TYPE_CHECKING
 
 from nbsession.core.callables import is_generator
-from nbsession.kernel.runtime.runner import Callback, check_callable, show_error
+from nbsession.kernel.runtime.runner import Callback, check_callable
 from nbsession.kernel.runtime.timers import TimerQueue
+from nbsession.kernel.runtime.traits import Listeners
 
 from .periodic import PeriodicCallback, generator_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from nbsession.kernel.runtime.runtime import Runtime
 
@@ -24,12 +25,12 @@ class PeriodicCallbacks:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runner = runtime.runner
-        self._queue = TimerQueue(runtime.main_loop, runtime.busy, self._notify)
+        self.listeners = Listeners()  # once for all that tick at one time
+        self._queue = TimerQueue(runtime.main_loop, runtime.busy, self.listeners.notify)
         self._callbacks: weakref.WeakValueDictionary[int, PeriodicCallback] = (
             weakref.WeakValueDictionary()
         )
         self._keys = itertools.count(1)
-        self._observers: tuple[Callable[[], object], ...] = ()
         self._lock = threading.Lock()
         runtime.on_remove(self._close)
 
@@ -54,7 +55,7 @@ class PeriodicCallbacks:
         if start:
             periodic.start()
         else:
-            self._notify()
+            self.listeners.notify()
         return periodic
 
     def __iter__(self) -> Iterator[PeriodicCallback]:
@@ -65,28 +66,10 @@ class PeriodicCallbacks:
         with self._lock:  # panels call from their own thread
             return sorted(self._callbacks.items(), key=lambda item: item[0])
 
-    def observe(self, observer: Callable[[], object]) -> Callable[[], None]:
-        """Call after any change of any callback, but only once for all that tick at one time."""
-        with self._lock:
-            self._observers += (observer,)
-
-        def end() -> None:
-            with self._lock:
-                self._observers = tuple(each for each in self._observers if each is not observer)
-
-        return end
-
     def _changed(self) -> None:
         # Of what changes while timers fire, observers are notified when they have.
         if not (self._queue.firing and self._queue.main_loop.is_here()):
-            self._notify()
-
-    def _notify(self) -> None:
-        for observer in self._observers:
-            try:
-                observer()
-            except Exception as error:  # noqa: BLE001 - the others must be notified
-                show_error(error)
+            self.listeners.notify()
 
     def _close(self) -> None:
         self._queue.close()

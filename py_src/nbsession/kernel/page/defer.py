@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import sys
 import threading
-import traceback
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import Output
 from ipywidgets.widgets.interaction import show_inline_matplotlib_plots
 
-from nbsession.core.tracebacks import traceback_from_user_code
 from nbsession.kernel.runtime.process import running_shell
-from nbsession.kernel.runtime.runner import Callback, check_callable
+from nbsession.kernel.runtime.runner import Callback, check_callable, error_output
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -77,15 +75,9 @@ class OutputCapture:
 
     def add_error(self, error: BaseException) -> None:
         """Add an error with its traceback."""
-        shell = running_shell()
-        kind, trace = type(error), traceback_from_user_code(error)
-        if shell is None:
-            lines = traceback.format_exception(kind, error, trace)
-        else:
-            lines = shell.InteractiveTB.structured_traceback(kind, error, trace)
-        output = {"ename": kind.__name__, "evalue": str(error), "traceback": lines}
+        output = error_output(error)
         self._clear_if_due()
-        self.outputs.append({"output_type": "error", **output})
+        self.outputs.append(output)
 
     def _add_display(self, data: Any, metadata: Any, transient: Any) -> None:
         self._clear_if_due()

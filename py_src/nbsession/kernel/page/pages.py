@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nbsession.kernel.runtime.runner import show_error
+from nbsession.kernel.runtime.traits import Listeners
 
 from .presence import FirstReport, PresenceCheck
 from .records import PageRecord, PageRecords
@@ -45,10 +45,10 @@ class Pages:
         self._runtime = runtime
         self._closed = False
         self._records = PageRecords(time.monotonic)
-        self._subscribers: dict[str, list[Subscriber]] = {kind: [] for kind in KINDS}
+        self._listeners = {kind: Listeners() for kind in KINDS}
         self._first_report = FirstReport(runtime)
         self._first_query: str | None = None
-        self._presence = PresenceCheck(runtime, self._ping, self._prune)
+        self._presence = PresenceCheck(runtime, lambda: self._post({"kind": "ping"}), self._prune)
         self._widget_lock = threading.Lock()
         self._lock = threading.RLock()
         self._publication = Publication(self._write)
@@ -72,7 +72,7 @@ class Pages:
             if self._runtime.hooks is not None:
                 self._runtime.hooks.own_comms.add(self.widget.model_id)
         if is_first:
-            stop_observing = self._runtime.observe_busy(lambda _busy: self._busy_changed())
+            stop_observing = self._runtime.busy_listeners.add(lambda _busy: self._busy_changed())
             self._runtime.on_remove(self._close)
             self._runtime.on_remove(stop_observing)
         self._publication.start()
@@ -155,15 +155,7 @@ class Pages:
             raise ValueError(
                 f"a page sends no message of kind {kind!r}; it sends {', '.join(KINDS)}"
             )
-        with self._lock:
-            self._subscribers[kind].append(callback)
-
-        def end() -> None:
-            with self._lock:
-                if callback in self._subscribers[kind]:
-                    self._subscribers[kind].remove(callback)
-
-        return end
+        return self._listeners[kind].add(callback)
 
     def _arrive(self, content: object) -> None:
         # Noted before it is handled: what the user does next in that page may be handled first, on
@@ -193,13 +185,7 @@ class Pages:
             if self._first_query is None:
                 self._first_query = record.location.get("search", "").removeprefix("?")
             self._first_report.set()
-        with self._lock:
-            subscribers = tuple(self._subscribers[kind])
-        for subscriber in subscribers:
-            try:
-                subscriber(record, content)
-            except Exception as error:  # noqa: BLE001 - maybe the user's
-                show_error(error)
+        self._listeners[kind].notify(record, content)
         self._location_changed()  # what is shown can wait, what is observed not
 
     def _prune(self, since: float) -> None:
@@ -228,9 +214,6 @@ class Pages:
     def _send(self, command: Command, page_id: str) -> None:
         self._post(self._records.address(command, page_id))
         self._records.refresh_awaits(page_id)
-
-    def _ping(self) -> None:
-        self._post({"kind": "ping"})
 
     def _post(self, message: KernelMessage | dict[str, Any]) -> None:
         """Send a message to all pages. Never raises for pages that have closed."""

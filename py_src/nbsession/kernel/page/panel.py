@@ -93,7 +93,7 @@ class PanelRows:
             "callbacks",
             lambda: [callback_row(str(number), each) for number, each in callbacks.items()],
         )
-        runtime.on_remove(callbacks.observe(self._publish_callbacks))
+        runtime.on_remove(callbacks.listeners.add(self._publish_callbacks))
 
     def publish(self) -> None:
         """Send all rows again."""

@@ -56,7 +56,13 @@ class FirstReport:
             timeout = SUBSHELL_SECONDS if _knows_subshells(kernel) else 0
             while not (await asyncio.wait({report}, timeout=timeout))[0]:
                 if not _has_subshell(kernel):
-                    raise RuntimeError(_why_endless())
+                    from importlib.metadata import version
+
+                    raise RuntimeError(
+                        f"{_NONE_CAN}: ipykernel {version('ipykernel')} hands on what a page says "
+                        f"when the cell has ended; {_ONLOAD}, await location.ready() in a cell "
+                        "that you run later, or install ipykernel 7.4 or newer"
+                    )
         await report
 
 
@@ -68,16 +74,6 @@ def _has_subshell(kernel: Any) -> bool:
     if not _knows_subshells(kernel):
         return False
     return bool(kernel.shell_channel_thread.manager.list_subshell())
-
-
-def _why_endless() -> str:
-    from importlib.metadata import version
-
-    return (
-        f"{_NONE_CAN}: ipykernel {version('ipykernel')} hands on what a page says when the cell "
-        f"has ended; {_ONLOAD}, await location.ready() in a cell that you run later, or install "
-        "ipykernel 7.4 or newer"
-    )
 
 
 ANSWER_SECONDS = 3.0

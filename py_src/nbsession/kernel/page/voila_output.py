@@ -15,7 +15,7 @@ from nbsession.core.errors import LinkError
 from nbsession.core.text import MAX_LOG_CHARACTERS
 from nbsession.core.tracebacks import clean, traceback_from_user_code
 from nbsession.kernel.runtime.process import kernel_log
-from nbsession.kernel.runtime.runner import watchers
+from nbsession.kernel.runtime.runner import error_output, watchers
 
 if TYPE_CHECKING:
     from nbsession.kernel.link.session_info import Session
@@ -110,14 +110,10 @@ class VoilaOutput:
         if area is None or not area.is_sent:
             return
         sys.stdout.flush()  # what was printed before comes first
-        name, text = type(error).__name__, str(error)
-        if self._shows_errors:
-            shell = self._runtime.shell
-            lines = shell.InteractiveTB.structured_traceback(type(error), error, trace)  # type: ignore[union-attr]  # a kernel has one
-        else:
+        output = error_output(error)
+        if not self._shows_errors:
             text = "an error in a callback of this page; its traceback is in the server's log"
-            lines = [f"{name}: {text}"]
-        output = {"output_type": "error", "ename": name, "evalue": text, "traceback": lines}
+            output |= {"evalue": text, "traceback": [f"{output['ename']}: {text}"]}
         self._add(area, output)
 
     # -- messages -------------------------------------------------------------------------------

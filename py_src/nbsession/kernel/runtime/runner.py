@@ -65,6 +65,17 @@ def show_error(error: BaseException) -> None:
         )
 
 
+def error_output(error: BaseException) -> dict[str, Any]:
+    """Return an error with its traceback as a notebook stores it (nbformat 4)."""
+    shell, kind, trace = running_shell(), type(error), traceback_from_user_code(error)
+    if shell is None:
+        lines = traceback.format_exception(kind, error, trace)
+    else:
+        lines = shell.InteractiveTB.structured_traceback(kind, error, trace)
+    output = {"ename": kind.__name__, "evalue": str(error), "traceback": lines}
+    return {"output_type": "error", **output}
+
+
 _in_callback: ContextVar[bool] = ContextVar("nbsession_in_callback", default=False)
 
 _CELL_VARIABLES = frozenset({"parent_header", "shell_parent", "nbsession_output_capture"})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .busy import Activity, Busy
 from .hooks import MessageHooks
 from .process import is_kernel
+from .traits import Listeners
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ class Runtime:
         self.started_at = datetime.now(UTC)
         self.activity = Activity()
         self.busy = Busy(self._notify_busy)
-        self._busy_observers: tuple[Callable[[bool], object], ...] = ()
+        self.busy_listeners = Listeners()
         self._runner: CallbackRunner | None = None
         self._undos: list[Callable[[], object]] = []
         self.lock = threading.RLock()  # also for the parts of `state`
@@ -83,19 +84,6 @@ class Runtime:
 
                 show_error(error)
 
-    def observe_busy(self, observer: Callable[[bool], object]) -> Callable[[], None]:
-        """Call after every change of busy; return a function that ends it."""
-        with self.lock:
-            self._busy_observers += (observer,)
-
-        def end() -> None:
-            with self.lock:
-                others = tuple(each for each in self._busy_observers if each is not observer)
-                self._busy_observers = others
-
-        return end
-
     def _notify_busy(self, busy: bool) -> None:
         self.activity.note_user_code()
-        for observer in self._busy_observers:
-            observer(busy)
+        self.busy_listeners.notify(busy)

@@ -1,7 +1,8 @@
-"""Read-only traits whose errors name the remedy, and observers whose errors are shown."""
+"""Read-only traits whose errors name the remedy, and listeners whose errors are shown."""
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from traitlets import All, Bool, Enum, HasTraits, TraitError
@@ -31,6 +32,35 @@ class ReadOnlyBool(ReadOnly, Bool[bool, bool]):
 
 class ReadOnlyEnum(ReadOnly, Enum[Any]):
     """A read-only `Enum`."""
+
+
+class Listeners:
+    """Functions that are called at every change; one that raises does not stop the others."""
+
+    def __init__(self) -> None:
+        self._functions: tuple[Callable[..., object], ...] = ()
+        self._lock = threading.Lock()
+
+    def add(self, function: Callable[..., object]) -> Callable[[], None]:
+        """Call a function from now on; return what ends that."""
+        with self._lock:
+            self._functions += (function,)
+
+        def end() -> None:
+            with self._lock:
+                self._functions = tuple(each for each in self._functions if each is not function)
+
+        return end
+
+    def notify(self, *arguments: object) -> None:
+        """Call all of them on this thread."""
+        for function in self._functions:
+            try:
+                function(*arguments)
+            except Exception as error:  # noqa: BLE001 - maybe the user's; the others come too
+                from .runner import show_error
+
+                show_error(error)
 
 
 class _Isolated:
