@@ -93,14 +93,12 @@ class KernelSession:
 
     @part
     def executor(self) -> Executor:
-        """Make the executor of `state.execute`."""
         from nbsession.kernel.callbacks.execute import Executor
 
         return Executor(self.runtime)
 
     @part
     def periodic_callbacks(self) -> PeriodicCallbacks:
-        """Make the registry of periodic callbacks."""
         from nbsession.kernel.callbacks.registry import PeriodicCallbacks
 
         callbacks = PeriodicCallbacks(self.runtime)
@@ -110,7 +108,6 @@ class KernelSession:
 
     @part
     def session_hooks(self) -> SessionHooks:
-        """Make the registry of callbacks for the session's start and end."""
         from nbsession.kernel.lifecycle.hooks import SessionHooks
 
         return SessionHooks(self.runtime, self.server)
@@ -118,8 +115,7 @@ class KernelSession:
     # -- tasks ------------------------------------------------------------------------------------
 
     @part
-    def task_desk(self) -> KernelTaskDesk:
-        """Make the router of tasks to this kernel and to the server."""
+    def task_router(self) -> KernelTaskDesk:
         from nbsession.kernel.tasks.router import KernelTaskDesk
 
         find_tasks = KernelSession.tasks.find
@@ -127,7 +123,6 @@ class KernelSession:
 
     @part
     def tasks(self) -> KernelTasks:
-        """Make the engine of the tasks that run in this kernel."""
         from nbsession.kernel.tasks.hosted import KernelTasks
 
         tasks = KernelTasks(self.runtime, self.server.kernel_id)
@@ -153,35 +148,30 @@ class KernelSession:
 
     @part
     def pages(self) -> Pages:
-        """Make the connection to the pages that show this kernel's notebook."""
         from nbsession.kernel.page.pages import Pages
 
         return Pages(self.runtime)
 
     @part
     def loading(self) -> Loading:
-        """Make the queue of callbacks that wait for a page to load."""
         from nbsession.kernel.page.onload import Loading
 
         return Loading(self.runtime, self.server, self.pages)
 
     @part
     def location(self) -> Location:
-        """Make the page's URL."""
         from nbsession.kernel.location.location import Location
 
         return Location(self.runtime, self.server, self.pages, self.loading)
 
     @part
     def document(self) -> Document:
-        """Make the page's document."""
         from nbsession.kernel.page.document import Document
 
         return Document(self.runtime, self.session_hooks, self.pages, self.periodic_callbacks)
 
     @part
     def panel_rows(self) -> PanelRows:
-        """Make the rows of callbacks and tasks in the page model."""
         from nbsession.kernel.page.panel import PanelRows
 
         find_tasks = KernelSession.tasks.find

@@ -84,7 +84,7 @@ class State(PartOfState, IsolatedObservers, Scheduling):
         self._attach(Session(None, self._session.server.kernel_id), None)
 
     def _task_desk(self) -> KernelTaskDesk:
-        return self._session.task_desk
+        return self._session.task_router
 
     def __repr__(self) -> str:
         where = "a session of a Jupyter server" if self._session.server.link else "no server"
@@ -124,7 +124,7 @@ class State(PartOfState, IsolatedObservers, Scheduling):
         if session.server.may_have_page:
             session.pages.open()
         pages = KernelSession.pages.find(session)
-        return parse_query(pages.first_query) if pages is not None else {}
+        return parse_query(pages.first_query or "") if pages is not None else {}
 
     @property
     def headers(self) -> Headers:
@@ -308,30 +308,27 @@ class State(PartOfState, IsolatedObservers, Scheduling):
                 f"{type(widget).__name__} has no trait {trait!r} to keep equal to busy"
             )
 
-        def follow(change: dict[str, bool]) -> None:
-            setattr(widget, trait, change["new"])
+        def show(busy: bool) -> None:
+            setattr(widget, trait, busy)
 
-        follows = True
-
-        def end() -> None:
-            nonlocal follows
-            if follows:
-                follows = False
-                self.unobserve(follow, "busy")
-                forget()
+        runtime = self._session.runtime
+        stop = runtime.busy_listeners.add(show)
+        try:
+            show(self.busy)  # a change meanwhile comes after it
+        except BaseException:
+            stop()
+            raise
 
         def rest() -> None:
-            if follows:
-                end()
-                setattr(widget, trait, False)  # or it would show busy for good
+            stop()
+            show(busy=False)  # or it would show busy for good
 
-        self.observe(follow, "busy")
-        try:
-            setattr(widget, trait, self.busy)  # a change meanwhile comes after it
-        except BaseException:
-            self.unobserve(follow, "busy")
-            raise
-        forget = self._session.runtime.on_remove(rest)
+        forget = runtime.on_remove(rest)
+
+        def end() -> None:
+            stop()
+            forget()
+
         return end
 
     # -- callbacks --------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class Pages:
         self._records = PageRecords(time.monotonic)
         self._listeners = {kind: Listeners() for kind in KINDS}
         self._first_report = FirstReport(runtime)
-        self._first_query: str | None = None
+        self.first_query: str | None = None  # of the first report, without its `?`
         self._presence = PresenceCheck(runtime, lambda: self._post({"kind": "ping"}), self._prune)
         self._widget_lock = threading.Lock()
         self._lock = threading.RLock()
@@ -128,11 +128,6 @@ class Pages:
         return self._records.info is not None
 
     @property
-    def first_query(self) -> str:
-        """The query with which the first page reported, without its ``?``; '' if none has."""
-        return self._first_query or ""
-
-    @property
     def browser_info(self) -> BrowserInfo | None:
         """The browser of the page last used, as it describes itself; None until one has."""
         self.open()
@@ -182,8 +177,8 @@ class Pages:
         if record is None:
             return
         if kind == "hello":
-            if self._first_query is None:
-                self._first_query = record.location.get("search", "").removeprefix("?")
+            if self.first_query is None:
+                self.first_query = record.location.get("search", "").removeprefix("?")
             self._first_report.set()
         self._listeners[kind].notify(record, content)
         self._location_changed()  # what is shown can wait, what is observed not

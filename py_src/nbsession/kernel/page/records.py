@@ -19,16 +19,7 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 3.0
 """After this long a page's report counts, whether or not it has answered a command."""
 
-LOCATION_PARTS = (
-    "href",
-    "origin",
-    "protocol",
-    "hostname",
-    "port",
-    "pathname",
-    "search",
-    "hash",
-)
+LOCATION_PARTS = ("href", "origin", "protocol", "hostname", "port", "pathname", "search", "hash")
 
 Theme = Literal["light", "dark"]
 
