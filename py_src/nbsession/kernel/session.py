@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from nbsession.kernel.runtime.process import under_voila
+from nbsession.kernel.runtime.process import put_hook, under_voila
 from nbsession.kernel.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -67,10 +67,7 @@ class KernelSession:
             VoilaOutput(self.runtime, server)
         handlers = getattr(self.runtime.kernel, "control_handlers", None)
         if isinstance(handlers, dict):  # as in ipykernel
-            handle = handlers[CONTROL_REQUEST] = self._handle_request
-            self.runtime.on_remove(
-                lambda: handlers.get(CONTROL_REQUEST) is handle and handlers.pop(CONTROL_REQUEST)
-            )
+            self.runtime.on_remove(put_hook(handlers, CONTROL_REQUEST, self._handle_request))
 
     def close(self) -> None:
         """Take everything out of the process that this session has put there."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from nbsession.core.process import HAS_THREADS
-from nbsession.kernel.runtime.process import call_at_exit, kernel_log
+from nbsession.kernel.runtime.process import call_at_exit, kernel_log, put_hook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -64,7 +64,7 @@ class Shutdown:
         self._task: asyncio.Task[None] | None = None  # a loop keeps only weak references
         self._may_die = False
         self._unregister: Callable[[], None] = lambda: None
-        self._unwrap_request: Callable[[], None] | None = None
+        self._unwrap_request: Callable[[], None] = lambda: None
 
     # -- in and out -----------------------------------------------------------------------------
 
@@ -81,9 +81,7 @@ class Shutdown:
         """Leave the end alone again."""
         self._active = False
         self._unregister()
-        if self._unwrap_request is not None:
-            self._unwrap_request()
-            self._unwrap_request = None
+        self._unwrap_request()
         if threading.current_thread() is threading.main_thread():
             self.give_signal_back()
             _installed.discard(self)
@@ -115,12 +113,7 @@ class Shutdown:
             result = original(stream, ident, message)
             return await result if inspect.isawaitable(result) else result
 
-        def unwrap() -> None:
-            if handlers.get(_REQUEST) is shutdown_request:  # else it stays, and passes on
-                handlers[_REQUEST] = original
-
-        handlers[_REQUEST] = shutdown_request
-        self._unwrap_request = unwrap
+        self._unwrap_request = put_hook(handlers, _REQUEST, shutdown_request)
 
     # -- the end --------------------------------------------------------------------------------
 

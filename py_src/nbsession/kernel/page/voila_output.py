@@ -14,7 +14,7 @@ from nbsession.core.environment import SHOW_TRACEBACKS
 from nbsession.core.errors import LinkError
 from nbsession.core.text import MAX_LOG_CHARACTERS
 from nbsession.core.tracebacks import clean, traceback_from_user_code
-from nbsession.kernel.runtime.process import kernel_log
+from nbsession.kernel.runtime.process import kernel_log, put_hook
 from nbsession.kernel.runtime.runner import error_output, watchers
 
 if TYPE_CHECKING:
@@ -126,13 +126,8 @@ class VoilaOutput:
             self._watch(message, *args, **options)
             return original(stream, message, *args, **options)
 
-        def unhook() -> None:
-            if vars(session).get("send") is send:  # else it stays, and finds no cell
-                del vars(session)["send"]
-            self._areas.clear()
-
-        vars(session)["send"] = send  # past traitlets
-        self._runtime.on_remove(unhook)
+        self._runtime.on_remove(self._areas.clear)
+        self._runtime.on_remove(put_hook(vars(session), "send", send))
 
     def _watch(
         self, message: Any, content: Any = None, parent: Any = None, *_: Any, **__: Any

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nbsession.core.environment import MEND_FROZEN_WIDGETS
 
+from .process import put_hook
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
@@ -205,7 +207,7 @@ class MessageHooks:
         self._busy = busy
         self._loading_cell: Any | None = None
         self._loading_lock = threading.Lock()
-        self._wrapped: list[tuple[Any, str, Any, Any]] = []
+        self._undos: list[Callable[[], None]] = []
         self._active = True
 
     def install(self) -> None:
@@ -216,16 +218,15 @@ class MessageHooks:
             return
         for message_type in MESSAGE_TYPES:
             if message_type in handlers:
-                handler = self._wrap(message_type, handlers[message_type])
-                self._wrapped.append((handlers, message_type, handlers[message_type], handler))
-                handlers[message_type] = handler
+                self._put(handlers, message_type, self._wrap(message_type, handlers[message_type]))
         dispatch = getattr(self._kernel, "dispatch_shell", None)
         publish = getattr(self._kernel, "_publish_status", None)
         if dispatch is None or publish is None:
             return
+        attributes = vars(self._kernel)
         if "subshell_id" in inspect.signature(dispatch).parameters:
-            self._set_attribute(self._kernel, "dispatch_shell", self.status.wrap_dispatch(dispatch))
-        self._set_attribute(self._kernel, "_publish_status", self._wrap_publish(publish))
+            self._put(attributes, "dispatch_shell", self.status.wrap_dispatch(dispatch))
+        self._put(attributes, "_publish_status", self._wrap_publish(publish))
         if in_cell():  # the cell that loads us counts, though its message came before our hooks
             self._loading_cell = self._kernel.get_parent("shell")
             self.status.begin_cell(self._loading_cell)
@@ -235,12 +236,12 @@ class MessageHooks:
         """Put the hooks where other kernels run cells and handle messages of pages."""
         shell = self._shell
         for name in ("run_cell", "run_cell_async"):
-            self._set_attribute(shell, name, self._wrap_run_cell(getattr(shell, name)))
+            self._put(vars(shell), name, self._wrap_run_cell(getattr(shell, name)))
         comms = self._kernel.comm_manager
         for message_type in MESSAGE_TYPES:
             if message_type.startswith("comm_"):
                 handler = self._wrap(message_type, getattr(comms, message_type))
-                self._set_attribute(comms, message_type, handler)
+                self._put(vars(comms), message_type, handler)
         if in_cell():
             self._loading_cell = object()
             self.status.begin_cell(self._loading_cell)
@@ -255,17 +256,11 @@ class MessageHooks:
         """Take the hooks out. One that another extension has wrapped stays, and does nothing."""
         self._end_loading_cell()
         self._active = self.status.enabled = False
-        for place, name, original, hook in reversed(self._wrapped):
-            if isinstance(place, dict):
-                if place.get(name) is hook:
-                    place[name] = original
-            elif vars(place).get(name) is hook:  # the class has the original
-                object.__delattr__(place, name)
-        self._wrapped.clear()
+        while self._undos:
+            self._undos.pop()()
 
-    def _set_attribute(self, place: Any, name: str, hook: Any) -> None:
-        object.__setattr__(place, name, hook)  # past traitlets
-        self._wrapped.append((place, name, None, hook))
+    def _put(self, entries: dict[str, Any], name: str, hook: Any) -> None:
+        self._undos.append(put_hook(entries, name, hook))
 
     def _wrap(self, message_type: str, original: Any) -> Any:
         is_cell = message_type == "execute_request"

@@ -96,6 +96,25 @@ def is_terminal() -> bool:
     return shell is not None and getattr(shell, "kernel", None) is None
 
 
+def put_hook(entries: dict[str, Any], name: str, hook: Any) -> Callable[[], None]:
+    """Put a hook among handlers, or an object's `vars`, past traitlets; return what takes it out.
+
+    One that somebody else has wrapped meanwhile stays, and has to pass everything on.
+    """
+    had, before = name in entries, entries.get(name)
+    entries[name] = hook
+
+    def take_out() -> None:
+        if entries.get(name) is not hook:
+            return
+        if had:
+            entries[name] = before
+        else:
+            del entries[name]
+
+    return take_out
+
+
 def call_at_exit(callback: Callable[[], object]) -> Callable[[], None]:
     """Call when this process ends, while the user's names are there; returns what takes it back.
 
@@ -106,23 +125,19 @@ def call_at_exit(callback: Callable[[], object]) -> Callable[[], None]:
     if leave is None:
         atexit.register(callback)
         return lambda: atexit.unregister(callback)
-    calls, before = [callback], vars(shell).get(_LEAVE)
+    calls = [callback]
 
     def atexit_once() -> None:
         for call in calls:
             call()
         leave()
 
+    take_out = put_hook(vars(shell), _LEAVE, atexit_once)
+
     def take_back() -> None:
         calls.clear()
-        if vars(shell).get(_LEAVE) is not atexit_once:  # it stays, and passes on
-            return
-        if before is None:
-            object.__delattr__(shell, _LEAVE)
-        else:
-            object.__setattr__(shell, _LEAVE, before)
+        take_out()
 
-    object.__setattr__(shell, _LEAVE, atexit_once)  # past traitlets
     return take_back
 
 
