@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from nbsession.kernel.callbacks.execute import Executor
     from nbsession.kernel.callbacks.registry import PeriodicCallbacks
+    from nbsession.kernel.lifecycle.expiration import Expiration
     from nbsession.kernel.lifecycle.hooks import SessionHooks
     from nbsession.kernel.link.session_info import Session
     from nbsession.kernel.location.location import Location
@@ -108,6 +109,12 @@ class KernelSession:
         from nbsession.kernel.lifecycle.hooks import SessionHooks
 
         return SessionHooks(self.runtime, self.server)
+
+    @part
+    def expiration(self) -> Expiration:
+        from nbsession.kernel.lifecycle.expiration import Expiration
+
+        return Expiration(self.runtime, self.server)
 
     # -- tasks ------------------------------------------------------------------------------------
 

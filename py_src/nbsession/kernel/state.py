@@ -437,4 +437,4 @@ class State(PartOfState, IsolatedObservers, Scheduling):
         callable
             Ends it; also a context manager.
         """
-        return self._session.session_hooks.block_expiration()
+        return self._session.expiration.block()

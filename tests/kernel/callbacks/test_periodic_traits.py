@@ -117,7 +117,7 @@ async def test_callback_replaced(callbacks: PeriodicCallbacks) -> None:
 
 
 @on_loop(PeriodicCallbacks)
-async def test_the_list_and_its_observers(callbacks: PeriodicCallbacks) -> None:
+async def test_the_list_and_its_listeners(callbacks: PeriodicCallbacks) -> None:
     told = 0
 
     def observer() -> None:
@@ -145,7 +145,7 @@ async def test_the_list_and_its_observers(callbacks: PeriodicCallbacks) -> None:
 
 
 @on_loop(PeriodicCallbacks)
-async def test_observers_are_told_once_for_all_ticks_of_a_turn(
+async def test_listeners_are_notified_once_for_all_ticks_of_a_turn(
     callbacks: PeriodicCallbacks,
 ) -> None:
     told = 0

@@ -169,7 +169,7 @@ def test_interrupts(loaded: BlockingKernelClient, wait: str, errors: list[str]) 
     check_balanced(loaded)
 
 
-def test_an_interrupt_of_who_is_told(loaded: BlockingKernelClient) -> None:
+def test_an_interrupt_of_an_observer(loaded: BlockingKernelClient) -> None:
     run_cell(loaded, "def slow(change):\n    if change['new']: raise KeyboardInterrupt")
     run_cell(loaded, "state.observe(slow, 'busy')")
     cell = loaded.execute("print('never')")  # the kernel gives it no reply
@@ -460,7 +460,7 @@ def test_a_message_on_a_subshell_leaves_the_cell_busy(loaded: BlockingKernelClie
     check_balanced(loaded)
 
 
-def test_busy_is_told_from_threads_in_turn() -> None:
+def test_busy_is_notified_from_threads_in_turn() -> None:
     """In a plain process: many threads at once, and no change is lost or told twice."""
     told: list[bool] = []
     busy = Busy(told.append)

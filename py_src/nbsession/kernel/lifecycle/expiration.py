@@ -42,9 +42,8 @@ class Expiration:
     def __init__(self, runtime: Runtime, session: Session) -> None:
         self.blocks: set[ExpirationBlock] = set()
         self._link = session.link
-        self._runtime = runtime
         self._sent = False
-        self._registered = False
+        runtime.on_remove(lambda: self.change(set.clear))
         self._lock = threading.Lock()  # also over the post: the last state must be sent last
 
     def block(self) -> ExpirationBlock:
@@ -56,9 +55,6 @@ class Expiration:
     def change(self, change: Callable[[set[ExpirationBlock]], object]) -> None:
         """Change the blocks, and tell the server if that matters to it."""
         with self._lock:
-            if not self._registered:
-                self._registered = True
-                self._runtime.on_remove(lambda: self.change(set.clear))
             change(self.blocks)
             blocked = bool(self.blocks)
             if self._link is None or not self._link.usable or blocked == self._sent:

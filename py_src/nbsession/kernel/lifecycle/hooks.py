@@ -18,7 +18,6 @@ from nbsession.core.session import SessionContext, takes_context
 from nbsession.kernel.runtime.process import kernel_log
 from nbsession.kernel.runtime.runner import check_callable, show_error, show_unless_cancelled
 
-from .expiration import Expiration
 from .shutdown import BUDGET_SECONDS, Shutdown
 
 if TYPE_CHECKING:
@@ -58,7 +57,6 @@ class SessionHooks:
         self._shutdown: Shutdown | None = None
         self._running: _Hook | None = None  # at the session's end
         self._has_warned = False
-        self._expiration = Expiration(runtime, session)
         runtime.on_remove(self._hooks.clear)
 
     def on_created(self, callback: Callback) -> Callable[[], None]:
@@ -106,10 +104,6 @@ class SessionHooks:
     async def end_now(self) -> bool:
         """Call what is registered, as the server ends; return whether that was done in time."""
         return self._shutdown is None or await self._shutdown.end()
-
-    def block_expiration(self) -> Callable[[], None]:
-        """Keep the server from ending this kernel; returns what ends that."""
-        return self._expiration.block()
 
     def _hook(self, callback: Callback) -> _Hook:
         check_callable(callback)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import asyncio
-import contextvars
 import inspect
 import os
 import signal
@@ -75,7 +74,7 @@ class Shutdown:
         if threading.current_thread() is threading.main_thread():
             self._take_signal()
         elif self._main_loop is not None:
-            self._main_loop.call_soon(self._take_signal, context=contextvars.Context())
+            self._main_loop.call_soon(self._take_signal)
 
     def remove(self) -> None:
         """Leave the end alone again."""
@@ -149,7 +148,7 @@ class Shutdown:
     def _do_work(self) -> None:
         if self._main_loop is not None:
             with suppress(RuntimeError):  # it is closed
-                self._main_loop.call_soon(self._do_work_on_main, context=contextvars.Context())
+                self._main_loop.call_soon(self._do_work_on_main)
                 self._claim_noticed.wait(_PROBE_SECONDS)
         if self._claim():
             self._do_work_here()
