@@ -28,7 +28,8 @@ MAX_LINES_PER_SECOND = 100
 class LineLimit:
     """So many lines a second, that nobody's loop can flood the log. Takes no lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, per_second: int = MAX_LINES_PER_SECOND) -> None:
+        self._per_second = per_second
         self._since = 0.0
         self._lines = 0
         self.left_out = 0
@@ -39,7 +40,7 @@ class LineLimit:
         if now - self._since >= 1:
             self._since, self._lines = now, 0
         self._lines += 1
-        if self._lines > MAX_LINES_PER_SECOND:
+        if self._lines > self._per_second:
             self.left_out += 1
             return False
         return True

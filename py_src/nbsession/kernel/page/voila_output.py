@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.environment import SHOW_TRACEBACKS
 from nbsession.core.errors import LinkError
-from nbsession.core.text import MAX_LOG_CHARACTERS
+from nbsession.core.text import MAX_LOG_CHARACTERS, LineLimit
 from nbsession.core.tracebacks import clean, traceback_from_user_code
 from nbsession.kernel.runtime.process import kernel_log, put_hook
 from nbsession.kernel.runtime.runner import error_output, watchers
@@ -79,8 +78,7 @@ class VoilaOutput:
         self._areas: dict[str, _Area] = {}
         self._pending: list[tuple[_Area | None, Output | None, bool]] = []
         self._lock = threading.Lock()
-        self._errors_since = 0.0
-        self._errors = 0
+        self._limit = LineLimit(_MAX_ERRORS_PER_SECOND)
         watchers.append(self)
         runtime.on_remove(lambda: watchers.remove(self))
 
@@ -105,7 +103,11 @@ class VoilaOutput:
     def raised(self, error: BaseException) -> None:
         """Log an error with its traceback, and show it where its cell is on the page."""
         trace = traceback_from_user_code(error)
-        self._log_error("".join(traceback.format_exception(type(error), error, trace)))
+        with self._lock:
+            is_logged = self._limit.take()
+        if is_logged:
+            text = "".join(traceback.format_exception(type(error), error, trace))
+            self._write_to_log("error", "a callback raised an error", text)
         area = self._areas.get(_cell_id())
         if area is None or not area.is_sent:
             return
@@ -179,22 +181,10 @@ class VoilaOutput:
                 area.add(output, waits=waits)
             elif output is not None:
                 unseen += output["text"]
-        for changed in {area for area, _, _ in pending if area is not None}:
+        for changed in dict.fromkeys(area for area, _, _ in pending if area is not None):
             changed.show()
         if unseen:
             self._write_to_log("info", "a callback printed to stderr", unseen)
-
-    # -- the log --------------------------------------------------------------------------------
-
-    def _log_error(self, text: str) -> None:
-        now = time.monotonic()
-        with self._lock:
-            if now - self._errors_since >= 1:
-                self._errors_since, self._errors = now, 0
-            self._errors += 1
-            if self._errors > _MAX_ERRORS_PER_SECOND:
-                return
-        self._write_to_log("error", "a callback raised an error", text)
 
     def _write_to_log(self, level: str, message: str, text: str) -> None:
         text = clean(text, MAX_LOG_CHARACTERS)
