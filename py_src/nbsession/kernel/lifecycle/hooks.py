@@ -16,12 +16,17 @@ from typing import TYPE_CHECKING, Any
 from nbsession.core.errors import LinkError
 from nbsession.core.session import SessionContext, takes_context
 from nbsession.kernel.runtime.process import kernel_log
-from nbsession.kernel.runtime.runner import check_callable, show_error, show_unless_cancelled
+from nbsession.kernel.runtime.runner import (
+    check_callable,
+    settle,
+    show_error,
+    show_unless_cancelled,
+)
 
 from .shutdown import BUDGET_SECONDS, Shutdown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from nbsession.kernel.link.session_info import Session
     from nbsession.kernel.runtime.loop import Context
@@ -134,11 +139,13 @@ class SessionHooks:
             return
         if not inspect.isawaitable(result):
             return
-        task = asyncio.get_running_loop().create_task(_shown(result, context), context=context)
+        task = asyncio.get_running_loop().create_task(settle(result), context=context)
         _, late = await asyncio.wait([task], timeout=max(0, deadline - time.monotonic()))
         if late:
             task.cancel()
             self._warn_late()
+        elif not task.cancelled() and (raised := task.result()[1]) is not None:
+            _show(raised, context)
 
     def _warn_late(self) -> None:
         with self._lock:
@@ -152,15 +159,6 @@ class SessionHooks:
             hook.callback,
             left,
         )
-
-
-async def _shown(awaitable: Awaitable[Any], context: Context) -> None:
-    try:
-        await awaitable
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:  # noqa: BLE001 - a task that raises SystemExit stops its loop
-        _show(error, context.copy())
 
 
 def _show(error: BaseException, context: Context) -> None:

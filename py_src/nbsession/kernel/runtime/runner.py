@@ -167,7 +167,7 @@ class CallbackRunner:
         done(result, error)
 
     def _go_on(self, awaitable: Any, context: Context, done: Done) -> None:
-        task = self.main_loop.loop.create_task(_awaited(awaitable), context=context)
+        task = self.main_loop.loop.create_task(settle(awaitable), context=context)
         self._tasks.add(task)
         task.add_done_callback(lambda task: self._task_ended(task, done), context=context)
 
@@ -185,7 +185,7 @@ class CallbackRunner:
             try:
                 result = callback(*args)
                 if inspect.isawaitable(result):
-                    result, error = asyncio.run(_awaited(result))
+                    result, error = asyncio.run(settle(result))
             except BaseException as raised:  # noqa: BLE001 - handed to `done`, which knows what to do
                 result, error = None, raised
             self._finish(done, result, error)
@@ -250,7 +250,8 @@ class CallbackRunner:
             self._carrier.remove()
 
 
-async def _awaited(awaitable: Any) -> tuple[Any, BaseException | None]:
+async def settle(awaitable: Any) -> tuple[Any, BaseException | None]:
+    """Return the result and the error of an awaitable, one of them None."""
     try:
         return await awaitable, None
     except asyncio.CancelledError:
