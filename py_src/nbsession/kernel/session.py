@@ -10,10 +10,10 @@ from nbsession.kernel.runtime.runtime import Runtime
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nbsession.kernel.callbacks.execute import Executor
+    from nbsession.kernel.callbacks.execute import LoopExecutor
     from nbsession.kernel.callbacks.registry import PeriodicCallbacks
-    from nbsession.kernel.lifecycle.expiration import Expiration
-    from nbsession.kernel.lifecycle.hooks import SessionHooks
+    from nbsession.kernel.lifecycle.expiration import ExpirationBlocks
+    from nbsession.kernel.lifecycle.hooks import LifecycleHooks
     from nbsession.kernel.link.session_info import Session
     from nbsession.kernel.location.location import Location
     from nbsession.kernel.page.document import Document
@@ -90,10 +90,10 @@ class KernelSession:
     # -- callbacks --------------------------------------------------------------------------------
 
     @part
-    def executor(self) -> Executor:
-        from nbsession.kernel.callbacks.execute import Executor
+    def executor(self) -> LoopExecutor:
+        from nbsession.kernel.callbacks.execute import LoopExecutor
 
-        return Executor(self.runtime)
+        return LoopExecutor(self.runtime)
 
     @part
     def periodic_callbacks(self) -> PeriodicCallbacks:
@@ -105,16 +105,16 @@ class KernelSession:
         return callbacks
 
     @part
-    def session_hooks(self) -> SessionHooks:
-        from nbsession.kernel.lifecycle.hooks import SessionHooks
+    def session_hooks(self) -> LifecycleHooks:
+        from nbsession.kernel.lifecycle.hooks import LifecycleHooks
 
-        return SessionHooks(self.runtime, self.server)
+        return LifecycleHooks(self.runtime, self.server)
 
     @part
-    def expiration(self) -> Expiration:
-        from nbsession.kernel.lifecycle.expiration import Expiration
+    def expiration(self) -> ExpirationBlocks:
+        from nbsession.kernel.lifecycle.expiration import ExpirationBlocks
 
-        return Expiration(self.runtime, self.server)
+        return ExpirationBlocks(self.runtime, self.server)
 
     # -- tasks ------------------------------------------------------------------------------------
 

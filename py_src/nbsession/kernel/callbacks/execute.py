@@ -121,7 +121,7 @@ class CallbackFuture(AwaitableFuture[Any]):
             return
 
 
-class Executor:
+class LoopExecutor:
     """Runs callbacks of the user once, and gives each a Future."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -199,7 +199,7 @@ class _Call:
     this, and the error of a Future that nobody holds is to be shown at once.
     """
 
-    def __init__(self, callback: Callback, future: CallbackFuture, executor: Executor) -> None:
+    def __init__(self, callback: Callback, future: CallbackFuture, executor: LoopExecutor) -> None:
         self.callback = callback
         self.future: CallbackFuture | None = future
         self._executor = executor

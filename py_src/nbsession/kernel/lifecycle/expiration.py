@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class ExpirationBlock:
     """Keeps the kernel alive until it is called, or until the ``with`` block that it opens ends."""
 
-    def __init__(self, expiration: Expiration) -> None:
+    def __init__(self, expiration: ExpirationBlocks) -> None:
         self._expiration = expiration
 
     def __repr__(self) -> str:
@@ -36,7 +36,7 @@ class ExpirationBlock:
         self()
 
 
-class Expiration:
+class ExpirationBlocks:
     """Tells the server whether it may end this kernel."""
 
     def __init__(self, runtime: Runtime, session: Session) -> None:

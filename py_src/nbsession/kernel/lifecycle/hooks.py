@@ -45,7 +45,7 @@ class _Hook:
         return self.context.copy().run(self.callback, *arguments)
 
 
-class SessionHooks:
+class LifecycleHooks:
     """Calls back at the start and at the end of this session."""
 
     def __init__(self, runtime: Runtime, session: Session) -> None:

@@ -23,7 +23,7 @@ from nbsession.kernel.runtime.traits import ReadOnlyBool, ReadOnlyEnum
 if TYPE_CHECKING:
     from nbsession.core.session import SessionContext
     from nbsession.kernel.callbacks.registry import PeriodicCallbacks
-    from nbsession.kernel.lifecycle.hooks import SessionHooks
+    from nbsession.kernel.lifecycle.hooks import LifecycleHooks
     from nbsession.kernel.runtime.runtime import Runtime
 
     from .pages import Pages
@@ -93,7 +93,7 @@ class Document(PartOfState, HasTraits):
     def __init__(
         self,
         runtime: Runtime,
-        session_hooks: SessionHooks,
+        session_hooks: LifecycleHooks,
         pages: Pages,
         periodic_callbacks: PeriodicCallbacks,
     ) -> None:

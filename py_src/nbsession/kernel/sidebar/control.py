@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from nbsession.kernel.callbacks.periodic import PeriodicCallback
     from nbsession.kernel.callbacks.registry import PeriodicCallbacks
-    from nbsession.kernel.lifecycle.hooks import SessionHooks
+    from nbsession.kernel.lifecycle.hooks import LifecycleHooks
     from nbsession.kernel.runtime.runtime import Runtime
     from nbsession.kernel.tasks.hosted import KernelTasks
 
@@ -47,7 +47,7 @@ class SessionControl:
         runtime: Runtime,
         callbacks: PeriodicCallbacks | None,
         tasks: KernelTasks | None,
-        hooks: SessionHooks | None,
+        hooks: LifecycleHooks | None,
     ) -> None:
         self._runtime = runtime
         self._callbacks = callbacks
