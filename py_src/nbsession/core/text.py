@@ -22,14 +22,14 @@ def printable_lines(text: str) -> str:
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 MAX_LOG_CHARACTERS = 8192
 MAX_LINES_PER_SECOND = 100
-"""Of one kernel or worker."""
+"""Of one kernel or process of a worker."""
 
 
 class LineLimit:
     """So many lines a second, that nobody's loop can flood the log. Takes no lock."""
 
-    def __init__(self, per_second: int = MAX_LINES_PER_SECOND) -> None:
-        self._per_second = per_second
+    def __init__(self, most: int = MAX_LINES_PER_SECOND) -> None:
+        self._most = most
         self._since = 0.0
         self._lines = 0
         self.left_out = 0
@@ -40,7 +40,7 @@ class LineLimit:
         if now - self._since >= 1:
             self._since, self._lines = now, 0
         self._lines += 1
-        if self._lines > self._per_second:
+        if self._lines > self._most:
             self.left_out += 1
             return False
         return True
