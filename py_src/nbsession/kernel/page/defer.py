@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import Output
 from ipywidgets.widgets.interaction import show_inline_matplotlib_plots
 
-from nbsession.kernel.runtime.process import running_shell
+from nbsession.kernel.runtime.process import put_hook, running_shell
 from nbsession.kernel.runtime.runner import Callback, check_callable, error_output
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class _Diversions:
 
     def __init__(self) -> None:
         self._captures = 0
-        self._diverted: list[_Diversion] = []
+        self._undos: list[Callable[[], None]] = []
         self._lock = threading.Lock()
 
     def begin(self) -> None:
@@ -152,18 +152,14 @@ class _Diversions:
             if self._captures == 1:
                 for name in ("stdout", "stderr"):
                     diversion = _Diversion(name, getattr(sys, name))
-                    self._diverted.append(diversion)
-                    setattr(sys, name, diversion)
+                    self._undos.append(put_hook(vars(sys), name, diversion))
 
     def end(self) -> None:
         with self._lock:
             self._captures -= 1
             if self._captures == 0:
-                for diversion in self._diverted:
-                    # One that somebody else has replaced stays below, and passes everything on.
-                    if getattr(sys, diversion.stream) is diversion:
-                        setattr(sys, diversion.stream, diversion.original)
-                self._diverted.clear()
+                while self._undos:
+                    self._undos.pop()()
 
 
 _diversions = _Diversions()
