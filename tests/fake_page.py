@@ -77,7 +77,7 @@ class FakePage:
         self.printed = ""
 
     def _find_comm(self) -> str:
-        code = "from nbsession import state; print(state._pages.widget.model_id)"
+        code = "from nbsession import state; print(state._session.pages.widget.model_id)"
         comm_id = run_cell(self.client, code).strip()
         self._traffic.read()
         self._read_to = len(self._traffic.messages)

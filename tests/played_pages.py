@@ -125,7 +125,7 @@ class PlayedPages:
     def current(self) -> PageRecord | None:
         return next((record for _, record in reversed(self.windows.values())), None)
 
-    async def reported(self, patience_seconds: float | None = None) -> None:
+    async def reported(self, timeout_seconds: float | None = None) -> None:
         return
 
     def subscribe(self, kind: str, callback: Callable[..., object]) -> Callable[[], None]:

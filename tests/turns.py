@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def runtime(on_busy: Callable[[bool], None] = lambda _busy: None) -> Iterator[Runtime]:
+def runtime() -> Iterator[Runtime]:
     """Return the runtime of a plain process, on the loop that is running."""
-    made = Runtime(None, on_busy)
+    made = Runtime(None)
     try:
         yield made
     finally:

@@ -195,7 +195,7 @@ def test_arguments_that_are_just_small_enough(notebook: Notebook, call: str) -> 
 def test_no_limit_of_the_link_is_taken_for_a_dead_server(notebook: Notebook) -> None:
     code = """
 from nbsession.core.errors import LinkError
-link = state._session.link
+link = state._session.server.link
 found = []
 for path, data in [
     ('log', {'message': 'x' * 70_000, 'level': 'info'}),

@@ -1,9 +1,9 @@
-"""Bringing `state` into a kernel, and taking it out again."""
+"""Loads `state` into a kernel, and unloads it."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nbsession.core.environment import inherited_link
 from nbsession.core.process import ForkGuard
@@ -13,11 +13,8 @@ from nbsession.kernel.runtime.process import running_kernel_id, running_shell
 
 from .state import State
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_KEEPER = "_nbsession"
-"""The attribute of the shell that keeps the session: modules may be reloaded, the shell stays."""
+_ATTRIBUTE = "_nbsession"
+"""The attribute of the shell with the session: modules may be reloaded, the shell stays."""
 
 _lock = threading.RLock()
 
@@ -31,23 +28,23 @@ class _Active:
         self.state = State(_own_session(), shell)
 
 
-class _Alone:
-    """Keeps the session of a process that has no IPython shell."""
+class _NoShell:
+    """In place of the shell in a process without IPython."""
 
 
-_alone = _Alone()
+_no_shell = _NoShell()
 
 
 def activate() -> State:
     """Return this process's `state`, made on the first call."""
     with _lock:
         shell = running_shell()
-        keeper = shell or _alone
-        active: _Active | None = getattr(keeper, _KEEPER, None)
+        owner = shell or _no_shell
+        active: _Active | None = getattr(owner, _ATTRIBUTE, None)
         if active is None or active.process.is_forked:  # a forked child needs one of its own
             active = _Active(shell)
             # Past traitlets: the shell's class knows no such trait.
-            object.__setattr__(keeper, _KEEPER, active)
+            object.__setattr__(owner, _ATTRIBUTE, active)
         active.parked = False
         return active.state
 
@@ -74,25 +71,23 @@ def unload_ipython_extension(shell: Any) -> None:
     the notebook has registered lives on.
     """
     with _lock:
-        active: _Active | None = getattr(shell, _KEEPER, None)
-        if active is None or active.parked:
+        found: _Active | None = getattr(shell, _ATTRIBUTE, None)
+        if found is None or found.parked:
             return
+        active = found
         active.parked = True
-    shell.events.register("post_run_cell", _end_of(shell, active))
 
-
-def _end_of(shell: Any, active: _Active) -> Callable[..., None]:
     def end(*_: object) -> None:
         shell.events.unregister("post_run_cell", end)
         with _lock:
-            if not active.parked or getattr(shell, _KEEPER, None) is not active:
+            if not active.parked or getattr(shell, _ATTRIBUTE, None) is not active:
                 return
-            object.__delattr__(shell, _KEEPER)
+            object.__delattr__(shell, _ATTRIBUTE)
             if shell.user_ns.get("state") is active.state:
                 del shell.user_ns["state"]
         active.state._detach()  # noqa: SLF001 - no name for users, who see all public ones
 
-    return end
+    shell.events.register("post_run_cell", end)
 
 
 def unload() -> None:
@@ -107,6 +102,6 @@ def unload() -> None:
         shell.extension_manager.loaded.discard("nbsession")
         return
     with _lock:
-        active: _Active | None = vars(_alone).pop(_KEEPER, None)
+        active: _Active | None = vars(_no_shell).pop(_ATTRIBUTE, None)
     if active is not None:
         active.state._detach()  # noqa: SLF001 - as above

@@ -1,105 +1,200 @@
-"""What `state` is made of."""
+"""The session of a kernel: the parts that stand behind `state`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from traitlets import Bunch
-
-from nbsession.kernel.runtime.process import under_voila
-from nbsession.kernel.runtime.runner import show_error
+from nbsession.kernel.runtime.process import put_hook, under_voila
 from nbsession.kernel.runtime.runtime import Runtime
-from nbsession.kernel.runtime.traits import IsolatedObservers, ReadOnlyBool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nbsession.kernel.callbacks.execute import LoopExecutor
     from nbsession.kernel.callbacks.registry import PeriodicCallbacks
-    from nbsession.kernel.lifecycle.hooks import SessionHooks
+    from nbsession.kernel.lifecycle.expiration import ExpirationBlocks
+    from nbsession.kernel.lifecycle.hooks import LifecycleHooks
     from nbsession.kernel.link.session_info import Session
+    from nbsession.kernel.location.location import Location
+    from nbsession.kernel.page.document import Document
+    from nbsession.kernel.page.onload import Loading
     from nbsession.kernel.page.pages import Pages
+    from nbsession.kernel.page.panel import PanelRows, StatePanel
+    from nbsession.kernel.sidebar.control import SessionControl
+    from nbsession.kernel.sidebar.report import Reporter
+    from nbsession.kernel.tasks.hosted import KernelTasks
+    from nbsession.kernel.tasks.router import KernelTaskRouter
+
+CONTROL_REQUEST = "nbsession_request"
 
 Part = TypeVar("Part")
 
 
-class _BusyTrait(ReadOnlyBool):
-    """Read from the count, so that while nobody observes it a change costs next to nothing."""
+class part(Generic[Part]):  # noqa: N801 - it is used as `property` is
+    """A part of a session, made under the session's lock on its first use."""
 
-    def get(self, obj: StateParts, cls: type[Any] | None = None) -> bool:  # type: ignore[override]  # of a state
-        del cls
-        return obj._runtime.busy.told  # noqa: SLF001 - its own
+    def __init__(self, make: Callable[[KernelSession], Part]) -> None:
+        self._make = make
+        self._name = make.__name__
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, session: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, session: KernelSession, owner: type) -> Part: ...
+    def __get__(self, session: KernelSession | None, owner: type) -> Self | Part:
+        if session is None:
+            return self
+        with session.runtime.lock:
+            if self._name not in vars(session):
+                vars(session)[self._name] = self._make(session)
+        made: Part = vars(session)[self._name]
+        return made
+
+    def find(self, session: KernelSession) -> Part | None:
+        """Return the part if it has been made."""
+        return vars(session).get(self._name)
 
 
-class StateParts(IsolatedObservers):
-    """Busy, and the parts that `state` is made of.
+class KernelSession:
+    """The parts of a session, each made on its first use; they live until it is closed."""
 
-    Each part is made on its first use and lives until the session is taken out.
-    """
-
-    busy = _BusyTrait(
-        default_value=False,
-        instead="it is True while any of your code runs; state.sync_busy(widget) shows it",
-        help="Whether any code of the user is running in this session.",
-    )
-
-    def __init__(self, session: Session, shell: Any | None) -> None:
-        super().__init__()
-        self._session = session
-        self._runtime = Runtime(shell, self._tell_busy)
-        self._parts: dict[str, Any] = {}
-        if under_voila() and self._runtime.kernel is not None:
+    def __init__(self, server: Session, shell: Any | None) -> None:
+        self.server = server
+        self.runtime = Runtime(shell)
+        if under_voila() and self.runtime.kernel is not None:
             from nbsession.kernel.page.voila_output import VoilaOutput
 
-            VoilaOutput(self._runtime, session)
+            VoilaOutput(self.runtime, server)
+        handlers = getattr(self.runtime.kernel, "control_handlers", None)
+        if isinstance(handlers, dict):  # as in ipykernel
+            self.runtime.on_remove(put_hook(handlers, CONTROL_REQUEST, self._handle_request))
 
-    def _tell_busy(self, busy: bool) -> None:
-        if not self._is_observed:
-            return
-        change = Bunch(name="busy", old=not busy, new=busy, owner=self, type="change")
-        try:
-            self.notify_change(change)
-        except Exception as error:  # noqa: BLE001 - an observer's; it must not break what runs
-            show_error(error)
+    def close(self) -> None:
+        """Take everything out of the process that this session has put there."""
+        self.runtime.remove()
 
-    def _part(self, name: str, make: Callable[[], Part]) -> Part:
-        with self._runtime.lock:
-            if name not in self._parts:
-                self._parts[name] = make()
-            return cast("Part", self._parts[name])
+    async def _handle_request(self, stream: Any, ident: Any, message: Any) -> None:
+        await self._control().handle(stream, ident, message)
 
-    def _take_out(self) -> None:
-        self._runtime.remove()
-        self._parts.clear()
-        self._runtime = Runtime(None, self._tell_busy)
+    def _control(self) -> SessionControl:
+        from nbsession.kernel.sidebar.control import SessionControl
 
-    @property
-    def _pages(self) -> Pages:
-        from nbsession.kernel.page.pages import Pages
+        return SessionControl(
+            self.runtime,
+            KernelSession.periodic_callbacks.find(self),
+            KernelSession.tasks.find(self),
+            KernelSession.session_hooks.find(self),
+        )
 
-        return self._part("pages", lambda: Pages(self._runtime, self))
+    # -- callbacks --------------------------------------------------------------------------------
 
-    @property
-    def _periodic_callbacks(self) -> PeriodicCallbacks:
-        return self._part("periodic", self._make_periodic_callbacks)
+    @part
+    def executor(self) -> LoopExecutor:
+        from nbsession.kernel.callbacks.execute import LoopExecutor
 
-    def _make_periodic_callbacks(self) -> PeriodicCallbacks:
+        return LoopExecutor(self.runtime)
+
+    @part
+    def periodic_callbacks(self) -> PeriodicCallbacks:
         from nbsession.kernel.callbacks.registry import PeriodicCallbacks
 
-        callbacks = PeriodicCallbacks(self._runtime)
-        self._tell_server_of(callbacks.observe)
+        callbacks = PeriodicCallbacks(self.runtime)
+        if self._reporter is not None:
+            callbacks.listeners.add(self._reporter.note_change)
         return callbacks
 
-    def _tell_server_of(self, observe: Callable[[Callable[[], object]], object]) -> None:
-        link = self._session.link
-        if link is None:
-            return
-        from nbsession.kernel.sidebar.report import SessionNews
+    @part
+    def session_hooks(self) -> LifecycleHooks:
+        from nbsession.kernel.lifecycle.hooks import LifecycleHooks
 
-        news = self._part("news", lambda: SessionNews(link, self._runtime, self._parts))
-        observe(news.note)
+        return LifecycleHooks(self.runtime, self.server)
+
+    @part
+    def expiration(self) -> ExpirationBlocks:
+        from nbsession.kernel.lifecycle.expiration import ExpirationBlocks
+
+        return ExpirationBlocks(self.runtime, self.server)
+
+    # -- tasks ------------------------------------------------------------------------------------
+
+    @part
+    def task_router(self) -> KernelTaskRouter:
+        from nbsession.kernel.tasks.router import KernelTaskRouter
+
+        find_tasks = KernelSession.tasks.find
+        return KernelTaskRouter(self.server, lambda: find_tasks(self), lambda: self.tasks)
+
+    @part
+    def tasks(self) -> KernelTasks:
+        from nbsession.kernel.tasks.hosted import KernelTasks
+
+        tasks = KernelTasks(self.runtime, self.server.kernel_id)
+        if self._reporter is not None:
+            tasks.observe(self._reporter.note_change)
+        tasks.observe(self._publish_tasks)
+        return tasks
+
+    def _publish_tasks(self) -> None:
+        rows = KernelSession.panel_rows.find(self)
+        if rows is not None:
+            rows.publish_tasks()
+
+    @part
+    def _reporter(self) -> Reporter | None:
+        if self.server.link is None:
+            return None
+        from nbsession.kernel.sidebar.report import Reporter
+
+        return Reporter(self.server.link, self.runtime, lambda: self._control().describe())
+
+    # -- the page ---------------------------------------------------------------------------------
+
+    @part
+    def pages(self) -> Pages:
+        from nbsession.kernel.page.pages import Pages
+
+        return Pages(self.runtime)
+
+    @part
+    def loading(self) -> Loading:
+        from nbsession.kernel.page.onload import Loading
+
+        return Loading(self.runtime, self.server, self.pages)
+
+    @part
+    def location(self) -> Location:
+        from nbsession.kernel.location.location import Location
+
+        return Location(self.runtime, self.server, self.pages, self.loading)
+
+    @part
+    def document(self) -> Document:
+        from nbsession.kernel.page.document import Document
+
+        return Document(self.runtime, self.session_hooks, self.pages, self.periodic_callbacks)
+
+    @part
+    def panel_rows(self) -> PanelRows:
+        from nbsession.kernel.page.panel import PanelRows
+
+        find_tasks = KernelSession.tasks.find
+        return PanelRows(
+            self.runtime, self.pages, self.periodic_callbacks, lambda: find_tasks(self)
+        )
+
+    @part
+    def _panel(self) -> StatePanel:
+        from nbsession.kernel.page.panel import StatePanel
+
+        panel = StatePanel(lambda content: self._control().request(content))
+        self.runtime.on_remove(panel.close)
+        return panel
 
     @property
-    def _session_hooks(self) -> SessionHooks:
-        from nbsession.kernel.lifecycle.hooks import SessionHooks
-
-        return self._part("session_hooks", lambda: SessionHooks(self._runtime, self._session))
+    def panel(self) -> StatePanel:
+        """The panel that ``display(state)`` shows."""
+        with self.runtime.lock:
+            if self._panel.comm is None:  # the user's Widget.close_all()
+                del vars(self)["_panel"]
+            return self._panel

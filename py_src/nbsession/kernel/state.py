@@ -1,238 +1,225 @@
-"""`state`: what a notebook knows of its visitor and its server."""
+"""`state`: the visitor, the server and the page of a notebook."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from traitlets import HasTraits
+from traitlets import Bunch, HasTraits
 
-from nbsession.core.errors import LinkError
-from nbsession.core.headers import Cookies, Headers
-from nbsession.core.query import parse_query
 from nbsession.core.references import PartOfState
-from nbsession.core.text import MAX_LOG_CHARACTERS, checked_level
-from nbsession.kernel.link.session_info import Session
-from nbsession.kernel.sidebar.control import ControlRequests
+from nbsession.kernel.runtime.traits import IsolatedObservers, ReadOnlyBool
 from nbsession.scheduler.api.mixin import Scheduling
 
-from .session import StateParts
+from .session import KernelSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
+    from nbsession.core.headers import Headers
     from nbsession.core.request import Request, User
-    from nbsession.kernel.callbacks.execute import Executor
     from nbsession.kernel.callbacks.periodic import PeriodicCallback
+    from nbsession.kernel.link.session_info import Session
     from nbsession.kernel.location.location import Location
     from nbsession.kernel.page.defer import Deferred
     from nbsession.kernel.page.document import Document
-    from nbsession.kernel.page.onload import Loading
-    from nbsession.kernel.page.pages import Pages
-    from nbsession.kernel.page.panel import CallbackRows, StatePanel, TaskRows
     from nbsession.kernel.page.records import BrowserInfo
     from nbsession.kernel.runtime.runner import Callback
-    from nbsession.kernel.tasks.hosted import KernelTasks
     from nbsession.kernel.tasks.router import KernelTaskRouter
 
-
-class CallbackState(StateParts):
-    """Callbacks by time, from threads, and at a session's start and end."""
-
-    @property
-    def _executor(self) -> Executor:
-        from nbsession.kernel.callbacks.execute import Executor
-
-        return self._part("executor", lambda: Executor(self._runtime))
-
-    def add_periodic_callback(
-        self,
-        callback: Callback,
-        period: int = 500,
-        count: int | None = None,
-        timeout: int | None = None,
-        start: bool = True,
-    ) -> PeriodicCallback:
-        """Call something again and again, as long as this session lives.
-
-        Parameters
-        ----------
-        callback
-            Takes nothing; sync or async.
-        period
-            In ms, a whole number of at least 1. The first call is one period after the start.
-        count
-            How many times at most; None for no end.
-        timeout
-            In ms, after which it stops; None for no end.
-        start
-            Whether to start now; otherwise with `PeriodicCallback.start`.
-
-        Raises
-        ------
-        TypeError
-            If the callback cannot be called.
-        TraitError
-            If a number is not what it has to be.
-        """
-        return self._periodic_callbacks.add(callback, period, count, timeout, start)
-
-    def execute(
-        self,
-        callback: Callback,
-        schedule: Literal["auto", "thread"] | bool = "auto",
-    ) -> Future[Any]:
-        """Run a callback on the kernel's main loop, from any thread.
-
-        Parameters
-        ----------
-        callback
-            Takes nothing; sync or async.
-        schedule
-            ``"auto"``: now if this is the main thread and the callback is sync, else at the loop's
-            next turn. True: always at the next turn. False: now. ``"thread"``: in a thread.
-
-        Returns
-        -------
-        concurrent.futures.Future
-            Of the result; it can also be awaited.
-
-        Raises
-        ------
-        TypeError
-            If the callback cannot be called.
-        ValueError
-            If `schedule` is none of these.
-        RuntimeError
-            If `schedule` is False and this is not the main thread.
-        """
-        return self._executor.execute(callback, schedule)
-
-    def on_session_created(self, callback: Callback) -> Callable[[], None]:
-        """Call now that this session is there; in a setup script: for every session of the server.
-
-        Parameters
-        ----------
-        callback
-            Takes the `SessionContext`, or nothing.
-
-        Returns
-        -------
-        callable
-            Unregisters it.
-        """
-        return self._session_hooks.on_created(callback)
-
-    def on_session_destroyed(self, callback: Callback) -> Callable[[], None]:
-        """Call when this session ends, 2 s at most for all; the last one registered first.
-
-        Not if the kernel is killed outright: the server's setup script has the hook that survives
-        that.
-
-        Parameters
-        ----------
-        callback
-            Takes the `SessionContext`, or nothing; sync or async.
-
-        Returns
-        -------
-        callable
-            Unregisters it.
-        """
-        return self._session_hooks.on_destroyed(callback)
-
-    def block_expiration(self) -> Callable[[], None]:
-        """Keep the server from ending this kernel for being idle, or for its page being gone.
-
-        Returns
-        -------
-        callable
-            Ends it; also a context manager.
-        """
-        return self._session_hooks.block_expiration()
+_log = logging.getLogger("nbsession")
 
 
-class PageState(StateParts):
-    """The URL, the document and what waits for the page."""
+class _BusyTrait(ReadOnlyBool):
+    """Read from the count, so that while nobody observes it a change costs next to nothing."""
 
-    @property
-    def _callback_rows(self) -> CallbackRows:
-        from nbsession.kernel.page.panel import CallbackRows
+    def get(self, obj: State, cls: type[Any] | None = None) -> bool:  # type: ignore[override]  # of a state
+        del cls
+        return obj._session.runtime.busy.value  # noqa: SLF001 - its own
 
-        return self._part(
-            "callback_rows",
-            lambda: CallbackRows(self._runtime, self._periodic_callbacks, self._pages),
-        )
 
-    @property
-    def _task_rows(self) -> TaskRows:
-        from nbsession.kernel.page.panel import TaskRows
+class State(PartOfState, IsolatedObservers, Scheduling):
+    """The state of a session: one per kernel, seen from its page.
 
-        return self._part("task_rows", lambda: TaskRows(self._parts, self._pages))
+    ``%load_ext nbsession`` puts it into the notebook as ``state``; ``from nbsession import state``
+    is the same object. Without a Jupyter server that runs nbsession (a console, nbclient, a script)
+    everything about the visitor is empty, and nothing raises or waits.
 
-    @property
-    def _panel(self) -> StatePanel:
-        from nbsession.kernel.page.panel import StatePanel
+    Examples
+    --------
+    >>> try:
+    ...     phase = int(state.session_args["phase"][0])
+    ... except (KeyError, ValueError):
+    ...     phase = 1
+    """
 
-        def make() -> StatePanel:
-            return StatePanel(self._runtime, self._parts)
+    _path = ""
 
-        with self._runtime.lock:
-            if self._part("panel", make).comm is None:  # the user's Widget.close_all()
-                del self._parts["panel"]
-            return self._part("panel", make)
+    busy = _BusyTrait(
+        default_value=False,
+        instead="it is True while any of your code runs; state.sync_busy(widget) shows it",
+        help="Whether any code of the user is running in this session.",
+    )
+
+    def __init__(self, server: Session, shell: Any | None) -> None:
+        super().__init__()
+        self._attach(server, shell)
+
+    def _attach(self, server: Session, shell: Any | None) -> None:
+        self._session = KernelSession(server, shell)
+        self._session.runtime.busy_listeners.add(self._notify_busy)
+
+    def _notify_busy(self, busy: bool) -> None:
+        if self._is_observed:
+            change = Bunch(name="busy", old=not busy, new=busy, owner=self, type="change")
+            self.notify_change(change)
+
+    def _detach(self) -> None:
+        """Become a standalone state: whoever still holds this one gets nothing more from it."""
+        from nbsession.kernel.link.session_info import Session
+
+        self._session.close()
+        self._attach(Session(None, self._session.server.kernel_id), None)
+
+    def _task_router(self) -> KernelTaskRouter:
+        return self._session.task_router
+
+    def __repr__(self) -> str:
+        where = "a session of a Jupyter server" if self._session.server.link else "no server"
+        return f"<nbsession.State: {where}>"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any] | None:
-        runtime = self._runtime
-        if runtime.kernel is None or runtime.process.is_forked:
+        session = self._session
+        if session.runtime.kernel is None or session.runtime.process.is_forked:
             return None
-        self._pages.open()
-        self._callback_rows.publish()
-        self._task_rows.publish()
-        return self._panel.bundle(repr(self), self._pages.widget)
+        session.pages.open()
+        session.panel_rows.publish()
+        return session.panel.bundle(repr(self), session.pages.widget)
+
+    # -- the visitor and the server ---------------------------------------------------------------
 
     @property
-    def _loading(self) -> Loading:
-        from nbsession.kernel.page.onload import Loading
+    def request(self) -> Request | None:
+        """The request of the page that started this session, None without one.
 
-        return self._part("loading", lambda: Loading(self._runtime, self._session, self._pages))
+        Bound once: a reload, a second browser or a restart of the kernel does not change it. In a
+        preheated Voilà kernel the first access waits for the visitor. In JupyterLab the query comes
+        from the page itself, and is waited for once, at most 1 s.
+        """
+        return self._session.server.info("page").request
+
+    @property
+    def session_args(self) -> dict[str, list[bytes]]:
+        """The page's query arguments: every value of every key, in order, as raw bytes.
+
+        Where a page is there but no server with nbsession: those with which it first reported.
+        """
+        from nbsession.core.query import parse_query
+
+        request, session = self.request, self._session
+        if request is not None or session.server.link is not None:
+            return parse_query(request.query) if request else {}
+        if session.server.may_have_page:
+            session.pages.open()
+        pages = KernelSession.pages.find(session)
+        return parse_query(pages.first_query or "") if pages is not None else {}
+
+    @property
+    def headers(self) -> Headers:
+        """The request's headers: a case-insensitive mapping; `get_all(name)` gives repeats.
+
+        Without what opens the Jupyter server itself (``NBSession.keep_credentials`` keeps it).
+        """
+        from nbsession.core.headers import Headers
+
+        request = self._session.server.info("visitor").request
+        return request.headers if request else Headers()
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The request's cookies by name, HttpOnly ones included, without the server's own."""
+        from nbsession.core.headers import Cookies
+
+        request = self._session.server.info("visitor").request
+        return request.cookies if request else Cookies()
+
+    @property
+    def user(self) -> User | None:
+        """The visitor's Jupyter identity, None without a server or a visitor."""
+        return self._session.server.info("visitor").user
+
+    @property
+    def base_url(self) -> str | None:
+        """The path below which the server serves everything, ``"/"`` or ``"/hub/x/"``."""
+        return self._session.server.info("server").base_url
+
+    @property
+    def app_url(self) -> str | None:
+        """The path of the page, ``"/voila/render/app.ipynb"``; None while no page is known."""
+        return self._session.server.info("server").app_url
+
+    @property
+    def kernel_id(self) -> str | None:
+        """The kernel's id on its server, None in a plain Python process."""
+        return self._session.server.info("server").kernel_id
+
+    def log(self, message: object, level: str = "info") -> None:
+        """Write to the server's log; without a server, to the logger ``nbsession``.
+
+        Parameters
+        ----------
+        message
+            Anything; its text is logged, at most 8,192 characters of it.
+        level
+            ``"debug"``, ``"info"``, ``"warning"``, ``"error"`` or ``"critical"``.
+
+        Raises
+        ------
+        ValueError
+            If `level` is none of these.
+        """
+        from nbsession.core.errors import LinkError
+        from nbsession.core.text import MAX_LOG_CHARACTERS, checked_level
+
+        checked_level(level)
+        link = self._session.server.link
+        if link is not None and link.usable:
+            try:
+                text = str(message)[:MAX_LOG_CHARACTERS]
+                link.post("log", {"message": text, "level": level})
+            except LinkError as error:
+                _log.warning("not in the server's log, %s", error)
+            else:
+                return
+        _log.log(getattr(logging, level.upper()), "%s", message)
+
+    # -- the page ---------------------------------------------------------------------------------
 
     @property
     def location(self) -> Location:
         """The page's URL, both ways."""
-        from nbsession.kernel.location.location import Location
-
-        if "location" not in self._parts:
-            self._session.info("page")  # may wait for a visitor: not while the lock is held
-        self._pages.refresh()
-
-        def make() -> Location:
-            return Location(self._runtime, self._session, self._pages, self._loading)
-
-        return self._part("location", make)
+        session = self._session
+        if KernelSession.location.find(session) is None:
+            session.server.info("page")  # may wait for a visitor: not while the lock is held
+        session.pages.refresh()
+        return session.location
 
     @property
     def curdoc(self) -> Document:
         """The page's document: its title, theme and visibility."""
-        from nbsession.kernel.page.document import Document
-
-        def make() -> Document:
-            hooks, callbacks = self._session_hooks, self._periodic_callbacks
-            return Document(self._runtime, hooks, self._pages, callbacks)
-
-        self._pages.refresh()
-        return self._part("curdoc", make)
+        self._session.pages.refresh()
+        return self._session.document
 
     @property
     def browser_info(self) -> BrowserInfo | None:
-        """What the browser says of itself; None until a page has reported."""
-        return self._pages.browser_info
+        """The browser as it describes itself; None until a page has reported."""
+        return self._session.pages.browser_info
 
     @property
     def loaded(self) -> bool:
         """Return whether a page has loaded."""
-        return self._loading.loaded
+        return self._session.loading.loaded
 
     def onload(self, callback: Callback, threaded: bool = False) -> None:
         """Call once a page has loaded; at once if it has, or if none can come.
@@ -249,7 +236,7 @@ class PageState(StateParts):
         TypeError
             If the callback cannot be called.
         """
-        self._loading.onload(callback, threaded)
+        self._session.loading.onload(callback, threaded)
 
     @overload
     def defer(self, fn: Callback, placeholder: object = None) -> Deferred: ...
@@ -281,17 +268,18 @@ class PageState(StateParts):
         """
         from nbsession.kernel.page.defer import Deferred
 
+        session = self._session
+
         def make(fn: Callback) -> Deferred:
-            return Deferred(fn, placeholder, self._runtime, self._loading)
+            return Deferred(fn, placeholder, session.runtime, session.loading.onload)
 
         if fn is not None:
             return make(fn)
         if placeholder is None:
-            message = (
+            raise TypeError(
                 "defer takes a function: write state.defer(fn), or @state.defer or "
                 "@state.defer(placeholder=…) above one"
             )
-            raise TypeError(message)
         return make
 
     def sync_busy(self, widget: Any, trait: str = "value") -> Callable[[], None]:
@@ -315,183 +303,137 @@ class PageState(StateParts):
             If the widget has no such trait.
         """
         if not (isinstance(widget, HasTraits) and widget.has_trait(trait)):
-            message = f"{type(widget).__name__} has no trait {trait!r} to keep equal to busy"
-            raise ValueError(message)
+            raise ValueError(
+                f"{type(widget).__name__} has no trait {trait!r} to keep equal to busy"
+            )
 
-        def follow(change: dict[str, bool]) -> None:
-            setattr(widget, trait, change["new"])
+        def show(busy: bool) -> None:
+            setattr(widget, trait, busy)
 
-        follows = True
-
-        def end() -> None:
-            nonlocal follows
-            if follows:
-                follows = False
-                self.unobserve(follow, "busy")
-                forget()
+        runtime = self._session.runtime
+        stop = runtime.busy_listeners.add(show)
+        try:
+            show(self.busy)  # a change meanwhile comes after it
+        except BaseException:
+            stop()
+            raise
 
         def rest() -> None:
-            if follows:
-                end()
-                setattr(widget, trait, False)  # or it would show busy for good
+            stop()
+            show(busy=False)  # or it would show busy for good
 
-        self.observe(follow, "busy")
-        try:
-            setattr(widget, trait, self.busy)  # a change meanwhile comes after it
-        except BaseException:
-            self.unobserve(follow, "busy")
-            raise
-        forget = self._runtime.on_remove(rest)
+        forget = runtime.on_remove(rest)
+
+        def end() -> None:
+            stop()
+            forget()
+
         return end
 
+    # -- callbacks --------------------------------------------------------------------------------
 
-class TaskState(StateParts, Scheduling):
-    """Tasks: those of this kernel, and the server's."""
-
-    def __init__(self, session: Session, shell: Any | None) -> None:
-        super().__init__(session, shell)
-        ControlRequests(self._runtime, self._parts)
-
-    def _task_router(self) -> KernelTaskRouter:
-        from nbsession.kernel.tasks.router import KernelTaskRouter
-
-        return self._part(
-            "task_router",
-            lambda: KernelTaskRouter(self._session, self._find_tasks, lambda: self._kernel_tasks),
-        )
-
-    @property
-    def _kernel_tasks(self) -> KernelTasks:
-        return self._part("tasks", self._make_tasks)
-
-    def _find_tasks(self) -> KernelTasks | None:
-        return cast("KernelTasks | None", self._parts.get("tasks"))
-
-    def _make_tasks(self) -> KernelTasks:
-        from nbsession.kernel.tasks.hosted import KernelTasks
-
-        tasks = KernelTasks(self._runtime, self._session.kernel_id)
-        self._tell_server_of(tasks.observe)
-        tasks.observe(self._show_tasks)
-        return tasks
-
-    def _show_tasks(self) -> None:
-        rows: TaskRows | None = self._parts.get("task_rows")
-        if rows is not None:
-            rows.publish()
-
-
-_log = logging.getLogger("nbsession")
-
-
-class State(PartOfState, PageState, CallbackState, TaskState):
-    """The state of a session: one per kernel, seen from its page.
-
-    ``%load_ext nbsession`` puts it into the notebook as ``state``; ``from nbsession import state``
-    is the same object. Without a Jupyter server that runs nbsession (a console, nbclient, a script)
-    everything about the visitor is empty, and nothing raises or waits.
-
-    Examples
-    --------
-    >>> try:
-    ...     phase = int(state.session_args["phase"][0])
-    ... except (KeyError, ValueError):
-    ...     phase = 1
-    """
-
-    _path = ""
-
-    def _detach(self) -> None:
-        """Become a standalone state: whoever still holds this one gets nothing more from it."""
-        self._take_out()
-        self._session = Session(None, self._session.kernel_id)
-
-    def __repr__(self) -> str:
-        where = "a session of a Jupyter server" if self._session.link else "no server"
-        return f"<nbsession.State: {where}>"
-
-    @property
-    def request(self) -> Request | None:
-        """The request of the page that started this session, None without one.
-
-        Bound once: a reload, a second browser or a restart of the kernel does not change it. In a
-        preheated Voilà kernel the first access waits for the visitor. In JupyterLab the query comes
-        from the page itself, and is waited for once, at most 1 s.
-        """
-        return self._session.info("page").request
-
-    @property
-    def session_args(self) -> dict[str, list[bytes]]:
-        """The page's query arguments: every value of every key, in order, as raw bytes.
-
-        Where a page is there but no server with nbsession: those with which it first reported.
-        """
-        request = self.request
-        if request is not None or self._session.link is not None:
-            return parse_query(request.query) if request else {}
-        if self._session.may_have_page:
-            self._pages.open()
-        pages: Pages | None = self._parts.get("pages")
-        return parse_query(pages.first_query) if pages is not None else {}
-
-    @property
-    def headers(self) -> Headers:
-        """The request's headers: a case-insensitive mapping; `get_all(name)` gives repeats.
-
-        Without what opens the Jupyter server itself (``NBSession.keep_credentials`` keeps it).
-        """
-        request = self._session.info("visitor").request
-        return request.headers if request else Headers()
-
-    @property
-    def cookies(self) -> Mapping[str, str]:
-        """The request's cookies by name, HttpOnly ones included, without the server's own."""
-        request = self._session.info("visitor").request
-        return request.cookies if request else Cookies()
-
-    @property
-    def user(self) -> User | None:
-        """The visitor's Jupyter identity, None without a server or a visitor."""
-        return self._session.info("visitor").user
-
-    @property
-    def base_url(self) -> str | None:
-        """The path below which the server serves everything, ``"/"`` or ``"/hub/x/"``."""
-        return self._session.info("server").base_url
-
-    @property
-    def app_url(self) -> str | None:
-        """The path of the page, ``"/voila/render/app.ipynb"``; None while no page is known."""
-        return self._session.info("server").app_url
-
-    @property
-    def kernel_id(self) -> str | None:
-        """The kernel's id on its server, None in a plain Python process."""
-        return self._session.info("server").kernel_id
-
-    def log(self, message: object, level: str = "info") -> None:
-        """Write to the server's log; without a server, to the logger ``nbsession``.
+    def add_periodic_callback(
+        self,
+        callback: Callback,
+        period: int = 500,
+        count: int | None = None,
+        timeout: int | None = None,
+        start: bool = True,
+    ) -> PeriodicCallback:
+        """Call something again and again, as long as this session lives.
 
         Parameters
         ----------
-        message
-            Anything; its text is logged, at most 8,192 characters of it.
-        level
-            ``"debug"``, ``"info"``, ``"warning"``, ``"error"`` or ``"critical"``.
+        callback
+            Takes nothing; sync or async.
+        period
+            In ms, a whole number of at least 1. The first call is one period after the start.
+        count
+            How many times at most; None for no end.
+        timeout
+            In ms, after which it stops; None for no end.
+        start
+            Whether to start now; otherwise with `PeriodicCallback.start`.
 
         Raises
         ------
-        ValueError
-            If `level` is none of these.
+        TypeError
+            If the callback cannot be called.
+        TraitError
+            If a number is not what it has to be.
         """
-        checked_level(level)
-        link = self._session.link
-        if link is not None and link.usable:
-            try:
-                text = str(message)[:MAX_LOG_CHARACTERS]
-                link.post("log", {"message": text, "level": level})
-            except LinkError as error:
-                _log.warning("not in the server's log, %s", error)
-            else:
-                return
-        _log.log(getattr(logging, level.upper()), "%s", message)
+        return self._session.periodic_callbacks.add(callback, period, count, timeout, start)
+
+    def execute(
+        self,
+        callback: Callback,
+        schedule: Literal["auto", "thread"] | bool = "auto",
+    ) -> Future[Any]:
+        """Run a callback on the kernel's main loop, from any thread.
+
+        Parameters
+        ----------
+        callback
+            Takes nothing; sync or async.
+        schedule
+            ``"auto"``: now if this is the main thread and the callback is sync, else at the loop's
+            next turn. True: always at the next turn. False: now. ``"thread"``: in a thread.
+
+        Returns
+        -------
+        concurrent.futures.Future
+            Of the result; it can also be awaited.
+
+        Raises
+        ------
+        TypeError
+            If the callback cannot be called.
+        ValueError
+            If `schedule` is none of these.
+        RuntimeError
+            If `schedule` is False and this is not the main thread.
+        """
+        return self._session.executor.execute(callback, schedule)
+
+    def on_session_created(self, callback: Callback) -> Callable[[], None]:
+        """Call now that this session is there; in a setup script: for every session of the server.
+
+        Parameters
+        ----------
+        callback
+            Takes the `SessionContext`, or nothing.
+
+        Returns
+        -------
+        callable
+            Unregisters it.
+        """
+        return self._session.session_hooks.on_created(callback)
+
+    def on_session_destroyed(self, callback: Callback) -> Callable[[], None]:
+        """Call when this session ends, 2 s at most for all; the last one registered first.
+
+        Not if the kernel is killed outright: the server's setup script has the hook that survives
+        that.
+
+        Parameters
+        ----------
+        callback
+            Takes the `SessionContext`, or nothing; sync or async.
+
+        Returns
+        -------
+        callable
+            Unregisters it.
+        """
+        return self._session.session_hooks.on_destroyed(callback)
+
+    def block_expiration(self) -> Callable[[], None]:
+        """Keep the server from ending this kernel for being idle, or for its page being closed.
+
+        Returns
+        -------
+        callable
+            Ends it; also a context manager.
+        """
+        return self._session.expiration.block()

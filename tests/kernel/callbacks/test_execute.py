@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nbsession.kernel.callbacks import execute as execution
-from nbsession.kernel.callbacks.execute import Executor
+from nbsession.kernel.callbacks.execute import LoopExecutor
 from turns import on_loop, runtime, until
 
 
@@ -24,16 +24,16 @@ async def fail_later() -> None:
     raise LookupError("as always")
 
 
-@on_loop(Executor)
-async def test_auto_on_the_main_thread_is_now(executor: Executor) -> None:
+@on_loop(LoopExecutor)
+async def test_auto_on_the_main_thread_is_now(executor: LoopExecutor) -> None:
     future = executor.execute(lambda: 7, "auto")
     assert future.done()
     assert future.result() == 7
     assert await future == 7
 
 
-@on_loop(Executor)
-async def test_true_is_the_next_turn(executor: Executor) -> None:
+@on_loop(LoopExecutor)
+async def test_true_is_the_next_turn(executor: LoopExecutor) -> None:
     seen: list[int] = []
     future = executor.execute(partial(seen.append, 1), schedule=True)
     assert not future.done()
@@ -45,8 +45,8 @@ async def test_true_is_the_next_turn(executor: Executor) -> None:
     assert seen == [1]
 
 
-@on_loop(Executor)
-async def test_async_callbacks(executor: Executor) -> None:
+@on_loop(LoopExecutor)
+async def test_async_callbacks(executor: LoopExecutor) -> None:
     async def answer() -> str:
         await asyncio.sleep(0)
         return threading.current_thread().name
@@ -65,8 +65,8 @@ async def test_async_callbacks(executor: Executor) -> None:
         assert await executor.execute(callback, "thread") != here
 
 
-@on_loop(Executor)
-async def test_from_a_thread(executor: Executor) -> None:
+@on_loop(LoopExecutor)
+async def test_from_a_thread(executor: LoopExecutor) -> None:
     def work() -> tuple[int, Any, Any]:
         where = executor.execute(threading.get_ident, "auto").result(10)
         with pytest.raises(RuntimeError, match=r'schedule="auto" or True'):
@@ -80,14 +80,14 @@ async def test_from_a_thread(executor: Executor) -> None:
     assert isinstance(error, LookupError)
 
 
-@on_loop(Executor)
-async def test_in_a_thread(executor: Executor) -> None:
+@on_loop(LoopExecutor)
+async def test_in_a_thread(executor: LoopExecutor) -> None:
     future = executor.execute(threading.get_ident, "thread")
     assert await future != threading.get_ident()
 
 
-@on_loop(Executor)
-async def test_order_is_kept(executor: Executor) -> None:
+@on_loop(LoopExecutor)
+async def test_order_is_kept(executor: LoopExecutor) -> None:
     seen: list[int] = []
     futures = [
         executor.execute(partial(seen.append, number), schedule=True) for number in range(50)
@@ -96,8 +96,8 @@ async def test_order_is_kept(executor: Executor) -> None:
     assert seen == list(range(50))
 
 
-@on_loop(Executor)
-async def test_bad_input(executor: Executor) -> None:
+@on_loop(LoopExecutor)
+async def test_bad_input(executor: LoopExecutor) -> None:
     with pytest.raises(TypeError, match="must be callable, got int"):
         executor.execute(5, "auto")  # type: ignore[arg-type]
     for schedule in ("now", None, 2, 1):
@@ -105,8 +105,8 @@ async def test_bad_input(executor: Executor) -> None:
             executor.execute(fail, schedule)  # type: ignore[arg-type]
 
 
-@on_loop(Executor)
-async def test_cancel(executor: Executor) -> None:
+@on_loop(LoopExecutor)
+async def test_cancel(executor: LoopExecutor) -> None:
     seen: list[str] = []
 
     async def long() -> None:
@@ -131,8 +131,8 @@ async def test_cancel(executor: Executor) -> None:
     await until(lambda: seen == ["begun", "ended"])
 
 
-@on_loop(Executor)
-async def test_a_sync_one_that_runs_is_not_cancelled(executor: Executor) -> None:
+@on_loop(LoopExecutor)
+async def test_a_sync_one_that_runs_is_not_cancelled(executor: LoopExecutor) -> None:
     go_on = threading.Event()
     future = executor.execute(go_on.wait, "thread")
     await until(future.running)
@@ -143,9 +143,9 @@ async def test_a_sync_one_that_runs_is_not_cancelled(executor: Executor) -> None
 
 @pytest.mark.parametrize("schedule", ["auto", True, False, "thread"])
 @pytest.mark.parametrize("callback", [fail, fail_later])
-@on_loop(Executor)
+@on_loop(LoopExecutor)
 async def test_error_that_nobody_asks_for_is_shown_at_once(
-    executor: Executor, callback: Any, schedule: Any, capsys: pytest.CaptureFixture[str]
+    executor: LoopExecutor, callback: Any, schedule: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown: list[str] = []
 
@@ -156,17 +156,17 @@ async def test_error_that_nobody_asks_for_is_shown_at_once(
     gc.disable()  # not only when the collector comes along
     try:
         executor.execute(callback, schedule)
-        await until(look, execution.ASK_SECONDS / 2)
+        await until(look, execution.ERROR_SECONDS / 2)
     finally:
         gc.enable()
     assert "".join(shown).count("LookupError: as always") == 1
 
 
-@on_loop(Executor)
+@on_loop(LoopExecutor)
 async def test_error_of_a_future_that_is_held_is_shown_after_a_while(
-    executor: Executor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    executor: LoopExecutor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execution, "ASK_SECONDS", 0.1)
+    monkeypatch.setattr(execution, "ERROR_SECONDS", 0.1)
     future = executor.execute(fail, "auto")
     await asyncio.sleep(0)
     assert capsys.readouterr().err == ""
@@ -175,11 +175,11 @@ async def test_error_of_a_future_that_is_held_is_shown_after_a_while(
         await future
 
 
-@on_loop(Executor)
+@on_loop(LoopExecutor)
 async def test_error_that_somebody_asks_for_is_not_shown(
-    executor: Executor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    executor: LoopExecutor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execution, "ASK_SECONDS", 0.2)
+    monkeypatch.setattr(execution, "ERROR_SECONDS", 0.2)
     for callback in (fail, fail_later):
         with pytest.raises(LookupError):
             await executor.execute(callback, schedule=True)
@@ -196,7 +196,7 @@ async def test_error_that_somebody_asks_for_is_not_shown(
 def test_busy_to_the_end() -> None:
     async def main() -> None:
         with runtime() as made:
-            executor = Executor(made)
+            executor = LoopExecutor(made)
             go_on = asyncio.Event()
             future = executor.execute(go_on.wait, "auto")
             await asyncio.sleep(0)
@@ -212,7 +212,7 @@ def test_take_out_cancels_what_waits_and_what_runs() -> None:
     async def main() -> None:
         seen: list[int] = []
         with runtime() as made:
-            executor = Executor(made)
+            executor = LoopExecutor(made)
             running = executor.execute(partial(asyncio.sleep, 60), "auto")
             await until(running.running)
             waiting = executor.execute(partial(seen.append, 1), schedule=True)

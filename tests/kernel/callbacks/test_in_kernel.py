@@ -67,7 +67,7 @@ def test_after_reset_it_goes_on(kernel: BlockingKernelClient) -> None:
     cell = notebook.run("def tick(): count + 1\ncount = 0\nstate.add_periodic_callback(tick, 10);")
     notebook.run("%reset -f")
     notebook.wait(lambda: "NameError" in notebook.errors(cell))
-    look = "from nbsession import state\n[it] = state._periodic_callbacks\nprint(it.errors)"
+    look = "from nbsession import state\n[it] = state._session.periodic_callbacks\nprint(it.errors)"
     notebook.wait(lambda: int(notebook.texts[notebook.run(look)].splitlines()[-1]) > 5)
     assert notebook.errors(cell).count("name 'count' is not defined") == 1
 
@@ -172,4 +172,4 @@ def test_no_more_threads(kernel: BlockingKernelClient) -> None:
         "finally:\n    threading.Thread.start = start",
     )
     assert printed == "raised\n"
-    assert run_cell(kernel, "print(state._runtime.busy._depth)") == "1\n", "this cell alone"
+    assert run_cell(kernel, "print(state._session.runtime.busy._depth)") == "1\n", "this cell alone"

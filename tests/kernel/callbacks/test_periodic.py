@@ -154,7 +154,8 @@ def test_take_out_stops_all() -> None:
 def test_busy_while_called() -> None:
     async def main() -> None:
         changes: list[bool] = []
-        with runtime(changes.append) as made:
+        with runtime() as made:
+            made.busy_listeners.add(changes.append)
             callbacks = PeriodicCallbacks(made)
             seen: list[bool] = []
             periodic = add(callbacks, lambda: seen.append(bool(made.busy)), 5, count=3)

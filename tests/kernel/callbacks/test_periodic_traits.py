@@ -117,14 +117,14 @@ async def test_callback_replaced(callbacks: PeriodicCallbacks) -> None:
 
 
 @on_loop(PeriodicCallbacks)
-async def test_the_list_and_its_observers(callbacks: PeriodicCallbacks) -> None:
+async def test_the_list_and_its_listeners(callbacks: PeriodicCallbacks) -> None:
     told = 0
 
     def observer() -> None:
         nonlocal told
         told += 1
 
-    end = callbacks.observe(observer)
+    end = callbacks.listeners.add(observer)
     kept = [add(callbacks, nothing, 20) for _ in range(20)]
     assert [number for number, _ in callbacks.items()] == list(range(1, 21))
     assert list(callbacks) == kept
@@ -145,7 +145,7 @@ async def test_the_list_and_its_observers(callbacks: PeriodicCallbacks) -> None:
 
 
 @on_loop(PeriodicCallbacks)
-async def test_observers_are_told_once_for_all_ticks_of_a_turn(
+async def test_listeners_are_notified_once_for_all_ticks_of_a_turn(
     callbacks: PeriodicCallbacks,
 ) -> None:
     told = 0
@@ -155,6 +155,6 @@ async def test_observers_are_told_once_for_all_ticks_of_a_turn(
         told += 1
 
     kept = [add(callbacks, nothing, 20) for _ in range(50)]
-    callbacks.observe(observer)
+    callbacks.listeners.add(observer)
     await until(lambda: sum(periodic.counter for periodic in kept) >= 500)
     assert 0 < told < 400

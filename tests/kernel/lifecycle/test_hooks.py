@@ -332,7 +332,7 @@ def test_children_run_nothing(notebook: Notebook) -> None:
         "import signal, sys\n"
         "pid = os.fork()\n"
         "if pid == 0:\n"
-        "    try: state._session_hooks._shutdown._at_exit()\n"
+        "    try: state._session.session_hooks._shutdown._at_exit()\n"
         "    finally: os._exit(0)\n"
         "os.waitpid(pid, 0)"
     )

@@ -144,7 +144,7 @@ def test_a_notebook_opened_again_while_a_part_is_written(kernel: BlockingKernelC
     run_cell(
         kernel,
         "from nbsession import state\n"
-        "pages = state._pages\n"
+        "pages = state._session.pages\n"
         "def write(record, content):\n"
         "    if not record.knows_query: state.location.hash_ = '#written'\n"
         "pages.subscribe('hello', write)\n"
@@ -170,7 +170,7 @@ def test_a_page_loaded_again_whose_goodbye_was_lost(
     page.say("goodbye")  # said by the next page, as this one's own did not arrive
     FakePage(kernel, "page-2").hello(**at("?n=6"))
     assert see(kernel, "[slider.value, location.search]") == [6, "?n=6"]
-    assert see(kernel, "state._pages.current.id") == "page-2"
+    assert see(kernel, "state._session.pages.current.id") == "page-2"
 
 
 def test_a_notebook_that_is_closed_and_opened_again(

@@ -28,12 +28,12 @@ class Page:
     def onload(self, callback, threaded=False):
         self.waiting.append(callback)
     def load(self):
-        runner = state._runtime.runner
+        runner = state._session.runtime.runner
         for callback in self.waiting:
             runner.run(callback, context=runner.context(), done=lambda result, error: None)
 page = Page()
 def defer(fn, placeholder=None):
-    return Deferred(fn, placeholder, state._runtime, page)
+    return Deferred(fn, placeholder, state._session.runtime, page.onload)
 """
 
 

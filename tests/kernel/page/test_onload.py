@@ -140,7 +140,7 @@ def test_kernel_without_page_gets_one_after_all(server: Host) -> None:
         run_cell(
             kernel,
             f"{REGISTER}\nhad_page = []\n"
-            "state.onload(lambda: had_page.append(state._pages.is_reported))",
+            "state.onload(lambda: had_page.append(state._session.pages.is_reported))",
         )
         FakePage(kernel).hello()
         eventually(lambda: see(kernel, "called") == ["sync", "async"], what="the callbacks")
@@ -188,7 +188,7 @@ def test_location_waits_for_the_page_that_has_started_the_kernel(
 
 
 def test_unload_drops_what_waits(visited: BlockingKernelClient) -> None:
-    run_cell(visited, f"%load_ext nbsession\n{REGISTER}\npages = state._pages")
+    run_cell(visited, f"%load_ext nbsession\n{REGISTER}\npages = state._session.pages")
     page = FakePage(visited)
     run_cell(visited, "%unload_ext nbsession")
     page.hello()
@@ -215,7 +215,7 @@ def test_plain_process() -> None:
         "import asyncio, time\n"
         "assert state.loaded and state.browser_info is None\n"
         "state.curdoc.title = 'x'\n"
-        "asyncio.run(state._pages.reported())\n"
+        "asyncio.run(state._session.pages.reported())\n"
         "state.onload(lambda: 1 / 0)\n"
         "print('end')"
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OPEN = """
 from nbsession import state
 import nbsession.kernel.page.pages, nbsession.kernel.page.presence
-pages, location = state._pages, state.location
+pages, location = state._session.pages, state.location
 gone = []
 ends = pages.subscribe("goodbye", lambda record, content: gone.append(record.id))
 """
@@ -108,7 +108,7 @@ def test_another_page_speaks(kernel: BlockingKernelClient, page: FakePage) -> No
     eventually(lambda: PING in page.collect(), what="the ping for the new page")
     page.hello(answer=True)
     other.hello(answer=True)
-    eventually(lambda: see(kernel, "pages._roll_call._pinged_at") is None)
+    eventually(lambda: see(kernel, "pages._presence._pinged_at") is None)
     run_cell(kernel, f"{ANSWER.format(1.5)}\n{IMPATIENT.format('SILENCE_SECONDS')}")
     other.say("document", document={"title": "another"}, applied=0)
     eventually(lambda: PING in page.collect(), what="a ping for the silent page in use")
@@ -133,5 +133,5 @@ def test_no_page_is_gone_that_cannot_be_heard(kernel: BlockingKernelClient, page
     eventually(lambda: PING in page.collect(), what="a ping")
     page.hello(answer=True)
     eventually(lambda: page.collect() is not None and page.printed.endswith("[]\n"), what="the end")
-    eventually(lambda: see(kernel, "pages._roll_call._pinged_at") is None)
+    eventually(lambda: see(kernel, "pages._presence._pinged_at") is None)
     assert see(kernel, "gone") == []

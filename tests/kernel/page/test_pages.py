@@ -15,7 +15,7 @@ from waiting import eventually
 if TYPE_CHECKING:
     from jupyter_client import BlockingKernelClient
 
-OPEN = "from nbsession import state\npages = state._pages\npages.open()"
+OPEN = "from nbsession import state\npages = state._session.pages\npages.open()"
 
 
 def see(kernel: BlockingKernelClient, expression: str) -> Any:
@@ -29,7 +29,7 @@ def page(kernel: BlockingKernelClient) -> FakePage:
 
 
 def test_is_made_on_first_use_only(kernel: BlockingKernelClient) -> None:
-    run_cell(kernel, "%load_ext nbsession\nstate._pages.is_reported, state.busy")
+    run_cell(kernel, "%load_ext nbsession\nstate._session.pages.is_reported, state.busy")
     assert not see(kernel, "'anywidget' in __import__('sys').modules")
     run_cell(kernel, OPEN)
     page = FakePage(kernel)
@@ -275,7 +275,7 @@ def test_closed_widget_is_made_again(kernel: BlockingKernelClient, page: FakePag
 
 
 def test_unload_leaves_nothing(kernel: BlockingKernelClient) -> None:
-    run_cell(kernel, "%load_ext nbsession\npages = state._pages; pages.open()")
+    run_cell(kernel, "%load_ext nbsession\npages = state._session.pages; pages.open()")
     page = FakePage(kernel)
     page.hello()
     FakePage(kernel, "page-2").hello()

@@ -34,14 +34,14 @@ plot = state.add_periodic_callback(functools.partial(Plot().draw), 1000, 3, 5000
 
 def rows(client: BlockingKernelClient) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(
-        run_cell(client, "import json; print(json.dumps(state._pages.widget.callbacks))")
+        run_cell(client, "import json; print(json.dumps(state._session.pages.widget.callbacks))")
     )
     return found
 
 
 def command(client: BlockingKernelClient, **content: object) -> None:
     """Send what a page sends."""
-    panel = run_cell(client, "print(state._parts['panel'].model_id)").strip()
+    panel = run_cell(client, "print(state._session.panel.model_id)").strip()
     data = {"method": "custom", "content": content}
     client.shell_channel.send(client.session.msg("comm_msg", {"comm_id": panel, "data": data}))
 
@@ -68,7 +68,7 @@ def test_shown_again_it_is_one_model(kernel: BlockingKernelClient) -> None:
 def test_it_comes_back_after_close_all(kernel: BlockingKernelClient) -> None:
     run_cell(kernel, SHOW + "import ipywidgets; ipywidgets.Widget.close_all()")
     code = (
-        "print(state._parts['panel'].comm is not None, state._parts['panel'].page.comm is not None)"
+        "print(state._session.panel.comm is not None, state._session.panel.page.comm is not None)"
     )
     assert run_cell(kernel, SHOW + code) == "True True\n"
 
@@ -129,7 +129,7 @@ def test_a_refusal_gives_the_reason(shown: BlockingKernelClient, content: dict[s
         shown,
         "said = []\n"
         "def send(content, buffers=None): said.append(content)\n"
-        "object.__setattr__(state._parts['panel'], 'send', send)",
+        "object.__setattr__(state._session.panel, 'send', send)",
     )
     if content["id"] == "1":
         content = {**content, "id": rows(shown)[0]["id"]}
@@ -150,7 +150,7 @@ def test_anything_else_changes_nothing(
 
 
 def test_unload_takes_it_out(kernel: BlockingKernelClient) -> None:
-    run_cell(kernel, "%load_ext nbsession\ndisplay(state)\npanel = state._parts['panel']")
+    run_cell(kernel, "%load_ext nbsession\ndisplay(state)\npanel = state._session.panel")
     run_cell(kernel, "kept = state\n%unload_ext nbsession")
     assert run_cell(kernel, "print(panel.comm, kept._repr_mimebundle_())") == "None None\n"
 

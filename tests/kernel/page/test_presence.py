@@ -9,13 +9,13 @@ import pytest
 
 from fake_page import FakePage
 from kernels import handles_messages_beside_cells, run_cell
-from nbsession.kernel.runtime.hooks import hears_beside_cells
+from nbsession.kernel.runtime.hooks import receives_beside_cells
 from waiting import eventually
 
 if TYPE_CHECKING:
     from jupyter_client import BlockingKernelClient
 
-OPEN = "from nbsession import state\npages = state._pages\npages.open()"
+OPEN = "from nbsession import state\npages = state._session.pages\npages.open()"
 WAIT = "await pages.reported()\nprint('done')"
 TRY = "try:\n    await pages.reported()\nexcept RuntimeError as error:\n    print(error)"
 
@@ -55,12 +55,12 @@ class WrappedByOthers:
     ],
 )
 def test_which_kernels_hear_beside_cells(kernel_class: type[Any], *, expected: bool) -> None:
-    assert hears_beside_cells(kernel_class()) is expected
+    assert receives_beside_cells(kernel_class()) is expected
 
 
 KNOWS = """
-from nbsession.kernel.runtime.hooks import hears_beside_cells
-print(hears_beside_cells(get_ipython().kernel))
+from nbsession.kernel.runtime.hooks import receives_beside_cells
+print(receives_beside_cells(get_ipython().kernel))
 """
 
 

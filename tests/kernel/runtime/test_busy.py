@@ -24,7 +24,7 @@ print(state.busy)
 """
 
 # What it returns is taken before this very cell counts as ended.
-DEPTH = "print(state._runtime.busy._depth, state.busy)"
+DEPTH = "print(state._session.runtime.busy._depth, state.busy)"
 
 COMMS = """
 from comm import get_comm_manager
@@ -110,7 +110,7 @@ def test_the_loading_cell_counts_from_the_load_to_its_end(loaded: BlockingKernel
     ],
 )
 def test_the_loading_cell_counts_whatever_it_does(kernel: BlockingKernelClient, rest: str) -> None:
-    code = f"%load_ext nbsession\n{rest}\nprint(state._runtime.busy._depth, state.busy)"
+    code = f"%load_ext nbsession\n{rest}\nprint(state._session.runtime.busy._depth, state.busy)"
     assert run_cell(kernel, code).endswith("1 True\n")
     assert run_cell(kernel, DEPTH) == "1 True\n"
 
@@ -169,7 +169,7 @@ def test_interrupts(loaded: BlockingKernelClient, wait: str, errors: list[str]) 
     check_balanced(loaded)
 
 
-def test_an_interrupt_of_who_is_told(loaded: BlockingKernelClient) -> None:
+def test_an_interrupt_of_an_observer(loaded: BlockingKernelClient) -> None:
     run_cell(loaded, "def slow(change):\n    if change['new']: raise KeyboardInterrupt")
     run_cell(loaded, "state.observe(slow, 'busy')")
     cell = loaded.execute("print('never')")  # the kernel gives it no reply
@@ -213,7 +213,7 @@ def test_threads_count(loaded: BlockingKernelClient) -> None:
         loaded,
         "import contextvars, threading\n"
         "go, ended = threading.Event(), threading.Event()\n"
-        "state._runtime.runner.run_in_thread(\n"
+        "state._session.runtime.runner.run_in_thread(\n"
         "    go.wait, 30, context=contextvars.copy_context(), done=lambda *_: ended.set())",
     )
     assert run_cell(loaded, DEPTH) == "2 True\n"
@@ -274,7 +274,7 @@ def test_sync_busy_of_what_ends_while_it_begins() -> None:
         value = Bool()
 
     state = State(Session(None, None), None)
-    busy, light = state._runtime.busy, Light()
+    busy, light = state._session.runtime.busy, Light()
     light.observe(lambda change: change["new"] and busy.leave(), "value")
     busy.enter()
     state.sync_busy(light)
@@ -288,7 +288,7 @@ def test_sync_busy_of_a_trait_that_takes_no_bool() -> None:
     state, plot = State(Session(None, None), None), Plot()
     with pytest.raises(TraitError):
         state.sync_busy(plot, "name")
-    with state._runtime.busy:
+    with state._session.runtime.busy:
         assert plot.name == ""
 
 
@@ -414,7 +414,9 @@ def test_a_page_that_asks_for_states_sees_what_is_when_nobody_asks(
 
 
 def test_what_a_page_reports_is_no_user_code(loaded: BlockingKernelClient) -> None:
-    run_cell(loaded, "seen = []\nstate._pages.open()\nown = state._pages.widget.model_id")
+    run_cell(
+        loaded, "seen = []\nstate._session.pages.open()\nown = state._session.pages.widget.model_id"
+    )
     run_cell(loaded, "state.observe(lambda change: seen.append(change['new']), 'busy')")
     own = run_cell(loaded, "print(own)").strip()
     run_cell(loaded, "del seen[:]")
@@ -458,7 +460,7 @@ def test_a_message_on_a_subshell_leaves_the_cell_busy(loaded: BlockingKernelClie
     check_balanced(loaded)
 
 
-def test_busy_is_told_from_threads_in_turn() -> None:
+def test_busy_is_notified_from_threads_in_turn() -> None:
     """In a plain process: many threads at once, and no change is lost or told twice."""
     told: list[bool] = []
     busy = Busy(told.append)

@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from nbsession.kernel.callbacks.registry import PeriodicCallbacks
-from nbsession.kernel.sidebar.report import report, row_of
+from nbsession.kernel.sidebar.report import callback_row, report
 from turns import on_loop
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def test_names(
     callbacks: PeriodicCallbacks, callback: Callable[[], object], name: str
 ) -> None:
     periodic = callbacks.add(callback, 60_000, count=None, timeout=None, start=False)
-    assert row_of("1", periodic)["name"] == name
+    assert callback_row("1", periodic)["name"] == name
 
 
 @on_loop(PeriodicCallbacks)
@@ -47,8 +47,8 @@ async def test_text_of_odd_bytes_can_be_sent(callbacks: PeriodicCallbacks) -> No
 
     odd.__qualname__ = "odd \ud800"
     periodic = callbacks.add(odd, 60_000, count=None, timeout=None, start=False)
-    periodic.tell("last_error", ValueError("of \udcff.txt"))
-    rows: Any = (row_of("1", periodic), report({"periodic": callbacks}))
+    periodic.record("last_error", ValueError("of \udcff.txt"))
+    rows: Any = (callback_row("1", periodic), report(callbacks, None))
     json.dumps(rows, ensure_ascii=False).encode()
     assert rows[0]["last_error"] == "ValueError: of ?.txt"
     assert rows[1]["callbacks"][0]["name"] == "odd ?"

@@ -1,4 +1,4 @@
-"""News of a session for the server, whatever goes wrong on the way."""
+"""Reports of a session to the server, whatever goes wrong on the way."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from nbsession.kernel.sidebar import report as session_news
-from nbsession.kernel.sidebar.report import SessionNews
+from nbsession.kernel.sidebar import report as reports
+from nbsession.kernel.sidebar.report import Reporter
 from turns import runtime
 from waiting import eventually
 
@@ -22,11 +22,11 @@ class Server:
     usable = True
 
     def __init__(self) -> None:
-        self.heard: list[Any] = []
+        self.received: list[Any] = []
 
     def post(self, path: str, data: Any) -> None:
         assert path == "news"
-        self.heard.append(data)
+        self.received.append(data)
 
 
 class Tasks:
@@ -46,22 +46,22 @@ ROWS = {"callbacks": [], "tasks": [{"name": "odd ?"}]}
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    monkeypatch.setattr(session_news, "INTERVAL_SECONDS", 0.01)
-    monkeypatch.setattr(session_news, "_AFTER_FAILURE_SECONDS", 0.01)
+    monkeypatch.setattr(reports, "INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(reports, "_RETRY_SECONDS", 0.01)
     return Server()
 
 
-def news_of(server: Server, made: Runtime, tasks: Tasks) -> SessionNews:
-    return SessionNews(cast("Any", server), made, {"tasks": tasks})
+def reporter_of(server: Server, made: Runtime, tasks: Tasks) -> Reporter:
+    return Reporter(cast("Any", server), made, lambda: reports.report(None, cast("Any", tasks)))
 
 
 def test_it_goes_on_after_an_error(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     with runtime() as made:
-        news = news_of(server, made, Tasks(ValueError("of the user's code")))
-        news.note()
-        eventually(lambda: "no news" in caplog.text)
-        news.note()
-        eventually(lambda: server.heard == [ROWS])
+        reporter = reporter_of(server, made, Tasks(ValueError("of the user's code")))
+        reporter.note_change()
+        eventually(lambda: "no report" in caplog.text)
+        reporter.note_change()
+        eventually(lambda: server.received == [ROWS])
 
 
 def test_no_thread_at_first(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,24 +70,24 @@ def test_no_thread_at_first(server: Server, monkeypatch: pytest.MonkeyPatch) -> 
         raise RuntimeError(message)
 
     with runtime() as made:
-        news = news_of(server, made, Tasks())
+        reporter = reporter_of(server, made, Tasks())
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", refuse)
-            news.note()
-        news.note()
-        eventually(lambda: server.heard == [ROWS])
+            reporter.note_change()
+        reporter.note_change()
+        eventually(lambda: server.received == [ROWS])
 
 
-def test_an_end_while_it_begins_to_tell(server: Server) -> None:
+def test_an_end_while_it_begins_to_send(server: Server) -> None:
     with runtime() as made:
-        news = news_of(server, made, Tasks())
+        reporter = reporter_of(server, made, Tasks())
 
         class Changed(threading.Event):
             def clear(self) -> None:
-                if not news._closing.is_set():
+                if not reporter._closing.is_set():
                     made.remove()
                 super().clear()
 
-        news._changed = Changed()
-        news.note()
-        eventually(lambda: news._thread is not None and not news._thread.is_alive())
+        reporter._changed = Changed()
+        reporter.note_change()
+        eventually(lambda: reporter._thread is not None and not reporter._thread.is_alive())

@@ -18,7 +18,7 @@ from IPython.core.formatters import format_display_data
 data, _ = format_display_data(state)
 import json
 sent = []
-state._panel.send = sent.append
+state._session.panel.send = sent.append
 """
 
 
@@ -28,19 +28,19 @@ def see(client: BlockingKernelClient, expression: str) -> Any:
 
 def order(client: BlockingKernelClient, **content: object) -> None:
     """Send what a page sends."""
-    panel = run_cell(client, "print(state._parts['panel'].model_id)").strip()
+    panel = run_cell(client, "print(state._session.panel.model_id)").strip()
     data = {"method": "custom", "content": {"action": "task", **content}}
     client.shell_channel.send(client.session.msg("comm_msg", {"comm_id": panel, "data": data}))
 
 
 def test_rows_and_orders(kernel: BlockingKernelClient) -> None:
     run_cell(kernel, SHOW)
-    assert see(kernel, "state._pages.widget.tasks") == []
+    assert see(kernel, "state._session.pages.widget.tasks") == []
     schedule = "state.schedule_task('work', ran.append, args=[1], cron='0 0 1 1 *', tz='UTC')"
     run_cell(kernel, f"ran = []\ntask = {schedule}")
 
     def row() -> dict[str, Any]:
-        rows = see(kernel, "state._pages.widget.tasks")
+        rows = see(kernel, "state._session.pages.widget.tasks")
         assert len(rows) <= 1
         return rows[0] if rows else {}
 
@@ -74,7 +74,7 @@ task = state.schedule_task("slow", slow, period="20ms")
 
 def test_what_is_skipped_in_a_row_is_shown(kernel: BlockingKernelClient) -> None:
     run_cell(kernel, SHOW + SLOW)
-    gaps = "[row['gap'] for row in state._pages.widget.tasks]"
+    gaps = "[row['gap'] for row in state._session.pages.widget.tasks]"
     eventually(lambda: re.fullmatch(r"skipped \d\d+ times", "".join(see(kernel, gaps))))
     running = "[[run.state, run.count] for run in task.history()]"
     [state, count], first, *_ = see(kernel, running)  # before it may have been missed
@@ -88,8 +88,8 @@ PROMISED = """
 import threading
 declare = lambda: state.schedule_task("soon", print, period="1h")
 threading.Thread(target=declare).start()
-while "soon" not in state._kernel_tasks._promised: pass
-state._panel._receive(None, {"action": "task", "name": "soon", "order": "pause"}, None)
+while "soon" not in state._session.tasks._promised: pass
+state._session.panel._receive(None, {"action": "task", "name": "soon", "order": "pause"}, None)
 """
 
 

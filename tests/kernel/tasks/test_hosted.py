@@ -85,7 +85,7 @@ async def test_cancelling_a_run_whose_own_loop_has_just_closed(tasks: KernelTask
     async def ended() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
 
-    call._awaiting = await asyncio.to_thread(asyncio.run, ended())
+    call._awaiting.task = await asyncio.to_thread(asyncio.run, ended())
     executor.cancel(call._run_id, "cancelled")
     may_end.set()
     await until(lambda: not executor.calls)

@@ -112,7 +112,7 @@ def test_user_code_that_runs_is_activity(start_host: Callable[..., Host]) -> Non
     for kernel, code in zip(kernels, RUNS.values(), strict=True):
         host.run(kernel, f"import asyncio, time\nfrom nbsession import state\n{code}")
     assert _lives_on(host, *kernels)
-    host.run(kernels[-1], "for each in list(state._periodic_callbacks.items()): each[1].stop()")
+    host.run(kernels[-1], "[each.stop() for each in state._session.periodic_callbacks]")
     eventually(lambda: not host.has_kernel(kernels[-1]), 20, "it is culled at last")
     assert _lives_on(host, *kernels[:-1])
 
@@ -123,7 +123,8 @@ def test_what_our_own_page_says_is_no_activity(start_host: Callable[..., Host]) 
     kernel = host.start_kernel()
     comm = host.run(
         kernel,
-        "from nbsession import state\nstate.location\nprint(state._pages.widget.comm.comm_id)",
+        "from nbsession import state\nstate.location\n"
+        "print(state._session.pages.widget.comm.comm_id)",
     ).strip()
     with host.client(kernel) as client:
 

@@ -1,8 +1,9 @@
-"""A callback that is called again and again."""
+"""`PeriodicCallback`: a callback that is called again and again."""
 
 from __future__ import annotations
 
 import asyncio
+import operator
 import threading
 from dataclasses import dataclass
 from math import floor
@@ -13,13 +14,49 @@ from traitlets import All, Bool, Bunch, Callable, HasTraits, TraitError, TraitTy
 
 from nbsession.core.callables import is_generator, name_of, unwrap
 from nbsession.kernel.runtime.runner import ErrorDisplay
-from nbsession.kernel.runtime.traits import IsolatedObservers, ReadOnly, Whole
+from nbsession.kernel.runtime.traits import IsolatedObservers, ReadOnly
 
 if TYPE_CHECKING:
     from collections.abc import Callable as CallableType
 
     from nbsession.kernel.runtime.runner import Callback, CallbackRunner
     from nbsession.kernel.runtime.timers import TimerQueue
+
+
+def checked_integer(value: object, name: str, unit: str, least: int) -> int:
+    """Return a whole number as an int; 200.0 is one, too."""
+    number: int | None = None
+    if isinstance(value, float) and value.is_integer():
+        number = int(value)
+    elif not isinstance(value, bool):
+        try:
+            number = operator.index(value)  # type: ignore[arg-type]  # what has none raises
+        except TypeError:
+            number = None
+    if number is None or number < least:
+        of = f" of {unit}" if unit else ""
+        hint = "; 1 s is 1000" if unit == "milliseconds" else ""
+        raise ValueError(
+            f"{name} must be a whole number{of}, at least {least}{hint}: "
+            f"got {value!r} ({type(value).__name__})"
+        )
+    return number
+
+
+class PositiveInteger(TraitType[Any, Any]):
+    """A trait for a whole number of at least 1."""
+
+    def __init__(self, default_value: int | None, unit: str = "", **options: Any) -> None:
+        self._unit = unit
+        super().__init__(default_value=default_value, **options)
+
+    def validate(self, obj: HasTraits, value: object) -> int:  # noqa: ARG002 - of TraitType
+        """Return the number as an int, or raise TraitError."""
+        try:
+            return checked_integer(value, self.name or "value", self._unit, 1)
+        except ValueError as error:
+            none = ", or None for no end" if self.allow_none else ""
+            raise TraitError(f"{error}{none}") from None
 
 
 class PeriodicGrid:
@@ -66,30 +103,21 @@ class PeriodicGrid:
 
 
 @dataclass(slots=True)
-class Tally:
-    """How a periodic callback has fared since it was made."""
+class Counts:
+    """The counts of a periodic callback; its traits of these names show them."""
 
     counter: int = 0
-    """How many times it has been called, those that raised included."""
-
     skipped: int = 0
-    """How many ticks passed while it, or something else, kept the loop."""
-
     errors: int = 0
-    """How many times it raised."""
-
     last_error: BaseException | None = None
-    """What it raised last."""
-
     last_duration: float | None = None
-    """How long the last call took, in ms."""
 
 
-class Tallied(ReadOnly, TraitType[Any, Any]):
-    """A read-only trait that shows a value of the object's `tally`.
+class Counted(ReadOnly, TraitType[Any, Any]):
+    """A read-only trait that shows a value of its owner's `counts`.
 
-    Setting a trait costs ten times what the rest of a tick does, so ticks write the tally, and tell
-    only those who observe.
+    Setting a trait costs ten times what the rest of a tick does, so ticks write the counts, and
+    notify only those who observe.
     """
 
     instead = "it is counted; what can be set is running, period, count, timeout and callback"
@@ -99,37 +127,17 @@ class Tallied(ReadOnly, TraitType[Any, Any]):
 
     def get(self, obj: HasTraits, cls: Any = None) -> Any:  # noqa: ARG002 - of TraitType
         """Return the value."""
-        return getattr(obj.tally, self.name or "")  # type: ignore[attr-defined]  # its owner's
+        return getattr(obj.counts, self.name or "")  # type: ignore[attr-defined]  # its owner's
 
     def set(self, obj: HasTraits, value: Any) -> None:
         """Do nothing: the value is already there when traitlets replays held notifications."""
 
 
-class Tallying(IsolatedObservers):
-    """Something with a tally that shows in its `Tallied` traits."""
-
-    tally: Tally
-    _observed: frozenset[Any] = frozenset()  # names, maybe more than are observed now
-
-    def observe(self, handler: Any, names: Any = All, type: Any = "change") -> None:  # noqa: A002
-        """Call a handler when a trait changes, as any `HasTraits` does."""
-        self._observed |= {names} if names is All or isinstance(names, str) else set(names)
-        super().observe(handler, names, type)
-
-    def tell(self, name: str, value: object) -> None:
-        """Write a value into the tally, and tell those who observe it."""
-        old = getattr(self.tally, name)
-        setattr(self.tally, name, value)
-        if name in self._observed or All in self._observed:
-            change = Bunch(name=name, old=old, new=value, owner=self, type="change")
-            self.notify_change(change)
-
-
 _LATE_SECONDS = 0.02
-"""How long after its timeout the tick that is due just then may still come."""
+"""The time after its timeout in which the tick that is due just then may still come."""
 
 _AFTER_TICK_SECONDS = 0.0001
-"""How long after a tick of the same time the end comes."""
+"""The time from a tick to an end that is due with it."""
 
 
 def generator_message(callback: CallableType[..., Any]) -> str:
@@ -141,7 +149,7 @@ def generator_message(callback: CallableType[..., Any]) -> str:
     )
 
 
-class PeriodicCallback(Tallying):
+class PeriodicCallback(IsolatedObservers):
     """Calls something every `period` ms; made by ``state.add_periodic_callback``.
 
     The first call is one period after the start. Calls come on a fixed grid and do not drift; what
@@ -152,26 +160,24 @@ class PeriodicCallback(Tallying):
     ----------
     callback, period, count, timeout
         The traits.
-    queue
-        Of the timers.
-    runner
-        Runs the callback.
-    on_change
-        Called after any trait has changed by other than a tick; on whatever thread did it.
     """
 
     callback: Any = Callable(help="Takes nothing; sync or async.")
-    period: Any = Whole(500, "milliseconds", help="In ms; may change while it runs.")
-    count: Any = Whole(None, allow_none=True, help="How many calls per start; None: no end.")
-    timeout: Any = Whole(
+    period: Any = PositiveInteger(500, "milliseconds", help="In ms; may change while it runs.")
+    count: Any = PositiveInteger(
+        None, allow_none=True, help="How many calls per start; None: no end."
+    )
+    timeout: Any = PositiveInteger(
         None, "milliseconds", allow_none=True, help="In ms after a start, when it stops; or None."
     )
     running = Bool(default_value=False, help="Whether it runs; set it to start or stop.")
-    counter = Tallied("How many calls so far; goes on when started again.")
-    skipped = Tallied("How many ticks were skipped so far, as the loop had no time for them.")
-    errors = Tallied("How many calls raised.")
-    last_error = Tallied("What a call raised last; None if none has.")
-    last_duration = Tallied("How long the last call took, in ms; None before the first.")
+    counter = Counted("How many calls so far; goes on when started again.")
+    skipped = Counted("How many ticks were skipped so far, as the loop had no time for them.")
+    errors = Counted("How many calls raised.")
+    last_error = Counted("What a call raised last; None if none has.")
+    last_duration = Counted("How long the last call took, in ms; None before the first.")
+
+    _observed: frozenset[Any] = frozenset()  # names, maybe more than are observed now
 
     def __init__(  # noqa: PLR0913 - four of them are the user's
         self,
@@ -184,7 +190,7 @@ class PeriodicCallback(Tallying):
         runner: CallbackRunner,
         on_change: CallableType[[], None],
     ) -> None:
-        self.tally = Tally()
+        self.counts = Counts()
         self._queue, self._runner, self._on_change = queue, runner, on_change
         self._time = queue.main_loop.time
         self._context = runner.context()
@@ -221,11 +227,10 @@ class PeriodicCallback(Tallying):
         return self
 
     def __reduce__(self) -> NoReturn:
-        message = (
+        raise TypeError(
             f"{self!r} is of this process only and cannot be pickled; pickle its callback and call "
             "state.add_periodic_callback where it arrives"
         )
-        raise TypeError(message)
 
     def __repr__(self) -> str:
         name = getattr(self.callback, "__qualname__", None) or repr(self.callback)
@@ -234,8 +239,21 @@ class PeriodicCallback(Tallying):
 
     # -- traits ---------------------------------------------------------------------------------
 
+    def observe(self, handler: Any, names: Any = All, type: Any = "change") -> None:  # noqa: A002
+        """Call a handler when a trait changes, as any `HasTraits` does."""
+        self._observed |= {names} if names is All or isinstance(names, str) else set(names)
+        super().observe(handler, names, type)
+
+    def record(self, name: str, value: object) -> None:
+        """Write a count, and notify those who observe it."""
+        old = getattr(self.counts, name)
+        setattr(self.counts, name, value)
+        if name in self._observed or All in self._observed:
+            change = Bunch(name=name, old=old, new=value, owner=self, type="change")
+            self.notify_change(change)
+
     def notify_change(self, change: Bunch) -> None:
-        """Do what a trait says, then tell its observers, then those of all periodic callbacks."""
+        """Apply a trait, then notify its observers, then those of all periodic callbacks."""
         match change.name:
             case "callback":
                 self._on_callback()
@@ -260,11 +278,10 @@ class PeriodicCallback(Tallying):
     @validate("running")
     def _validate_running(self, proposal: Bunch) -> bool:
         if proposal["value"] and self._queue.closed:
-            message = (
+            raise RuntimeError(
                 "the session of this periodic callback has been taken out by %unload_ext; "
                 "load nbsession and call state.add_periodic_callback again"
             )
-            raise RuntimeError(message)
         return bool(proposal["value"])
 
     def _on_callback(self) -> None:
@@ -320,21 +337,21 @@ class PeriodicCallback(Tallying):
         self._runner.run(self.callback, context=self._context, done=self._on_called)
 
     def _on_called(self, _result: object, error: BaseException | None) -> None:
-        tally, now = self.tally, self._time()
-        self.tell("last_duration", (perf_counter() - self._began) * 1000)
+        counts, now = self.counts, self._time()
+        self.record("last_duration", (perf_counter() - self._began) * 1000)
         is_taken_out = self._queue.closed and isinstance(error, asyncio.CancelledError)
         if error is not None and not is_taken_out:
-            self.tell("last_error", error)
-            self.tell("errors", tally.errors + 1)
+            self.record("last_error", error)
+            self.record("errors", counts.errors + 1)
             self._errors.show(error)
         if self._calling == self._start_number:
             self._calls += 1
         self._calling = 0
-        self.tell("counter", tally.counter + 1)
+        self.record("counter", counts.counter + 1)
         if self.running and not self._stop_if_complete():
             following, skipped = self._grid.next(now)
             if skipped:
-                self.tell("skipped", tally.skipped + skipped)
+                self.record("skipped", counts.skipped + skipped)
             self._tick_timer.set(following)
         if not self._queue.firing:  # an async one, between ticks
             self._on_change()

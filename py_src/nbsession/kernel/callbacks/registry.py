@@ -8,42 +8,36 @@ import weakref
 from typing import TYPE_CHECKING
 
 from nbsession.core.callables import is_generator
-from nbsession.kernel.runtime.runner import Callback, check_callable, show_error
+from nbsession.kernel.runtime.runner import Callback, check_callable
 from nbsession.kernel.runtime.timers import TimerQueue
+from nbsession.kernel.runtime.traits import Listeners
 
 from .periodic import PeriodicCallback, generator_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from nbsession.kernel.runtime.runtime import Runtime
 
-__all__ = ["PeriodicCallback", "PeriodicCallbacks"]
-
 
 class PeriodicCallbacks:
-    """Those that run, and those stopped ones that somebody still holds, in the order of adding."""
+    """The callbacks that run or that somebody holds, in the order of adding."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runner = runtime.runner
-        self._queue = TimerQueue(runtime.main_loop, runtime.busy, self._tell)
+        self.listeners = Listeners()  # once for all that tick at one time
+        self._queue = TimerQueue(runtime.main_loop, runtime.busy, self.listeners.notify)
         self._callbacks: weakref.WeakValueDictionary[int, PeriodicCallback] = (
             weakref.WeakValueDictionary()
         )
         self._keys = itertools.count(1)
-        self._observers: tuple[Callable[[], object], ...] = ()
         self._lock = threading.Lock()
         runtime.on_remove(self._close)
 
     def add(
-        self,
-        callback: Callback,
-        period: int,
-        count: int | None,
-        timeout: int | None,
-        start: bool,
+        self, callback: Callback, period: int, count: int | None, timeout: int | None, start: bool
     ) -> PeriodicCallback:
-        """Add a callback; see `CallbackState.add_periodic_callback`."""
+        """Add a callback; see `State.add_periodic_callback`."""
         check_callable(callback)
         if is_generator(callback):
             raise TypeError(generator_message(callback))
@@ -61,7 +55,7 @@ class PeriodicCallbacks:
         if start:
             periodic.start()
         else:
-            self._tell()
+            self.listeners.notify()
         return periodic
 
     def __iter__(self) -> Iterator[PeriodicCallback]:
@@ -69,31 +63,13 @@ class PeriodicCallbacks:
 
     def items(self) -> list[tuple[int, PeriodicCallback]]:
         """Return the callbacks with numbers that are theirs for good."""
-        with self._lock:  # panels ask from their own thread
+        with self._lock:  # panels call from their own thread
             return sorted(self._callbacks.items(), key=lambda item: item[0])
 
-    def observe(self, observer: Callable[[], object]) -> Callable[[], None]:
-        """Call after any change of any callback, but only once for all that tick at one time."""
-        with self._lock:
-            self._observers += (observer,)
-
-        def end() -> None:
-            with self._lock:
-                self._observers = tuple(each for each in self._observers if each is not observer)
-
-        return end
-
     def _changed(self) -> None:
-        # What changes while timers fire is told when they have.
+        # Of what changes while timers fire, observers are notified when they have.
         if not (self._queue.firing and self._queue.main_loop.is_here()):
-            self._tell()
-
-    def _tell(self) -> None:
-        for observer in self._observers:
-            try:
-                observer()
-            except Exception as error:  # noqa: BLE001 - the others must be told
-                show_error(error)
+            self.listeners.notify()
 
     def _close(self) -> None:
         self._queue.close()

@@ -1,16 +1,15 @@
-"""Keeping the server from ending this kernel for being idle, or for its page being gone."""
+"""`state.block_expiration`: keeps the server from ending an idle kernel, or one without a page."""
 
 from __future__ import annotations
 
 import threading
-import warnings
 from typing import TYPE_CHECKING, Self
 
-from nbsession.core.errors import LinkError, NBSessionWarning
+from nbsession.core.errors import LinkError, warn
 from nbsession.kernel.runtime.process import kernel_log
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Callable
 
     from nbsession.kernel.link.session_info import Session
     from nbsession.kernel.runtime.runtime import Runtime
@@ -19,81 +18,58 @@ if TYPE_CHECKING:
 class ExpirationBlock:
     """Keeps the kernel alive until it is called, or until the ``with`` block that it opens ends."""
 
-    def __init__(self, expiration: Expiration) -> None:
+    def __init__(self, expiration: ExpirationBlocks) -> None:
         self._expiration = expiration
 
     def __repr__(self) -> str:
-        is_there = self._expiration.is_held(self)
-        return f"<ExpirationBlock, {'keeps the kernel alive' if is_there else 'released'}>"
+        is_held = self in self._expiration.blocks
+        return f"<ExpirationBlock, {'keeps the kernel alive' if is_held else 'released'}>"
 
     def __call__(self) -> None:
         """End it; the second time does nothing."""
-        self._expiration.release(self)
+        self._expiration.change(lambda blocks: blocks.discard(self))
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self()
 
 
-class Expiration:
+class ExpirationBlocks:
     """Tells the server whether it may end this kernel."""
 
     def __init__(self, runtime: Runtime, session: Session) -> None:
+        self.blocks: set[ExpirationBlock] = set()
         self._link = session.link
-        self._runtime = runtime
-        self._blocks: set[ExpirationBlock] = set()
-        self._told = False
-        self._registered = False
-        self._lock = threading.Lock()  # also over the post: the server must hear the last word last
+        self._sent = False
+        runtime.on_remove(lambda: self.change(set.clear))
+        self._lock = threading.Lock()  # also over the post: the last state must be sent last
 
     def block(self) -> ExpirationBlock:
         """Keep the kernel alive until every block has been released."""
         block = ExpirationBlock(self)
-        with self._lock:
-            if not self._registered:
-                self._registered = True
-                self._runtime.on_remove(self._release_all)
-            self._blocks.add(block)
-            self._tell()
+        self.change(lambda blocks: blocks.add(block))
         return block
 
-    def release(self, block: ExpirationBlock) -> None:
-        """Give up a block; once it is given up, this does nothing."""
+    def change(self, change: Callable[[set[ExpirationBlock]], object]) -> None:
+        """Change the blocks, and tell the server if that matters to it."""
         with self._lock:
-            self._blocks.discard(block)
-            self._tell()
-
-    def is_held(self, block: ExpirationBlock) -> bool:
-        """Return whether a block has not been given up."""
-        return block in self._blocks
-
-    def _release_all(self) -> None:
-        with self._lock:
-            self._blocks.clear()
-            self._tell()
-
-    def _tell(self) -> None:
-        blocked = bool(self._blocks)
-        if self._link is None or not self._link.usable or blocked == self._told:
-            return
-        try:
-            answer = self._link.post("expiration", {"blocked": blocked})
-        except LinkError as error:
-            self._warn(str(error))
-            return
-        self._told = blocked
-        if blocked and answer["problem"]:
-            self._warn(answer["problem"])
+            change(self.blocks)
+            blocked = bool(self.blocks)
+            if self._link is None or not self._link.usable or blocked == self._sent:
+                return
+            try:
+                answer = self._link.post("expiration", {"blocked": blocked})
+            except LinkError as error:
+                self._warn(str(error))
+                return
+            self._sent = blocked
+            if blocked and answer["problem"]:
+                self._warn(answer["problem"])
 
     @staticmethod
     def _warn(problem: str) -> None:
         message = f"the server may end this kernel for being idle: {problem}"
-        warnings.warn(message, NBSessionWarning, stacklevel=6)
+        warn(message)
         kernel_log().warning("nbsession: %s", message)

@@ -1,4 +1,4 @@
-"""What the user wants called at the start and at the end of this session."""
+"""`state.on_session_created` and `on_session_destroyed`: hooks of this session."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from typing import TYPE_CHECKING, Any
 from nbsession.core.errors import LinkError
 from nbsession.core.session import SessionContext, takes_context
 from nbsession.kernel.runtime.process import kernel_log
-from nbsession.kernel.runtime.runner import check_callable, show_error, show_unless_cancelled
+from nbsession.kernel.runtime.runner import (
+    check_callable,
+    settle,
+    show_error,
+    show_unless_cancelled,
+)
 
-from .expiration import Expiration
 from .shutdown import BUDGET_SECONDS, Shutdown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
-    from nbsession.core.request import Request
     from nbsession.kernel.link.session_info import Session
     from nbsession.kernel.runtime.loop import Context
     from nbsession.kernel.runtime.runner import Callback
@@ -42,52 +45,23 @@ class _Hook:
         return self.context.copy().run(self.callback, *arguments)
 
 
-class _Announcement:
-    """Lets the server know that this session has hooks, so that it asks for them when it ends."""
-
-    def __init__(self, runtime: Runtime, session: Session) -> None:
-        self._runtime = runtime
-        self._link = session.link
-
-    def make(self) -> None:
-        """Announce it, until the session is taken out. A server that does not listen is no harm."""
-        if self._post(has_hooks=True):
-            self._runtime.on_remove(lambda: self._post(has_hooks=False))
-
-    def _post(self, *, has_hooks: bool) -> bool:
-        if self._link is None or not self._link.usable:
-            return False
-        try:
-            self._link.post("hooks", {"has_hooks": has_hooks})
-        except LinkError as error:
-            kernel_log().debug("nbsession: the server cannot ask for the hooks: %s", error)
-            return False
-        return True
-
-
-class SessionHooks:
+class LifecycleHooks:
     """Calls back at the start and at the end of this session."""
 
     def __init__(self, runtime: Runtime, session: Session) -> None:
         self._runtime = runtime
-        kernel_id = session.kernel_id
-
-        def find_request() -> Request | None:
-            return session.info("page").request
-
+        self._link = session.link
         self.context = SessionContext(
-            id=kernel_id or uuid.uuid4().hex,
-            kernel_id=kernel_id,
+            id=session.kernel_id or uuid.uuid4().hex,
+            kernel_id=session.kernel_id,
             started_at=runtime.started_at,
-            find_request=find_request,
+            find_request=lambda: session.info("page").request,
         )
         self._hooks: list[_Hook] = []
         self._lock = threading.Lock()
         self._shutdown: Shutdown | None = None
         self._running: _Hook | None = None  # at the session's end
-        self._is_told_late = False
-        self._expiration = Expiration(runtime, session)
-        self._announcement = _Announcement(runtime, session)
+        self._has_warned = False
         runtime.on_remove(self._hooks.clear)
 
     def on_created(self, callback: Callback) -> Callable[[], None]:
@@ -112,8 +86,8 @@ class SessionHooks:
                 self._shutdown = Shutdown(self._runtime, self._run_all, self._warn_late)
                 self._shutdown.install()
                 self._runtime.on_remove(self._shutdown.remove)
-        if is_first:
-            self._announcement.make()
+        if is_first and self._announce(has_hooks=True):
+            self._runtime.on_remove(lambda: self._announce(has_hooks=False))
 
         def unregister() -> None:
             with self._lock, suppress(ValueError):
@@ -121,13 +95,20 @@ class SessionHooks:
 
         return unregister
 
+    def _announce(self, *, has_hooks: bool) -> bool:
+        """Let the server know of hooks, so that it has them called when it ends."""
+        if self._link is None or not self._link.usable:
+            return False
+        try:
+            self._link.post("hooks", {"has_hooks": has_hooks})
+        except LinkError as error:  # a server that does not listen is no harm
+            kernel_log().debug("nbsession: the server cannot call the hooks: %s", error)
+            return False
+        return True
+
     async def end_now(self) -> bool:
         """Call what is registered, as the server ends; return whether that was done in time."""
         return self._shutdown is None or await self._shutdown.end()
-
-    def block_expiration(self) -> Callable[[], None]:
-        """Keep the server from ending this kernel; returns what ends that."""
-        return self._expiration.block()
 
     def _hook(self, callback: Callback) -> _Hook:
         check_callable(callback)
@@ -158,18 +139,20 @@ class SessionHooks:
             return
         if not inspect.isawaitable(result):
             return
-        task = asyncio.get_running_loop().create_task(_shown(result, context), context=context)
+        task = asyncio.get_running_loop().create_task(settle(result), context=context)
         _, late = await asyncio.wait([task], timeout=max(0, deadline - time.monotonic()))
         if late:
             task.cancel()
             self._warn_late()
+        elif not task.cancelled() and (raised := task.result()[1]) is not None:
+            _show(raised, context)
 
     def _warn_late(self) -> None:
         with self._lock:
             hook, left = self._running, len(self._hooks)
-            if hook is None or self._is_told_late:
+            if hook is None or self._has_warned:
                 return
-            self._is_told_late = True
+            self._has_warned = True
         kernel_log().warning(
             "nbsession: the session's end may take %g s in all; %r was cut off, %d more not called",
             BUDGET_SECONDS,
@@ -178,16 +161,7 @@ class SessionHooks:
         )
 
 
-async def _shown(awaitable: Awaitable[Any], context: Context) -> None:
-    try:
-        await awaitable
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:  # noqa: BLE001 - a task that raises SystemExit stops its loop
-        _show(error, context.copy())
-
-
 def _show(error: BaseException, context: Context) -> None:
-    # The page may be gone already, and with it the cell that would show it.
+    # The page may be closed already, and with it the cell that would show it.
     kernel_log().warning("nbsession: a callback at the end of the session raised %r", error)
     context.run(show_error, error)

@@ -1,10 +1,9 @@
-"""Noticing from inside that this process's session ends, in time to do something about it."""
+"""The end of this process's session, noticed from inside, in time to act."""
 
 from __future__ import annotations
 
 import _thread
 import asyncio
-import contextvars
 import inspect
 import os
 import signal
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from nbsession.core.process import HAS_THREADS, ForkGuard
-from nbsession.kernel.runtime.process import call_at_exit, kernel_log
+from nbsession.kernel.runtime.process import call_at_exit, kernel_log, put_hook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
     from nbsession.kernel.runtime.runtime import Runtime
 
 BUDGET_SECONDS = 2.0
-"""How long the end may take: a server sends SIGTERM after 2.5 s."""
+"""The time that the end may take: a server sends SIGTERM after 2.5 s."""
 
 _PROBE_SECONDS = 0.25
-"""How long the main loop may take to show that it is alive."""
+"""The time that the main loop has to show that it is alive."""
 
 _AGAIN_SECONDS = 0.05
 
@@ -64,7 +63,7 @@ class Shutdown:
         self._task: asyncio.Task[None] | None = None  # a loop keeps only weak references
         self._may_die = False
         self._unregister: Callable[[], None] = lambda: None
-        self._unwrap_request: Callable[[], None] | None = None
+        self._unwrap_request: Callable[[], None] = lambda: None
 
     # -- in and out -----------------------------------------------------------------------------
 
@@ -75,15 +74,13 @@ class Shutdown:
         if threading.current_thread() is threading.main_thread():
             self._take_signal()
         elif self._main_loop is not None:
-            self._main_loop.call_soon(self._take_signal, context=contextvars.Context())
+            self._main_loop.call_soon(self._take_signal)
 
     def remove(self) -> None:
         """Leave the end alone again."""
         self._active = False
         self._unregister()
-        if self._unwrap_request is not None:
-            self._unwrap_request()
-            self._unwrap_request = None
+        self._unwrap_request()
         if threading.current_thread() is threading.main_thread():
             self.give_signal_back()
             _installed.discard(self)
@@ -115,12 +112,7 @@ class Shutdown:
             result = original(stream, ident, message)
             return await result if inspect.isawaitable(result) else result
 
-        def unwrap() -> None:
-            if handlers.get(_REQUEST) is shutdown_request:  # else it stays, and passes on
-                handlers[_REQUEST] = original
-
-        handlers[_REQUEST] = shutdown_request
-        self._unwrap_request = unwrap
+        self._unwrap_request = put_hook(handlers, _REQUEST, shutdown_request)
 
     # -- the end --------------------------------------------------------------------------------
 
@@ -156,7 +148,7 @@ class Shutdown:
     def _do_work(self) -> None:
         if self._main_loop is not None:
             with suppress(RuntimeError):  # it is closed
-                self._main_loop.call_soon(self._do_work_on_main, context=contextvars.Context())
+                self._main_loop.call_soon(self._do_work_on_main)
                 self._claim_noticed.wait(_PROBE_SECONDS)
         if self._claim():
             self._do_work_here()

@@ -1,12 +1,11 @@
-"""The session that a kernel belongs to, asked of the server and remembered."""
+"""The request, visitor and server of a kernel's session, fetched once and cached."""
 
 from __future__ import annotations
 
 import threading
-import warnings
 from typing import TYPE_CHECKING, Literal
 
-from nbsession.core.errors import LinkError, NBSessionWarning
+from nbsession.core.errors import LinkError, warn
 from nbsession.core.process import ForkGuard
 from nbsession.kernel.runtime.process import (
     foreign_kernel,
@@ -22,10 +21,10 @@ if TYPE_CHECKING:
     from .client import Link
 
 _HOLD_SECONDS = 25.0
-"""How long one question for a preheated kernel's visitor is held open before it is asked again."""
+"""The time that the server holds one request for a preheated kernel's visitor open."""
 
 PAGE_WAIT_SECONDS = 1.0
-"""How long a JupyterLab page may take to send its query before it counts as sent none."""
+"""The time that a JupyterLab page has to send its query, before there counts as none."""
 
 _SERVED = (
     "It serves JupyterLab, Notebook 7 and nbclassic on Jupyter Server, and Voilà 0.5.8 and newer"
@@ -36,7 +35,7 @@ Need = Literal["server", "visitor", "page"]
 
 
 class Session:
-    """What is known of the visitor and the server."""
+    """The session that a kernel belongs to, as its server knows it."""
 
     def __init__(self, link: Link | None, kernel_id: str | None) -> None:
         self.link = link
@@ -49,7 +48,7 @@ class Session:
         self._lock = threading.Lock()
 
     def info(self, need: Need) -> SessionInfo:
-        """Return what is known of the session."""
+        """Return the visitor and the server, as far as they are known or needed."""
         from nbsession.core.session import SessionInfo  # dataclasses: not worth it at every load
 
         if self.process.is_forked:
@@ -77,27 +76,26 @@ class Session:
 
     def _suffices(self, known: SessionInfo, need: Need) -> bool:
         if known.page_pending and known.app_url is None:
-            return False  # a page that has not said yet which one it is
+            return False  # a page that has not reported yet which one it is
         return known.bound and not (need == "page" and known.page_pending)
 
     def _ask(self, link: Link, need: Need) -> SessionInfo:
-        info = self._fetch(link, "session", 0)
+        from nbsession.core.session import SessionInfo
+
+        def fetch(until: str, seconds: float) -> SessionInfo:
+            path = f"session?until={until}&seconds={seconds}" if until else "session"
+            return SessionInfo.from_json(link.get(path, seconds))
+
+        info = fetch("", 0)
         while need != "server" and not info.bound:
-            info = self._fetch(link, f"session?until=bound&seconds={_HOLD_SECONDS}", _HOLD_SECONDS)
+            info = fetch("bound", _HOLD_SECONDS)
         if need == "page" and info.page_pending and not self._waited_for_page:
-            query = f"session?until=page&seconds={PAGE_WAIT_SECONDS}"
-            info = self._fetch(link, query, PAGE_WAIT_SECONDS)
+            info = fetch("page", PAGE_WAIT_SECONDS)
             self._waited_for_page = True
         with self._lock:  # a slower thread must not put back an older answer
             if self._known is None or not self._suffices(self._known, "page"):
                 self._known = info
             return self._known
-
-    @staticmethod
-    def _fetch(link: Link, path: str, wait_seconds: float) -> SessionInfo:
-        from nbsession.core.session import SessionInfo
-
-        return SessionInfo.from_json(link.get(path, wait_seconds))
 
     def _warn_unserved(self) -> None:
         """Say once that a page may be there, but no server with nbsession."""
@@ -136,6 +134,6 @@ class Session:
     def _warn(self, message: str) -> None:
         if not self._warned:
             self._warned = True
-            warnings.warn(message, NBSessionWarning, stacklevel=5)
+            warn(message)
             if under_voila():  # whose pages leave out what a cell writes to stderr
                 kernel_log().warning("nbsession: %s", message)

@@ -6,14 +6,13 @@ import datetime as dt
 import inspect
 import numbers
 import threading
-import warnings
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitType
 
-from nbsession.core.errors import NBSessionWarning
+from nbsession.core.errors import warn
 from nbsession.kernel.runtime.runner import check_callable, show_error, show_unless_cancelled
 
 from .trait_codec import TraitText, UnreadableTextError
@@ -74,7 +73,7 @@ class SyncReporter:
         """Warn in the cell of the `sync`, the first time."""
         if not self._has_warned:
             self._has_warned = True
-            self._context.copy().run(warnings.warn, message, NBSessionWarning, stacklevel=2)
+            self._context.copy().run(warn, message)
 
 
 class LocationBinding:

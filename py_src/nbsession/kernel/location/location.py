@@ -127,7 +127,7 @@ class Location(PartOfState, IsolatedObservers):
         """
         if not self._has_server:
             return
-        await self._pages.reported(self._loading.patience_seconds)
+        await self._pages.reported(self._loading.remaining_seconds)
         self._read_page()
 
     def observe(

@@ -1,4 +1,4 @@
-"""A widget whose content is made once the page has loaded."""
+"""`state.defer`: a widget whose content is made once the page has loaded."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import asyncio
 import inspect
 import sys
 import threading
-import traceback
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Output
 from ipywidgets.widgets.interaction import show_inline_matplotlib_plots
 
-from nbsession.core.tracebacks import traceback_from_user_code
-from nbsession.kernel.runtime.process import running_shell
-from nbsession.kernel.runtime.runner import Callback, check_callable
+from nbsession.kernel.runtime.process import put_hook, running_shell
+from nbsession.kernel.runtime.runner import Callback, check_callable, error_output
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from nbsession.kernel.runtime.runtime import Runtime
 
@@ -77,15 +75,9 @@ class OutputCapture:
 
     def add_error(self, error: BaseException) -> None:
         """Add an error with its traceback."""
-        shell = running_shell()
-        kind, trace = type(error), traceback_from_user_code(error)
-        if shell is None:
-            lines = traceback.format_exception(kind, error, trace)
-        else:
-            lines = shell.InteractiveTB.structured_traceback(kind, error, trace)
-        output = {"ename": kind.__name__, "evalue": str(error), "traceback": lines}
+        output = error_output(error)
         self._clear_if_due()
-        self.outputs.append({"output_type": "error", **output})
+        self.outputs.append(output)
 
     def _add_display(self, data: Any, metadata: Any, transient: Any) -> None:
         self._clear_if_due()
@@ -134,8 +126,7 @@ class _Diversion:
         if capture is None or capture.is_closed:
             return int(self.original.write(text) or 0)
         if not isinstance(text, str):  # libraries try whether a stream takes bytes
-            message = f"write() takes str, got {type(text).__name__}"
-            raise TypeError(message)
+            raise TypeError(f"write() takes str, got {type(text).__name__}")
         capture.add_stream(self.stream, text)
         return len(text)
 
@@ -152,7 +143,7 @@ class _Diversions:
 
     def __init__(self) -> None:
         self._captures = 0
-        self._diverted: list[_Diversion] = []
+        self._undos: list[Callable[[], None]] = []
         self._lock = threading.Lock()
 
     def begin(self) -> None:
@@ -161,18 +152,14 @@ class _Diversions:
             if self._captures == 1:
                 for name in ("stdout", "stderr"):
                     diversion = _Diversion(name, getattr(sys, name))
-                    self._diverted.append(diversion)
-                    setattr(sys, name, diversion)
+                    self._undos.append(put_hook(vars(sys), name, diversion))
 
     def end(self) -> None:
         with self._lock:
             self._captures -= 1
             if self._captures == 0:
-                for diversion in self._diverted:
-                    # One that somebody else has replaced stays below, and passes everything on.
-                    if getattr(sys, diversion.stream) is diversion:
-                        setattr(sys, diversion.stream, diversion.original)
-                self._diverted.clear()
+                while self._undos:
+                    self._undos.pop()()
 
 
 _diversions = _Diversions()
@@ -196,44 +183,26 @@ SPINNER = """\
 """
 
 
-class LoadWatcher(Protocol):
-    """What tells when the page has loaded."""
-
-    def onload(self, callback: Callback, threaded: bool = False) -> None:
-        """Call once it has; at once if it has already."""
-
-
 class Deferred(Output):  # type: ignore[misc]  # ipywidgets has no types
     """Shows a placeholder until the page has loaded, then the result of a function.
 
     What the function prints and displays is shown as well, above its result; what it raises is
-    shown in place, with the traceback. It runs on the main loop, once.
-
-    Parameters
-    ----------
-    fn
-        Takes nothing; sync or async.
-    placeholder
-        Whatever `display` takes; None for a spinner.
-    runtime
-        Of the session: once that has been taken out, the function is not called any more.
-    loading
-        Tells when the page has loaded.
-
-    Raises
-    ------
-    TypeError
-        If `fn` cannot be called.
+    shown in place, with the traceback. It runs on the main loop, once, unless the session has been
+    taken out before. See `State.defer`.
     """
 
     def __init__(
-        self, fn: Callback, placeholder: object, runtime: Runtime, loading: LoadWatcher
+        self,
+        fn: Callback,
+        placeholder: object,
+        runtime: Runtime,
+        onload: Callable[[Callback], object],
     ) -> None:
         check_callable(fn)
         super().__init__(outputs=_placeholder_outputs(placeholder))
         self._fn: Callback | None = fn
         self._forget = runtime.on_remove(self._drop)
-        loading.onload(self._run)
+        onload(self._run)
 
     def _drop(self) -> None:
         self._fn = None

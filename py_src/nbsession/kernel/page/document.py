@@ -11,7 +11,7 @@ from traitlets import Bunch, HasTraits, Unicode, observe
 
 from nbsession.core.references import PartOfState
 from nbsession.core.text import well_formed
-from nbsession.kernel.callbacks.periodic import PeriodicCallback
+from nbsession.kernel.callbacks.periodic import PeriodicCallback, checked_integer
 from nbsession.kernel.runtime.runner import (
     Callback,
     check_callable,
@@ -19,12 +19,12 @@ from nbsession.kernel.runtime.runner import (
     show_unless_cancelled,
 )
 from nbsession.kernel.runtime.timers import Timer, TimerQueue
-from nbsession.kernel.runtime.traits import ReadOnlyBool, ReadOnlyEnum, check_whole
+from nbsession.kernel.runtime.traits import ReadOnlyBool, ReadOnlyEnum
 
 if TYPE_CHECKING:
     from nbsession.core.session import SessionContext
     from nbsession.kernel.callbacks.registry import PeriodicCallbacks
-    from nbsession.kernel.lifecycle.hooks import SessionHooks
+    from nbsession.kernel.lifecycle.hooks import LifecycleHooks
     from nbsession.kernel.runtime.runtime import Runtime
 
     from .pages import Pages
@@ -53,7 +53,7 @@ class Document(PartOfState, HasTraits):
     def __init__(
         self,
         runtime: Runtime,
-        session_hooks: SessionHooks,
+        session_hooks: LifecycleHooks,
         pages: Pages,
         periodic_callbacks: PeriodicCallbacks,
     ) -> None:
@@ -165,7 +165,7 @@ class Document(PartOfState, HasTraits):
         ValueError
             If `ms` is not such a number.
         """
-        return self._call_once(callback, check_whole(ms, "timeout", "milliseconds", 0))
+        return self._call_once(callback, checked_integer(ms, "timeout", "milliseconds", 0))
 
     def add_periodic_callback(self, callback: Callback, period: int = 500) -> PeriodicCallback:
         """Call again and again: ``state.add_periodic_callback`` without an end.

@@ -1,8 +1,7 @@
-"""Whether the page has loaded, and what waits for it."""
+"""`state.loaded` and `state.onload`: callbacks that wait for the page to load."""
 
 from __future__ import annotations
 
-import contextvars
 import threading
 import time
 from collections import deque
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 
     from .pages import Pages
 
-PATIENCE_SECONDS = 3.0
-"""How long a page may take to report in a kernel that no page is known to have started."""
+WAIT_SECONDS = 3.0
+"""The time that a page has to report in a kernel that no page is known to have started."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +54,15 @@ class Loading:
         return deadline is not None and time.monotonic() >= deadline
 
     @property
-    def patience_seconds(self) -> float | None:
-        """How long a page may yet take to report; None while there is no limit."""
+    def remaining_seconds(self) -> float | None:
+        """The time that a page may yet take to report; None while there is no limit."""
         if self.loaded:
             return 0.0
         deadline = self._deadline
         return None if deadline is None else max(0.0, deadline - time.monotonic())
 
     def onload(self, callback: Callback, threaded: bool = False) -> None:
-        """Call once a page has loaded, or none can come (any more), as `PageState.onload`."""
+        """Call once a page has loaded, or none can come (any more), as `State.onload`."""
         check_callable(callback)
         entry = _Waiting(callback, threaded, self._runtime.runner.context())
         loaded = self.loaded
@@ -97,13 +96,13 @@ class Loading:
         self._pages.open()
         info = self._session.info("server")  # not the visitor: a preheated kernel would wait here
         if info.bound and (info.request is None or info.request.host_kind is None):
-            self._deadline = time.monotonic() + PATIENCE_SECONDS
-            self._runtime.main_loop.call_soon(self._set_timer, context=contextvars.Context())
+            self._deadline = time.monotonic() + WAIT_SECONDS
+            self._runtime.main_loop.call_soon(self._set_timer)
 
     def _set_timer(self) -> None:
         loop = self._runtime.main_loop
-        when = loop.time() + PATIENCE_SECONDS
-        self._timer = loop.call_at(when, self._call_waiting, context=contextvars.Context())
+        when = loop.time() + WAIT_SECONDS
+        self._timer = loop.call_at(when, self._call_waiting)
 
     def _call_waiting(self) -> None:
         with self._lock:
@@ -128,4 +127,4 @@ class Loading:
             self._removed = True
             self._waiting.clear()
         if self._timer is not None:
-            self._runtime.main_loop.call_soon(self._timer.cancel, context=contextvars.Context())
+            self._runtime.main_loop.call_soon(self._timer.cancel)

@@ -1,15 +1,14 @@
-"""Waiting for the first word of a page."""
+"""Waiting for the first report of a page, and checking that pages are still there."""
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import threading
 import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from nbsession.kernel.runtime.hooks import hears_beside_cells, in_cell
+from nbsession.kernel.runtime.hooks import in_cell, receives_beside_cells
 from nbsession.kernel.runtime.process import under_voila
 
 if TYPE_CHECKING:
@@ -17,33 +16,33 @@ if TYPE_CHECKING:
 
     from nbsession.kernel.runtime.runtime import Runtime
 
-PATIENCE_SECONDS = 3.0
-"""After this long a page has made the subshell over which it talks beside cells, if it does so."""
+SUBSHELL_SECONDS = 3.0
+"""After this long a page has made the subshell that takes its messages beside cells, if ever."""
 
 _NONE_CAN = "no page has reported yet, and none can while this cell waits for it"
 _ONLOAD = "give what needs the page to state.onload(…)"
 
 
 class FirstReport:
-    """Comes when a page has reported."""
+    """The first report of a page, to be waited for."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._future: Future[None] = Future()
         self._lock = threading.Lock()
 
-    def come(self) -> None:
-        """End the waiting. From any thread."""
+    def set(self) -> None:
+        """Note that it has come. From any thread."""
         with self._lock:
             if not self._future.done():
                 self._future.set_result(None)
 
-    async def wait(self, patience_seconds: float | None = None) -> None:
-        """Wait for it."""
+    async def wait(self, timeout_seconds: float | None = None) -> None:
+        """Wait for it, or so long."""
         # Who gives up must not end the waiting of others, as awaiting the future itself would.
         report = asyncio.shield(asyncio.wrap_future(self._future))
-        if patience_seconds is not None:
-            await asyncio.wait({report}, timeout=patience_seconds)
+        if timeout_seconds is not None:
+            await asyncio.wait({report}, timeout=timeout_seconds)
         elif in_cell():
             await self._wait_in_cell(report)
         else:
@@ -52,13 +51,18 @@ class FirstReport:
     async def _wait_in_cell(self, report: asyncio.Future[None]) -> None:
         kernel = self._runtime.kernel
         if under_voila():
-            message = f"{_NONE_CAN}: Voilà runs all cells before the page; {_ONLOAD}"
-            raise RuntimeError(message)
-        if not hears_beside_cells(kernel):
-            patience = PATIENCE_SECONDS if _knows_subshells(kernel) else 0
-            while not (await asyncio.wait({report}, timeout=patience))[0]:
+            raise RuntimeError(f"{_NONE_CAN}: Voilà runs all cells before the page; {_ONLOAD}")
+        if not receives_beside_cells(kernel):
+            timeout = SUBSHELL_SECONDS if _knows_subshells(kernel) else 0
+            while not (await asyncio.wait({report}, timeout=timeout))[0]:
                 if not _has_subshell(kernel):
-                    raise RuntimeError(_why_endless())
+                    from importlib.metadata import version
+
+                    raise RuntimeError(
+                        f"{_NONE_CAN}: ipykernel {version('ipykernel')} hands on what a page says "
+                        f"when the cell has ended; {_ONLOAD}, await location.ready() in a cell "
+                        "that you run later, or install ipykernel 7.4 or newer"
+                    )
         await report
 
 
@@ -72,25 +76,15 @@ def _has_subshell(kernel: Any) -> bool:
     return bool(kernel.shell_channel_thread.manager.list_subshell())
 
 
-def _why_endless() -> str:
-    from importlib.metadata import version
-
-    return (
-        f"{_NONE_CAN}: ipykernel {version('ipykernel')} hands on what a page says when the cell "
-        f"has ended; {_ONLOAD}, await location.ready() in a cell that you run later, or install "
-        "ipykernel 7.4 or newer"
-    )
-
-
 ANSWER_SECONDS = 3.0
-"""How long a page may take to answer."""
+"""The time that a page has to answer."""
 
 _LATE_SECONDS = 1.0
 """A loop that is later than this was held up by a cell, and the answers with it."""
 
 
-class RollCall:
-    """Pings the pages and waits for their answers, one call at a time."""
+class PresenceCheck:
+    """Pings the pages and waits for their answers, one check at a time."""
 
     def __init__(
         self, runtime: Runtime, ping: Callable[[], None], prune: Callable[[float], None]
@@ -103,27 +97,28 @@ class RollCall:
         self._lock = threading.Lock()
 
     def begin(self) -> None:
-        """Ask, unless answers are being waited for. From any thread."""
+        """Ping, unless answers are being waited for. From any thread."""
         with self._lock:
             if self._pinged_at is not None:
                 return
             self._pinged_at = time.monotonic()
         self._ping()
-        self._runtime.main_loop.call_soon(self._wait, context=contextvars.Context())
+        self._runtime.main_loop.call_soon(self._wait)
 
     def end(self) -> None:
         """Wait no more."""
         if self._timer is not None:
-            self._runtime.main_loop.call_soon(self._timer.cancel, context=contextvars.Context())
+            self._runtime.main_loop.call_soon(self._timer.cancel)
 
     def _wait(self) -> None:
         loop = self._runtime.main_loop
         when = loop.time() + ANSWER_SECONDS
-        self._timer = loop.call_at(when, self._finish, when, context=contextvars.Context())
+        self._timer = loop.call_at(when, self._finish, when)
 
     def _finish(self, when: float) -> None:
+        hooks = self._runtime.hooks
         is_late = self._runtime.main_loop.time() - when > _LATE_SECONDS
-        if is_late or not self._runtime.hears_pages:
+        if is_late or (hooks is not None and not hooks.status.receives_page_messages):
             self._wait()
             return
         with self._lock:

@@ -1,4 +1,4 @@
-"""The record of every page, kept up to date by what the pages say."""
+"""Records of the pages that show a notebook, and the commands that were sent to them."""
 
 from __future__ import annotations
 
@@ -17,79 +17,16 @@ if TYPE_CHECKING:
     from nbsession.core.page_messages import Command
 
 ANSWER_SECONDS = 3.0
-"""After this long a page's word counts, whether or not it has answered a command."""
+"""After this long a page's report counts, whether or not it has answered a command."""
 
-
-class Outbox:
-    """Commands, numbered. Not locked: whoever has it locks."""
-
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._serials = itertools.count(1)
-        self._waiting: dict[str, dict[str, Any]] = {}
-        self._unanswered: dict[tuple[str, str], tuple[int, float]] = {}
-
-    def keep(self, command: Command) -> None:
-        """Keep a command for the next page; the last of a kind replaces, its parts are merged."""
-        kept = cast("dict[str, Any]", command) | {}
-        before = self._waiting.get(command["kind"])
-        if before is not None and command["kind"] == "navigate":
-            kept["parts"] = {**before["parts"], **command["parts"]}
-            kept["reload"] = before["reload"] or command["reload"]
-        self._waiting[command["kind"]] = kept
-
-    def take(self) -> list[Command]:
-        """Return the commands that waited for a page; they wait no more."""
-        taken = list(self._waiting.values())
-        self._waiting.clear()
-        return cast("list[Command]", taken)
-
-    def address(self, command: Command, page_id: str) -> dict[str, Any]:
-        """Return the message that carries a command to a page, and expect its answer."""
-        serial = next(self._serials)
-        self._unanswered[page_id, command["kind"]] = (serial, self._now())
-        return {**command, "page": page_id, "serial": serial}
-
-    def awaits(self, page_id: str) -> frozenset[str]:
-        """Return the kinds of commands that a page has not answered."""
-        return frozenset(
-            kind
-            for (page, kind), (_, sent_at) in self._unanswered.items()
-            if page == page_id and self._now() - sent_at < ANSWER_SECONDS
-        )
-
-    def answer(self, page_id: str, kind: str, applied: object) -> bool:
-        """Note a page's word; return whether it is up to date with the commands of a kind."""
-        serial, sent_at = self._unanswered.get((page_id, kind), (0, 0.0))
-        knows = isinstance(applied, int) and applied >= serial
-        if not knows and self._now() - sent_at < ANSWER_SECONDS:
-            return False
-        self._unanswered.pop((page_id, kind), None)
-        return True
-
-    def forget(self, page_id: str) -> None:
-        """Expect nothing more of a page."""
-        for key in [key for key in self._unanswered if key[0] == page_id]:
-            del self._unanswered[key]
-
-
-LOCATION_PARTS = (
-    "href",
-    "origin",
-    "protocol",
-    "hostname",
-    "port",
-    "pathname",
-    "search",
-    "hash",
-)
+LOCATION_PARTS = ("href", "origin", "protocol", "hostname", "port", "pathname", "search", "hash")
 
 Theme = Literal["light", "dark"]
 
 
 @dataclass(frozen=True)
 class BrowserInfo(PartOfState):
-    """What a browser says of itself.
+    """A browser as it describes itself.
 
     Attributes
     ----------
@@ -115,14 +52,14 @@ class BrowserInfo(PartOfState):
 
     @classmethod
     def from_json(cls, content: object) -> BrowserInfo:
-        """Read what a page sent; what is missing or of another kind counts as not said."""
-        said = content if isinstance(content, Mapping) else {}
+        """Read what a page sent; what is missing or of another kind counts as not sent."""
+        sent = content if isinstance(content, Mapping) else {}
         return cls(
-            language=_text(said.get("language")),
-            timezone=_text(said.get("timezone")),
-            timezone_offset=int(_number(said.get("timezone_offset"), 0)),
-            dark_mode=said.get("dark_mode") is True,
-            device_pixel_ratio=_number(said.get("device_pixel_ratio"), 1),
+            language=_text(sent.get("language")),
+            timezone=_text(sent.get("timezone")),
+            timezone_offset=int(_number(sent.get("timezone_offset"), 0)),
+            dark_mode=sent.get("dark_mode") is True,
+            device_pixel_ratio=_number(sent.get("device_pixel_ratio"), 1),
         )
 
 
@@ -142,18 +79,18 @@ class PageRecord:
 
 def read_location(content: object) -> Mapping[str, str]:
     """Read a location that a page sent."""
-    said = content if isinstance(content, Mapping) else {}
-    return MappingProxyType({part: _text(said.get(part)) for part in LOCATION_PARTS})
+    sent = content if isinstance(content, Mapping) else {}
+    return MappingProxyType({part: _text(sent.get(part)) for part in LOCATION_PARTS})
 
 
 def read_document(content: object) -> dict[str, Any]:
     """Read title, theme and visibility that a page sent."""
-    said = content if isinstance(content, Mapping) else {}
-    theme = said.get("theme")
+    sent = content if isinstance(content, Mapping) else {}
+    theme = sent.get("theme")
     return {
-        "title": _text(said.get("title")),
+        "title": _text(sent.get("title")),
         "theme": theme if theme in ("light", "dark") else None,
-        "visible": said.get("visible", True) is True,
+        "visible": sent.get("visible", True) is True,
     }
 
 
@@ -172,8 +109,8 @@ def _number(value: object, default: float) -> float:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a message has told."""
+class RecordChange:
+    """The effect of a page's message on the records."""
 
     page_id: str = ""
     kinds: tuple[str, ...] = ()
@@ -182,15 +119,20 @@ class Heard:
     is_doubtful: bool = False
 
 
-class PageBook:
-    """Records of pages, the one last used being the last. Not locked: whoever has it locks."""
+class PageRecords:
+    """Records of pages, that of the page last used being the last, and the commands sent to them.
 
-    def __init__(self, outbox: Outbox, now: Callable[[], float]) -> None:
+    Not locked: its owner locks.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
         self.info: BrowserInfo | None = None
-        self._outbox = outbox
         self._now = now
         self._records: dict[str, PageRecord] = {}
-        self._heard_at: dict[str, float] = {}
+        self._received_at: dict[str, float] = {}
+        self._serials = itertools.count(1)
+        self._queued: dict[str, dict[str, Any]] = {}
+        self._unanswered: dict[tuple[str, str], tuple[int, float]] = {}
 
     @property
     def current(self) -> PageRecord | None:
@@ -202,76 +144,122 @@ class PageBook:
         return self._records.get(page_id)
 
     def silence(self, page_id: str) -> float:
-        """Return for how many seconds a page has said nothing."""
-        return self._now() - self._heard_at.get(page_id, 0.0)
+        """Return for how many seconds a page has sent nothing."""
+        return self._now() - self._received_at.get(page_id, 0.0)
+
+    # -- commands ---------------------------------------------------------------------------------
+
+    def queue(self, command: Command) -> None:
+        """Keep a command for the next page; the last of a kind replaces, its parts are merged."""
+        queued = cast("dict[str, Any]", command) | {}
+        before = self._queued.get(command["kind"])
+        if before is not None and command["kind"] == "navigate":
+            queued["parts"] = {**before["parts"], **command["parts"]}
+            queued["reload"] = before["reload"] or command["reload"]
+        self._queued[command["kind"]] = queued
+
+    def take_queued(self) -> list[Command]:
+        """Return the commands that waited for a page; they wait no more."""
+        taken = list(self._queued.values())
+        self._queued.clear()
+        return cast("list[Command]", taken)
+
+    def address(self, command: Command, page_id: str) -> dict[str, Any]:
+        """Return the message that carries a command to a page, and expect its answer."""
+        serial = next(self._serials)
+        self._unanswered[page_id, command["kind"]] = (serial, self._now())
+        return {**command, "page": page_id, "serial": serial}
+
+    def _awaits(self, page_id: str) -> frozenset[str]:
+        """Return the kinds of commands that a page has not answered."""
+        return frozenset(
+            kind
+            for (page, kind), (_, sent_at) in self._unanswered.items()
+            if page == page_id and self._now() - sent_at < ANSWER_SECONDS
+        )
+
+    def _is_up_to_date(self, page_id: str, kind: str, applied: object) -> bool:
+        """Return whether a page has applied the commands of a kind that were sent to it."""
+        serial, sent_at = self._unanswered.get((page_id, kind), (0, 0.0))
+        is_applied = isinstance(applied, int) and applied >= serial
+        if not is_applied and self._now() - sent_at < ANSWER_SECONDS:
+            return False
+        self._unanswered.pop((page_id, kind), None)
+        return True
+
+    def _drop_commands(self, page_id: str) -> None:
+        for key in [key for key in self._unanswered if key[0] == page_id]:
+            del self._unanswered[key]
+
+    # -- messages of pages ------------------------------------------------------------------------
 
     def refresh_awaits(self, page_id: str) -> None:
         """Note in the record which commands are on their way."""
         if page_id in self._records:
-            awaits = self._outbox.awaits(page_id)
+            awaits = self._awaits(page_id)
             self._records[page_id] = replace(self._records[page_id], awaits=awaits)
 
-    def hear(self, content: Mapping[str, Any]) -> Heard:
+    def receive(self, content: Mapping[str, Any]) -> RecordChange:
         """Take in a message of a page."""
         page_id, kind = content.get("page"), content.get("kind")
         if not isinstance(page_id, str) or not page_id:
-            return Heard()
+            return RecordChange()
         if kind == "hello":
-            return self._hear_hello(page_id, content)
+            return self._receive_hello(page_id, content)
         if kind == "goodbye":
-            return Heard(page_id, ("goodbye",), self._forget(page_id))
-        if page_id not in self._records:  # called gone, wrongly
-            return Heard(page_id, is_doubtful=True)
-        self._heard_at[page_id] = self._now()
-        hear = {
-            "location": self._hear_location,
-            "document": self._hear_document,
-            "focus": self._hear_focus,
+            return RecordChange(page_id, ("goodbye",), self._remove(page_id))
+        if page_id not in self._records:  # removed, wrongly
+            return RecordChange(page_id, is_doubtful=True)
+        self._received_at[page_id] = self._now()
+        receive = {
+            "location": self._receive_location,
+            "document": self._receive_document,
+            "focus": self._receive_focus,
         }.get(str(kind))
-        return hear(page_id, content) if hear else Heard()
+        return receive(page_id, content) if receive else RecordChange()
 
     def prune(self, since: float) -> list[PageRecord]:
-        """Forget the pages that have said nothing since a time, and return their last records."""
-        silent = [page_id for page_id in self._records if self._heard_at[page_id] < since]
-        return [record for page_id in silent if (record := self._forget(page_id))]
+        """Remove the pages that have sent nothing since a time, and return their last records."""
+        silent = [page_id for page_id in self._records if self._received_at[page_id] < since]
+        return [record for page_id in silent if (record := self._remove(page_id))]
 
-    def _hear_hello(self, page_id: str, content: Mapping[str, Any]) -> Heard:
+    def _receive_hello(self, page_id: str, content: Mapping[str, Any]) -> RecordChange:
         known = self._records.get(page_id)
         is_answer = content.get("answer") is True
         knows_query = content.get("known") is not False
         if not is_answer and not knows_query:
-            self._outbox.forget(page_id)  # a notebook opened again: nobody was there to answer
-        said = PageRecord(
+            self._drop_commands(page_id)  # a notebook opened again: nobody was there to answer
+        record = PageRecord(
             page_id,
             BrowserInfo.from_json(content.get("info")),
             read_location(content.get("location")),
             knows_query,
             **read_document(content.get("document")),
         )
-        awaits = self._outbox.awaits(page_id)
+        awaits = self._awaits(page_id)
         if known is not None:
-            said = replace(
-                said,
+            record = replace(
+                record,
                 awaits=awaits,
-                location=known.location if "navigate" in awaits else said.location,
-                knows_query=known.knows_query if "navigate" in awaits else said.knows_query,
-                title=known.title if "title" in awaits else said.title,
+                location=known.location if "navigate" in awaits else record.location,
+                knows_query=known.knows_query if "navigate" in awaits else record.knows_query,
+                title=known.title if "title" in awaits else record.title,
             )
-        self._heard_at[page_id] = self._now()
+        self._received_at[page_id] = self._now()
         has_others = bool(self._records.keys() - {page_id})
-        self._records[page_id] = said
+        self._records[page_id] = record
         if known is None and content.get("focused") is False:
-            self._records = {page_id: said, **self._records}  # it is there, but was not used
+            self._records = {page_id: record, **self._records}  # it is there, but was not used
         elif known is None or not is_answer:
             self._use(page_id)
         self._note_info()
-        kinds = ("hello",) if known is None or not is_answer else _changes(known, said)
-        return Heard(page_id, kinds, said, known is None, has_others and not is_answer)
+        kinds = ("hello",) if known is None or not is_answer else _changes(known, record)
+        return RecordChange(page_id, kinds, record, known is None, has_others and not is_answer)
 
-    def _hear_location(self, page_id: str, content: Mapping[str, Any]) -> Heard:
+    def _receive_location(self, page_id: str, content: Mapping[str, Any]) -> RecordChange:
         is_answer = "navigate" in self._records[page_id].awaits
-        if not self._outbox.answer(page_id, "navigate", content.get("applied", 0)):
-            return Heard()
+        if not self._is_up_to_date(page_id, "navigate", content.get("applied", 0)):
+            return RecordChange()
         before, location = self._records[page_id].location, read_location(content.get("location"))
         self._records[page_id] = replace(
             self._records[page_id],
@@ -281,25 +269,25 @@ class PageBook:
         self.refresh_awaits(page_id)
         if not is_answer and not _is_renamed(before, location):
             self._use(page_id)
-        return Heard(page_id, ("location",), self._records[page_id])
+        return RecordChange(page_id, ("location",), self._records[page_id])
 
-    def _hear_document(self, page_id: str, content: Mapping[str, Any]) -> Heard:
+    def _receive_document(self, page_id: str, content: Mapping[str, Any]) -> RecordChange:
         known = self._records[page_id]
-        said = read_document(content.get("document"))
-        if not self._outbox.answer(page_id, "title", content.get("applied", 0)):
-            said["title"] = known.title
+        sent = read_document(content.get("document"))
+        if not self._is_up_to_date(page_id, "title", content.get("applied", 0)):
+            sent["title"] = known.title
         info = BrowserInfo.from_json(content["info"]) if "info" in content else known.info
-        self._records[page_id] = replace(known, info=info, **said)
+        self._records[page_id] = replace(known, info=info, **sent)
         self.refresh_awaits(page_id)
-        if said["visible"] and not known.visible:
+        if sent["visible"] and not known.visible:
             self._use(page_id)
         self._note_info()
-        return Heard(page_id, ("document",), self._records[page_id])
+        return RecordChange(page_id, ("document",), self._records[page_id])
 
-    def _hear_focus(self, page_id: str, _content: Mapping[str, Any]) -> Heard:
+    def _receive_focus(self, page_id: str, _content: Mapping[str, Any]) -> RecordChange:
         self._use(page_id)
         self.refresh_awaits(page_id)
-        return Heard(page_id, ("focus",), self._records[page_id])
+        return RecordChange(page_id, ("focus",), self._records[page_id])
 
     def _use(self, page_id: str) -> None:
         self._records[page_id] = self._records.pop(page_id)
@@ -309,9 +297,9 @@ class PageBook:
         if self.current is not None:
             self.info = self.current.info
 
-    def _forget(self, page_id: str) -> PageRecord | None:
-        self._outbox.forget(page_id)
-        self._heard_at.pop(page_id, None)
+    def _remove(self, page_id: str) -> PageRecord | None:
+        self._drop_commands(page_id)
+        self._received_at.pop(page_id, None)
         return self._records.pop(page_id, None)
 
 

@@ -89,7 +89,7 @@ class Publication:
         self._write_due()
 
     def _write_due(self) -> None:
-        # One thread writes at a time; whoever finds it writing leaves the news to it.
+        # One thread writes at a time; another that finds it at work leaves its change to it.
         while True:
             name = None
             try:

@@ -1,20 +1,20 @@
-"""Output and errors of callbacks on a Voilà page, whose cells are sent once and hear no more."""
+"""Output and errors of callbacks on a Voilà page, whose cells are sent only once."""
 
 from __future__ import annotations
 
 import os
 import sys
 import threading
-import time
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.environment import SHOW_TRACEBACKS
 from nbsession.core.errors import LinkError
-from nbsession.core.text import MAX_LOG_CHARACTERS
-from nbsession.core.tracebacks import traceback_from_user_code
-from nbsession.kernel.runtime.process import kernel_log
-from nbsession.kernel.runtime.runner import watchers
+from nbsession.core.text import MAX_LOG_CHARACTERS, LineLimit
+from nbsession.core.tracebacks import clean, traceback_from_user_code
+from nbsession.kernel.runtime.process import kernel_log, put_hook
+from nbsession.kernel.runtime.runner import error_output, watchers
 
 if TYPE_CHECKING:
     from nbsession.kernel.link.session_info import Session
@@ -29,7 +29,7 @@ Output = dict[str, Any]
 
 
 class _Area:
-    """The place for late output in a cell that has registered callbacks: an empty Output widget."""
+    """An empty Output widget in a cell that has registered callbacks, for their late output."""
 
     def __init__(self) -> None:
         from ipywidgets import Output as OutputWidget
@@ -78,8 +78,7 @@ class VoilaOutput:
         self._areas: dict[str, _Area] = {}
         self._pending: list[tuple[_Area | None, Output | None, bool]] = []
         self._lock = threading.Lock()
-        self._errors_since = 0.0
-        self._errors = 0
+        self._limit = LineLimit(_MAX_ERRORS_PER_SECOND)
         watchers.append(self)
         runtime.on_remove(lambda: watchers.remove(self))
 
@@ -88,7 +87,8 @@ class VoilaOutput:
     def registered(self) -> None:
         """Make a place for the output in the cell that registers a callback."""
         is_main = threading.current_thread() is threading.main_thread()
-        if not (is_main and self._runtime.in_cell):
+        hooks = self._runtime.hooks
+        if not (is_main and hooks is not None and hooks.status.in_cell):
             return
         cell_id = _cell_id()
         if not cell_id or cell_id in self._areas:
@@ -103,19 +103,19 @@ class VoilaOutput:
     def raised(self, error: BaseException) -> None:
         """Log an error with its traceback, and show it where its cell is on the page."""
         trace = traceback_from_user_code(error)
-        self._log_error("".join(traceback.format_exception(type(error), error, trace)))
+        with self._lock:
+            is_logged = self._limit.take()
+        if is_logged:
+            text = "".join(traceback.format_exception(type(error), error, trace))
+            self._write_to_log("error", "a callback raised an error", text)
         area = self._areas.get(_cell_id())
         if area is None or not area.is_sent:
             return
         sys.stdout.flush()  # what was printed before comes first
-        name, text = type(error).__name__, str(error)
-        if self._shows_errors:
-            shell = self._runtime.shell
-            lines = shell.InteractiveTB.structured_traceback(type(error), error, trace)  # type: ignore[union-attr]  # a kernel has one
-        else:
+        output = error_output(error)
+        if not self._shows_errors:
             text = "an error in a callback of this page; its traceback is in the server's log"
-            lines = [f"{name}: {text}"]
-        output = {"output_type": "error", "ename": name, "evalue": text, "traceback": lines}
+            output |= {"evalue": text, "traceback": [f"{output['ename']}: {text}"]}
         self._add(area, output)
 
     # -- messages -------------------------------------------------------------------------------
@@ -128,13 +128,8 @@ class VoilaOutput:
             self._watch(message, *args, **options)
             return original(stream, message, *args, **options)
 
-        def unhook() -> None:
-            if vars(session).get("send") is send:  # else it stays, and finds no cell
-                del vars(session)["send"]
-            self._areas.clear()
-
-        vars(session)["send"] = send  # past traitlets
-        self._runtime.on_remove(unhook)
+        self._runtime.on_remove(self._areas.clear)
+        self._runtime.on_remove(put_hook(vars(session), "send", send))
 
     def _watch(
         self, message: Any, content: Any = None, parent: Any = None, *_: Any, **__: Any
@@ -158,11 +153,11 @@ class VoilaOutput:
             case "stream" if content["name"] == "stderr" and not self._shows_errors:
                 self._add(None, {"text": content["text"]})
             case "stream":
-                output = {"output_type": "stream", "name": content["name"], "text": content["text"]}
-                self._add(area, output)
+                output = {"name": content["name"], "text": content["text"]}
+                self._add(area, {"output_type": kind, **output})
             case "display_data":
-                data = {"data": content["data"], "metadata": content["metadata"]}
-                self._add(area, {"output_type": "display_data", **data})
+                output = {"data": content["data"], "metadata": content["metadata"]}
+                self._add(area, {"output_type": kind, **output})
             case "clear_output":
                 self._add(area, None, waits=content["wait"])
 
@@ -172,9 +167,7 @@ class VoilaOutput:
             is_first = not self._pending
             self._pending.append((area, output, waits))
         if is_first:
-            import contextvars
-
-            self._runtime.main_loop.call_soon(self._flush_soon, context=contextvars.Context())
+            self._runtime.main_loop.call_soon(self._flush_soon)
 
     def _flush_soon(self) -> None:
         self._runtime.main_loop.loop.call_later(_FLUSH_SECONDS, self._flush)
@@ -182,43 +175,25 @@ class VoilaOutput:
     def _flush(self) -> None:
         with self._lock:
             pending, self._pending = self._pending, []
-        areas: dict[_Area, None] = {}
-        unseen: list[str] = []
+        unseen = ""
         for area, output, waits in pending:
             if area is not None:
                 area.add(output, waits=waits)
-                areas[area] = None
             elif output is not None:
-                unseen.append(output["text"])
-        for area in areas:
-            area.show()
+                unseen += output["text"]
+        for changed in dict.fromkeys(area for area, _, _ in pending if area is not None):
+            changed.show()
         if unseen:
-            self._write_to_log("info", "a callback printed to stderr", "".join(unseen))
-
-    # -- the log --------------------------------------------------------------------------------
-
-    def _log_error(self, text: str) -> None:
-        now = time.monotonic()
-        with self._lock:
-            if now - self._errors_since >= 1:
-                self._errors_since, self._errors = now, 0
-            self._errors += 1
-            if self._errors > _MAX_ERRORS_PER_SECOND:
-                return
-        self._write_to_log("error", "a callback raised an error", text)
+            self._write_to_log("info", "a callback printed to stderr", unseen)
 
     def _write_to_log(self, level: str, message: str, text: str) -> None:
-        from nbsession.core.tracebacks import clean
-
         text = clean(text, MAX_LOG_CHARACTERS)
         line = {"level": level, "message": message, "trace": text}
         link = self._session.link
-        try:
-            if link is not None and link.usable:
+        if link is not None and link.usable:
+            with suppress(LinkError):
                 link.post("log", line)
                 return
-        except LinkError:
-            pass
         kernel_log().error("nbsession: %s\n%s", message, text)
 
 

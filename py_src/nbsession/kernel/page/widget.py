@@ -1,4 +1,4 @@
-"""The hidden widget through which a kernel and its pages talk; nothing of it is displayed."""
+"""The hidden widget through which a kernel and its pages talk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from traitlets import Bool, Dict, List
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_STATIC = Path(__file__).parents[2] / "static"
+STATIC = Path(__file__).parents[2] / "static"
 
 
 class Page(AnyWidget):
@@ -21,7 +21,7 @@ class Page(AnyWidget):
     where they feed the indicator and the panel.
     """
 
-    _esm = _STATIC / "page.js"
+    _esm = STATIC / "page.js"
 
     busy = Bool(default_value=False).tag(sync=True)
     location = Dict().tag(sync=True)
@@ -33,9 +33,9 @@ class Page(AnyWidget):
         if getattr(self.comm, "_reply_subshell_for", None) is None:
             return
 
-        # ipykernel 7.4 asks this of each message as it comes, and hands it to the subshell that
-        # published last on this comm; it drops it once that one has gone with its page. The
-        # sender's own is always there.
+        # ipykernel 7.4 calls this for each message as it comes, and by default hands it to the
+        # subshell that published last on this comm; once that one has ended with its page, the
+        # message is lost. The sender's own is always there.
         def route(data: object, default: str | None) -> str | None:
             arrive(data.get("content") if isinstance(data, dict) else None)
             return default

@@ -1,4 +1,4 @@
-"""Whether user code is running, counted exactly."""
+"""The exact count of user code that is running, and when it last ran."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 
 class Busy:
@@ -18,10 +17,10 @@ class Busy:
     """
 
     def __init__(self, on_change: Callable[[bool], None]) -> None:
-        self.told = False
+        self.value = False  # as observers know it
         self._on_change = on_change
         self._depth = 0
-        self._telling = False
+        self._notifying = False
         self._lock = threading.Lock()
 
     def __bool__(self) -> bool:
@@ -30,24 +29,19 @@ class Busy:
     def __enter__(self) -> None:
         self.enter()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.leave()
 
     def enter(self) -> None:
         """Note that something begins."""
         with self._lock:
             self._depth += 1
-            if self.told or self._telling:
+            if self.value or self._notifying:
                 return
-            self.told = self._telling = True
+            self.value = self._notifying = True
         try:
-            self._tell(busy=True)
-        except BaseException:  # an interrupt of whoever is told: the caller does not begin
+            self._notify(busy=True)
+        except BaseException:  # an interrupt of an observer: the caller does not begin
             self.leave()
             raise
 
@@ -55,24 +49,24 @@ class Busy:
         """Note that something has ended."""
         with self._lock:
             self._depth = max(0, self._depth - 1)
-            if self._depth or self._telling or not self.told:
+            if self._depth or self._notifying or not self.value:
                 return
-            self.told, self._telling = False, True
-        self._tell(busy=False)
+            self.value, self._notifying = False, True
+        self._notify(busy=False)
 
-    def _tell(self, *, busy: bool) -> None:
-        # One thread tells at a time; whoever finds it telling leaves the news to it.
+    def _notify(self, *, busy: bool) -> None:
+        # One thread notifies at a time; another that finds it at work leaves its change to it.
         failed: BaseException | None = None
-        is_news = True
-        while is_news:
+        has_changed = True
+        while has_changed:
             try:
                 self._on_change(busy)
-            except BaseException as error:  # noqa: BLE001 - raised below, when all news is told
+            except BaseException as error:  # noqa: BLE001 - raised below, after the last change
                 failed = error
             with self._lock:
-                is_news = (self._depth > 0) is not busy
-                self.told, self._telling = busy is not is_news, is_news
-            busy = self.told
+                has_changed = (self._depth > 0) is not busy
+                self.value, self._notifying = busy is not has_changed, has_changed
+            busy = self.value
         if failed is not None:
             raise failed
 

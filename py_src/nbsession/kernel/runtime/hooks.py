@@ -1,4 +1,4 @@
-"""Hooks around the kernel's messages, to know what is busy."""
+"""Hooks around the kernel's messages: for busy, and for a status that ipykernel leaves out."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nbsession.core.environment import FIX_FROZEN_WIDGETS
 
+from .process import put_hook
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType, TracebackType
+    from types import FrameType
 
     from .busy import Activity, Busy
 
 
-def hears_beside_cells(kernel: Any) -> bool:
-    """Return whether a kernel handles what pages say while a cell awaits, as ipykernel 7.4 does.
+def receives_beside_cells(kernel: Any) -> bool:
+    """Return whether a kernel handles messages of pages while a cell awaits, as ipykernel 7.4 does.
 
-    Where that cannot be told, it counts as one that does.
+    Where that cannot be seen, it counts as one that does.
     """
     dispatch = getattr(type(kernel), "dispatch_shell", None)  # our own hook is on the object
     if dispatch is None:
@@ -35,17 +37,17 @@ def hears_beside_cells(kernel: Any) -> bool:
 class _Concurrent:
     """A message that ipykernel handles beside a running cell."""
 
-    published = False  # whether ipykernel itself has said that it is busy with it
+    published = False  # whether ipykernel itself has published a status for it
 
 
 _concurrent: ContextVar[_Concurrent | None] = ContextVar("nbsession_concurrent", default=None)
 
 
 class CellStatus:
-    """Says busy and idle where ipykernel does not, and that a running cell goes on."""
+    """Publishes busy and idle where ipykernel does not, and again busy for a running cell."""
 
     def __init__(self, kernel: Any) -> None:
-        self.mends = os.environ.get(FIX_FROZEN_WIDGETS) != "0"
+        self.enabled = os.environ.get(FIX_FROZEN_WIDGETS) != "0"
         self._kernel = kernel
         self._cells: list[Any] = []
         self._lock = threading.Lock()  # a cell's last busy must not come after its idle
@@ -54,6 +56,11 @@ class CellStatus:
     def in_cell(self) -> bool:
         """Return whether a cell runs, or waits for something."""
         return bool(self._cells)
+
+    @property
+    def receives_page_messages(self) -> bool:
+        """Return whether messages of a page are handled now, also if a cell runs."""
+        return not self._cells or receives_beside_cells(self._kernel)
 
     def begin_cell(self, message: Any) -> None:
         """Note that a cell begins."""
@@ -68,21 +75,17 @@ class CellStatus:
     def is_silent(self) -> bool:
         """Return whether ipykernel publishes no status for the message that is being handled."""
         concurrent = _concurrent.get()
-        return concurrent is not None and self.mends and not concurrent.published
-
-    def begin_silent(self, message: Any) -> None:
-        """Say busy for a message on which ipykernel says nothing."""
-        self._publish("busy", message)
+        return concurrent is not None and self.enabled and not concurrent.published
 
     def end_silent(self, message: Any) -> None:
-        """Say idle for it."""
+        """Publish idle for a message for which ipykernel publishes nothing."""
         sys.stdout.flush()  # the page drops what comes after the idle
         sys.stderr.flush()
-        self._publish("idle", message)
-        self._say_busy_again()
+        self.publish("idle", message)
+        self._publish_busy_again()
 
     def note_published(self) -> None:
-        """Note that ipykernel says something of the message that is being handled."""
+        """Note that ipykernel publishes a status for the message that is being handled."""
         concurrent = _concurrent.get()
         if concurrent is not None:
             concurrent.published = True
@@ -98,17 +101,18 @@ class CellStatus:
             finally:
                 _concurrent.reset(token)
                 if self._cells and not concurrent:
-                    self._say_busy_again()
+                    self._publish_busy_again()
 
         return dispatch_shell
 
-    def _say_busy_again(self) -> None:
+    def _publish_busy_again(self) -> None:
         with self._lock:
-            if self._cells and self.mends:
-                self._publish("busy", self._cells[-1])
+            if self._cells and self.enabled:
+                self.publish("busy", self._cells[-1])
 
-    def _publish(self, status: str, parent: Any) -> None:
-        token = _concurrent.set(None)  # our own words are not ipykernel's
+    def publish(self, status: str, parent: Any) -> None:
+        """Publish a status as ipykernel does."""
+        token = _concurrent.set(None)  # our own are not ipykernel's
         try:
             self._kernel._publish_status(status, "shell", parent=parent)  # noqa: SLF001 - MessageHooks has checked it
         finally:
@@ -134,7 +138,7 @@ def in_cell() -> bool:
 
 
 class _Handling:
-    """What goes around the handling of one message. Every message pays for it: so no generators."""
+    """The steps around the handling of one message. Every message pays for it: no generators."""
 
     __slots__ = ("_busy", "_goes_on", "_is_cell", "_is_silent", "_message", "_status")
 
@@ -153,7 +157,7 @@ class _Handling:
             self._status.begin_cell(self._message)
         try:
             if self._is_silent:
-                self._status.begin_silent(self._message)
+                self._status.publish("busy", self._message)
             if self._busy is not None:
                 self._busy.enter()
         except BaseException:  # an interrupt
@@ -161,25 +165,21 @@ class _Handling:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if not self._goes_on:
             self._end()
 
     def go_on(self, result: Any) -> Any:
         """Return what awaits a result: the message is handled when that is done."""
         self._goes_on = True
-        return self._awaited(result)
 
-    async def _awaited(self, result: Any) -> Any:
-        try:
-            return await result
-        finally:
-            self._end()
+        async def await_result() -> Any:
+            try:
+                return await result
+            finally:
+                self._end()
+
+        return await_result()
 
     def _end(self) -> None:
         try:
@@ -207,7 +207,7 @@ class MessageHooks:
         self._busy = busy
         self._loading_cell: Any | None = None
         self._loading_lock = threading.Lock()
-        self._wrapped: list[tuple[Any, str, Any, Any]] = []
+        self._undos: list[Callable[[], None]] = []
         self._active = True
 
     def install(self) -> None:
@@ -218,31 +218,30 @@ class MessageHooks:
             return
         for message_type in MESSAGE_TYPES:
             if message_type in handlers:
-                handler = self._wrap(message_type, handlers[message_type])
-                self._wrapped.append((handlers, message_type, handlers[message_type], handler))
-                handlers[message_type] = handler
+                self._put(handlers, message_type, self._wrap(message_type, handlers[message_type]))
         dispatch = getattr(self._kernel, "dispatch_shell", None)
         publish = getattr(self._kernel, "_publish_status", None)
         if dispatch is None or publish is None:
             return
+        attributes = vars(self._kernel)
         if "subshell_id" in inspect.signature(dispatch).parameters:
-            self._set_attribute(self._kernel, "dispatch_shell", self.status.wrap_dispatch(dispatch))
-        self._set_attribute(self._kernel, "_publish_status", self._wrap_publish(publish))
+            self._put(attributes, "dispatch_shell", self.status.wrap_dispatch(dispatch))
+        self._put(attributes, "_publish_status", self._wrap_publish(publish))
         if in_cell():  # the cell that loads us counts, though its message came before our hooks
             self._loading_cell = self._kernel.get_parent("shell")
             self.status.begin_cell(self._loading_cell)
             self._busy.enter()
 
     def _install_into_shell(self) -> None:
-        """Put the hooks where other kernels run cells and hand on what pages say."""
+        """Put the hooks where other kernels run cells and handle messages of pages."""
         shell = self._shell
         for name in ("run_cell", "run_cell_async"):
-            self._set_attribute(shell, name, self._wrap_run_cell(getattr(shell, name)))
+            self._put(vars(shell), name, self._wrap_run_cell(getattr(shell, name)))
         comms = self._kernel.comm_manager
         for message_type in MESSAGE_TYPES:
             if message_type.startswith("comm_"):
                 handler = self._wrap(message_type, getattr(comms, message_type))
-                self._set_attribute(comms, message_type, handler)
+                self._put(vars(comms), message_type, handler)
         if in_cell():
             self._loading_cell = object()
             self.status.begin_cell(self._loading_cell)
@@ -256,18 +255,12 @@ class MessageHooks:
     def remove(self) -> None:
         """Take the hooks out. One that another extension has wrapped stays, and does nothing."""
         self._end_loading_cell()
-        self._active = self.status.mends = False
-        for place, name, original, hook in reversed(self._wrapped):
-            if isinstance(place, dict):
-                if place.get(name) is hook:
-                    place[name] = original
-            elif vars(place).get(name) is hook:  # the class has the original
-                object.__delattr__(place, name)
-        self._wrapped.clear()
+        self._active = self.status.enabled = False
+        while self._undos:
+            self._undos.pop()()
 
-    def _set_attribute(self, place: Any, name: str, hook: Any) -> None:
-        object.__setattr__(place, name, hook)  # past traitlets
-        self._wrapped.append((place, name, None, hook))
+    def _put(self, entries: dict[str, Any], name: str, hook: Any) -> None:
+        self._undos.append(put_hook(entries, name, hook))
 
     def _wrap(self, message_type: str, original: Any) -> Any:
         is_cell = message_type == "execute_request"
@@ -301,8 +294,8 @@ class MessageHooks:
         content = message["content"]
         if message_type == "comm_open":
             return bool(content.get("target_name") == _STATES_TARGET)
-        # A page that asks for the widgets' states must not be shown what its asking changes: the
-        # change that follows comes before it has made its models, and is lost.
+        # A page that requests the widgets' states must not get what its request changes: the change
+        # that follows comes before it has made its models, and is lost.
         data = content.get("data")  # of a comm that is no widget's: any JSON
         return message_type == "comm_msg" and (
             content.get("comm_id") in self.own_comms

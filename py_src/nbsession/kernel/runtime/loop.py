@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbsession.core.process import ForkGuard
 
-from .process import call_at_exit, is_like_ipykernel
+from .process import call_at_exit, is_like_ipykernel, is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,29 +31,21 @@ class MainLoop:
         self._may_move = False
 
     @classmethod
-    def of_kernel(cls, kernel: Any) -> MainLoop:
-        """Return a kernel's loop; also while its app still loads extensions, before it runs."""
+    def find(cls, kernel: Any | None) -> MainLoop:
+        """Return the loop of a kernel, also before it runs, or of a plain process."""
+        if kernel is None and is_terminal():
+            return cls(*_loop_of_thread())  # a terminal's own stands still between cells
         io_loop: Any = getattr(kernel, "io_loop", None)
         if io_loop is None and not is_like_ipykernel(kernel):
-            return cls(*_loop_of_process())  # pyodide's always runs
-        if io_loop is None:
+            main_loop = cls(*_loop_of_process())  # pyodide's always runs
+            main_loop._may_move = kernel is None
+            return main_loop
+        if io_loop is None:  # the kernel's app still loads extensions
             from tornado.ioloop import IOLoop
 
             io_loop = IOLoop.current()
         # kernel.shell_stream.io_loop would be another thread's in ipykernel 7.
         return cls(io_loop.asyncio_loop, threading.main_thread().ident or 0)
-
-    @classmethod
-    def of_process(cls) -> MainLoop:
-        """Return the running loop of a plain process; if none runs, one of a thread of its own."""
-        main_loop = cls(*_loop_of_process())
-        main_loop._may_move = True
-        return main_loop
-
-    @classmethod
-    def of_terminal(cls) -> MainLoop:
-        """Return a loop of a thread of its own: a terminal's own stands still between cells."""
-        return cls(*_loop_of_thread())
 
     def follow(self) -> int:
         """Go on with the process's next loop if this one has ended, as after `asyncio.run`."""
@@ -72,18 +64,28 @@ class MainLoop:
         self.follow()
         return self.loop.time()
 
-    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context) -> None:
-        """Call on the loop's thread, at its next turn. From any thread."""
+    def call_soon(
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> None:
+        """Call on the loop's thread, at its next turn, in a copy of a context. From any thread."""
         self.follow()
-        self.loop.call_soon_threadsafe(callback, *args, context=context.copy())
+        self.loop.call_soon_threadsafe(callback, *args, context=_copy(context))
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call at a time of the loop. Only from the loop's thread; elsewhere use `call_soon`."""
         # Not `call_at`: pyodide's refuses a time that has passed.
         delay = max(0.0, when - self.loop.time())
-        return self.loop.call_later(delay, callback, *args, context=context.copy())
+        return self.loop.call_later(delay, callback, *args, context=_copy(context))
+
+
+def _copy(context: Context | None) -> Context:
+    return Context() if context is None else context.copy()
 
 
 def _loop_of_process() -> tuple[asyncio.AbstractEventLoop, int]:
@@ -117,15 +119,15 @@ def _halt(loop: asyncio.AbstractEventLoop) -> None:
 
 Result = TypeVar("Result")
 
-PATIENCE_SECONDS = 0.25
-"""How long a thread waits for the loop: a cell that blocks it may wait for that very thread."""
+BLOCKED_SECONDS = 0.25
+"""The time that a thread waits for the loop: a cell that blocks it may wait for that thread."""
 
 
 class LoopBlockedError(TimeoutError):
-    """The main loop has no turn; what was asked of it is done at its next one."""
+    """The main loop is blocked; the call is made at its next turn."""
 
     def __init__(self, future: Future[Any]) -> None:
-        super().__init__("the main loop is blocked; what was asked of it is done at its next turn")
+        super().__init__("the main loop is blocked; the call is made at its next turn")
         self.future = future
 
 
@@ -142,7 +144,7 @@ class LoopCalls:
             return function()
         future = self.hand_over(function)
         try:
-            return future.result(0 if is_here else PATIENCE_SECONDS)
+            return future.result(0 if is_here else BLOCKED_SECONDS)
         except TimeoutError:
             if future.done():  # it has raised one itself
                 raise
@@ -155,7 +157,7 @@ class LoopCalls:
         def run() -> None:
             try:
                 result = function()
-            except BaseException as error:  # noqa: BLE001 - for who asked
+            except BaseException as error:  # noqa: BLE001 - for the caller
                 future.set_exception(error)
             else:
                 future.set_result(result)

@@ -1,4 +1,4 @@
-"""What kind of process this is, found out without importing what is not there yet."""
+"""The kind of this process, found out without importing what is not there yet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FOREIGN = {"xeus_python_shell": "xeus-python", "xpython": "xeus-python"}
-_VOILA = re.compile(r"voila/(\d+(?:\.\d+)*)")
 
 _WEB_HOSTS = {
     **dict.fromkeys(("jupyverse", "fps", "fps-jupyterlab", "fps-notebook"), "jupyverse"),
@@ -28,8 +27,6 @@ _WEB_HOSTS = {
     "voila": "Voilà",
 }
 """Programs, and modules that Python runs, that serve notebooks to browsers, by their own names."""
-
-_CONNECTION_FILE = re.compile(r"kernel-(.+)\.json")
 
 _LEAVE = "_atexit_once"
 """IPython's method for the end of a terminal and of the process, whichever comes first."""
@@ -81,9 +78,10 @@ def running_kernel_id() -> str | None:
     """
     app = _kernel_app()
     if app is None or not is_kernel():
-        return None  # another kernel does not say
-    match = _CONNECTION_FILE.fullmatch(os.path.basename(app.connection_file))  # noqa: PTH119 - no pathlib for one name
-    return match[1] if match else None
+        return None  # another kernel does not reveal it
+    name = os.path.basename(app.connection_file)  # noqa: PTH119 - no pathlib for one name
+    kernel_id = name.removeprefix("kernel-").removesuffix(".json")
+    return kernel_id if name == f"kernel-{kernel_id}.json" and kernel_id else None
 
 
 def running_shell() -> Any | None:
@@ -98,6 +96,25 @@ def is_terminal() -> bool:
     return shell is not None and getattr(shell, "kernel", None) is None
 
 
+def put_hook(entries: dict[str, Any], name: str, hook: Any) -> Callable[[], None]:
+    """Put a hook among handlers, or an object's `vars`, past traitlets; return what takes it out.
+
+    One that somebody else has wrapped meanwhile stays, and has to pass everything on.
+    """
+    had, before = name in entries, entries.get(name)
+    entries[name] = hook
+
+    def take_out() -> None:
+        if entries.get(name) is not hook:
+            return
+        if had:
+            entries[name] = before
+        else:
+            del entries[name]
+
+    return take_out
+
+
 def call_at_exit(callback: Callable[[], object]) -> Callable[[], None]:
     """Call when this process ends, while the user's names are there; returns what takes it back.
 
@@ -108,23 +125,19 @@ def call_at_exit(callback: Callable[[], object]) -> Callable[[], None]:
     if leave is None:
         atexit.register(callback)
         return lambda: atexit.unregister(callback)
-    calls, before = [callback], vars(shell).get(_LEAVE)
+    calls = [callback]
 
     def atexit_once() -> None:
         for call in calls:
             call()
         leave()
 
+    take_out = put_hook(vars(shell), _LEAVE, atexit_once)
+
     def take_back() -> None:
         calls.clear()
-        if vars(shell).get(_LEAVE) is not atexit_once:  # it stays, and passes on
-            return
-        if before is None:
-            object.__delattr__(shell, _LEAVE)
-        else:
-            object.__setattr__(shell, _LEAVE, before)
+        take_out()
 
-    object.__setattr__(shell, _LEAVE, atexit_once)  # past traitlets
     return take_back
 
 
@@ -136,13 +149,14 @@ def kernel_log() -> logging.Logger:
 
 
 def under_voila() -> bool:
-    """Return whether this is a kernel that Voilà started; it says so in variables of its own."""
+    """Return whether this is a kernel that Voilà started; it sets variables of its own."""
     return "VOILA_PREHEAT" in os.environ and _kernel_app() is not None
 
 
 def voila_version() -> str | None:
-    """Return the version of the Voilà that started this kernel, as it says itself."""
-    found = _VOILA.match(os.environ.get("SERVER_SOFTWARE", "")) if under_voila() else None
+    """Return the version of the Voilà that started this kernel."""
+    software = os.environ.get("SERVER_SOFTWARE", "") if under_voila() else ""
+    found = re.match(r"voila/(\d+(?:\.\d+)*)", software)
     return found[1] if found else None
 
 
@@ -153,9 +167,10 @@ def web_host() -> str | None:
     """
     if _kernel_app() is None or sys.platform == "emscripten":
         return None
-    words = _command_line(os.getppid())[:4]
-    # The program is the first word, or one that Python runs, with or without -m.
-    programs = [word.removesuffix(".exe").replace("\\", "/").rpartition("/")[2] for word in words]
+    arguments = _command_line(os.getppid())[:4]
+    # The program is the first one, or one that Python runs, with or without -m.
+    paths = [each.removesuffix(".exe").replace("\\", "/") for each in arguments]
+    programs = [path.rpartition("/")[2] for path in paths]
     return next((_WEB_HOSTS[each] for each in programs if each in _WEB_HOSTS), None)
 
 

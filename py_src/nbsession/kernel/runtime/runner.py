@@ -1,4 +1,4 @@
-"""Running the user's callbacks: sync or async, busy while they run, errors where they belong."""
+"""Runs the user's callbacks: sync or async, busy meanwhile, with errors where they belong."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -34,18 +35,17 @@ Done = Callable[[Any, BaseException | None], None]
 def check_callable(callback: object) -> None:
     """Raise TypeError unless the callback can be called."""
     if not callable(callback):
-        message = f"a callback must be callable, got {type(callback).__name__}: {callback!r}"
-        raise TypeError(message)
+        raise TypeError(f"a callback must be callable, got {type(callback).__name__}: {callback!r}")
 
 
 class CallbackWatcher(Protocol):
-    """What sees to output that the cell of a callback cannot show any more."""
+    """Takes care of output that the cell of a callback cannot show any more."""
 
     def registered(self) -> None:
         """Note that the running code registers a callback."""
 
     def raised(self, error: BaseException) -> None:
-        """Note what a callback has raised, in its context."""
+        """Note an error of a callback, in its context."""
 
 
 watchers: list[CallbackWatcher] = []
@@ -65,10 +65,21 @@ def show_error(error: BaseException) -> None:
         )
 
 
+def error_output(error: BaseException) -> dict[str, Any]:
+    """Return an error with its traceback as a notebook stores it (nbformat 4)."""
+    shell, kind, trace = running_shell(), type(error), traceback_from_user_code(error)
+    if shell is None:
+        lines = traceback.format_exception(kind, error, trace)
+    else:
+        lines = shell.InteractiveTB.structured_traceback(kind, error, trace)
+    output = {"ename": kind.__name__, "evalue": str(error), "traceback": lines}
+    return {"output_type": "error", **output}
+
+
 _in_callback: ContextVar[bool] = ContextVar("nbsession_in_callback", default=False)
 
 _CELL_VARIABLES = frozenset({"parent_header", "shell_parent", "nbsession_output_capture"})
-"""ipykernel's context variables, and our own, that say where output goes."""
+"""ipykernel's context variables, and our own, that determine where output goes."""
 
 
 def _output_of_callback() -> Values:
@@ -77,6 +88,32 @@ def _output_of_callback() -> Values:
     items = contextvars.copy_context().items()
     output = [(variable, value) for variable, value in items if variable.name in _CELL_VARIABLES]
     return (*output, (_in_callback, True))
+
+
+class Awaiting:
+    """Awaits user code, and can be cancelled meanwhile or before; from any thread."""
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[Any] | None = None  # while it awaits
+        self._is_cancelled = False
+
+    async def run(self, awaitable: Any) -> Any:
+        """Return what an awaitable returns."""
+        self.task = asyncio.current_task()
+        try:
+            if self._is_cancelled:
+                raise asyncio.CancelledError
+            return await awaitable
+        finally:
+            self.task = None
+
+    def cancel(self) -> None:
+        """Cancel what is awaited, or will be."""
+        self._is_cancelled = True
+        task = self.task
+        if task is not None:
+            with suppress(RuntimeError):  # a thread's own loop, which has just closed
+                task.get_loop().call_soon_threadsafe(task.cancel, context=contextvars.Context())
 
 
 class CallbackRunner:
@@ -95,13 +132,7 @@ class CallbackRunner:
             watcher.registered()
         return contextvars.copy_context()
 
-    def run(
-        self,
-        callback: Callback,
-        *args: Any,
-        context: Context,
-        done: Done,
-    ) -> None:
+    def run(self, callback: Callback, *args: Any, context: Context, done: Done) -> None:
         """Run a callback now; only on the loop's thread."""
         run_in = self._begin(context)
         try:
@@ -136,17 +167,11 @@ class CallbackRunner:
         done(result, error)
 
     def _go_on(self, awaitable: Any, context: Context, done: Done) -> None:
-        task = self.main_loop.loop.create_task(_awaited(awaitable), context=context)
+        task = self.main_loop.loop.create_task(settle(awaitable), context=context)
         self._tasks.add(task)
         task.add_done_callback(lambda task: self._task_ended(task, done), context=context)
 
-    def run_in_thread(
-        self,
-        callback: Callback,
-        *args: Any,
-        context: Context,
-        done: Done,
-    ) -> None:
+    def run_in_thread(self, callback: Callback, *args: Any, context: Context, done: Done) -> None:
         """Run a callback in a thread of its own; an async one on a loop of that thread.
 
         `done` is called in that thread. Where there are no threads all of it is done in place.
@@ -160,7 +185,7 @@ class CallbackRunner:
             try:
                 result = callback(*args)
                 if inspect.isawaitable(result):
-                    result, error = asyncio.run(_awaited(result))
+                    result, error = asyncio.run(settle(result))
             except BaseException as raised:  # noqa: BLE001 - handed to `done`, which knows what to do
                 result, error = None, raised
             self._finish(done, result, error)
@@ -169,7 +194,7 @@ class CallbackRunner:
         name = f"nbsession-{getattr(callback, '__name__', 'callback')}"
         try:
             threading.Thread(target=run, args=(work,), name=name, daemon=True).start()
-        except BaseException:  # no more threads: nothing will say that it has ended
+        except BaseException:  # no more threads: nothing will notice its end
             self._end()
             raise
 
@@ -177,7 +202,7 @@ class CallbackRunner:
         """Cancel every async callback that is running."""
         self._carrier.close()
         for task in tuple(self._tasks):
-            self.main_loop.call_soon(task.cancel, context=contextvars.Context())
+            self.main_loop.call_soon(task.cancel)
 
     def _task_ended(self, task: asyncio.Task[Any], done: Done) -> None:
         self._tasks.discard(task)
@@ -187,12 +212,7 @@ class CallbackRunner:
             result, error = None, cancelled
         self._finish(done, result, error)
 
-    def _finish(
-        self,
-        done: Done,
-        result: Any,
-        error: BaseException | None,
-    ) -> None:
+    def _finish(self, done: Done, result: Any, error: BaseException | None) -> None:
         try:
             done(result, error)
         finally:
@@ -230,7 +250,8 @@ class CallbackRunner:
             self._carrier.remove()
 
 
-async def _awaited(awaitable: Any) -> tuple[Any, BaseException | None]:
+async def settle(awaitable: Any) -> tuple[Any, BaseException | None]:
+    """Return the result and the error of an awaitable, one of them None."""
     try:
         return await awaitable, None
     except asyncio.CancelledError:
@@ -240,7 +261,7 @@ async def _awaited(awaitable: Any) -> tuple[Any, BaseException | None]:
 
 
 def show_unless_cancelled(_result: Any, error: BaseException | None) -> None:
-    """Show what a callback raised; the usual `done` of one that nobody waits for."""
+    """Show the error of a callback; the usual `done` of one that nobody waits for."""
     if error is not None and not isinstance(error, asyncio.CancelledError):
         show_error(error)
 

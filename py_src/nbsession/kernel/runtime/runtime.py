@@ -1,4 +1,4 @@
-"""What an active session holds in its process, and how all of it is taken out again."""
+"""The runtime of a session in its process: main loop, busy, hooks, and the way to remove them."""
 
 from __future__ import annotations
 
@@ -10,46 +10,50 @@ from typing import TYPE_CHECKING, Any
 from nbsession.core.process import ForkGuard
 
 from .busy import Activity, Busy
-from .hooks import MessageHooks, hears_beside_cells
-from .loop import MainLoop
-from .process import is_kernel, is_terminal
-from .runner import CallbackRunner, show_error
+from .hooks import MessageHooks
+from .process import is_kernel
+from .traits import Listeners
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .loop import MainLoop
+    from .runner import CallbackRunner
 
 
 class Runtime:
     """The loop, the busy count and the hooks of one process."""
 
-    def __init__(self, shell: Any | None, on_busy: Callable[[bool], None]) -> None:
+    def __init__(self, shell: Any | None) -> None:
         self.shell = shell
         self.kernel = getattr(shell, "kernel", None) if is_kernel() else None
         self.process = ForkGuard()
         self.started_at = datetime.now(UTC)
         self.activity = Activity()
-        self.busy = Busy(self._note_busy)
-        self._on_busy = on_busy
+        self.busy = Busy(self._notify_busy)
+        self.busy_listeners = Listeners()
         self._runner: CallbackRunner | None = None
         self._undos: list[Callable[[], object]] = []
         self.lock = threading.RLock()  # also for the parts of `state`
-        self._hooks = self._hook_into_kernel() if self.kernel is not None else None
+        self.hooks: MessageHooks | None = None
+        if self.kernel is not None:
+            self.hooks = MessageHooks(self.kernel, shell, self.busy, self.activity)
+            self.hooks.install()
+            self.on_remove(self.hooks.remove)
 
     @property
     def runner(self) -> CallbackRunner:
         """Runs callbacks. Made on the first use: a plain process gets a loop of its own for it."""
         with self.lock:
             if self._runner is None:
-                self._runner = CallbackRunner(
-                    self._find_loop(), self.busy, has_kernel=self.kernel is not None
-                )
+                from .loop import MainLoop
+                from .runner import CallbackRunner
+
+                main_loop = MainLoop.find(self.kernel)
+                has_kernel = self.kernel is not None
+                self._runner = CallbackRunner(main_loop, self.busy, has_kernel=has_kernel)
                 self.on_remove(self._runner.close)
             return self._runner
-
-    def _find_loop(self) -> MainLoop:
-        if self.kernel is not None:
-            return MainLoop.of_kernel(self.kernel)
-        return MainLoop.of_terminal() if is_terminal() else MainLoop.of_process()
 
     @property
     def main_loop(self) -> MainLoop:
@@ -77,29 +81,10 @@ class Runtime:
             try:
                 undo()
             except Exception as error:  # noqa: BLE001 - the rest comes out all the same
+                from .runner import show_error
+
                 show_error(error)
 
-    def is_no_user_code(self, comm_id: str) -> None:
-        """Do not count what a page reports on a comm of ours as busy; what it leads to does."""
-        if self._hooks is not None:
-            self._hooks.own_comms.add(comm_id)
-
-    def _note_busy(self, busy: bool) -> None:
+    def _notify_busy(self, busy: bool) -> None:
         self.activity.note_user_code()
-        self._on_busy(busy)
-
-    @property
-    def in_cell(self) -> bool:
-        """Return whether a cell runs."""
-        return self._hooks is not None and self._hooks.status.in_cell
-
-    @property
-    def hears_pages(self) -> bool:
-        """Return whether messages of a page are handled also while a cell runs."""
-        return not self.in_cell or hears_beside_cells(self.kernel)
-
-    def _hook_into_kernel(self) -> MessageHooks:
-        hooks = MessageHooks(self.kernel, self.shell, self.busy, self.activity)
-        hooks.install()
-        self.on_remove(hooks.remove)
-        return hooks
+        self.busy_listeners.notify(busy)

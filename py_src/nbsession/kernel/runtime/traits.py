@@ -1,13 +1,11 @@
-"""Traits that cannot be set, and say what to do instead."""
+"""Read-only traits whose errors name the remedy, and listeners whose errors are shown."""
 
 from __future__ import annotations
 
-import operator
+import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from traitlets import All, Bool, Enum, HasTraits, TraitError, TraitType
-
-from .runner import show_error
+from traitlets import All, Bool, Enum, HasTraits, TraitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +15,7 @@ class ReadOnly:
     """Makes a trait type read-only; to be named before it among the bases."""
 
     name: str | None
-    instead = "it only tells"
+    instead = "it only shows"
 
     def __init__(self, *arguments: Any, instead: str | None = None, **options: Any) -> None:
         super().__init__(*arguments, read_only=True, **options)  # type: ignore[call-arg]  # of a trait
@@ -25,8 +23,7 @@ class ReadOnly:
             self.instead = instead
 
     def __set__(self, obj: HasTraits, value: Any) -> NoReturn:
-        message = f"{type(obj).__name__}.{self.name} is read-only: {self.instead}"
-        raise TraitError(message)
+        raise TraitError(f"{type(obj).__name__}.{self.name} is read-only: {self.instead}")
 
 
 class ReadOnlyBool(ReadOnly, Bool[bool, bool]):
@@ -35,6 +32,35 @@ class ReadOnlyBool(ReadOnly, Bool[bool, bool]):
 
 class ReadOnlyEnum(ReadOnly, Enum[Any]):
     """A read-only `Enum`."""
+
+
+class Listeners:
+    """Functions that are called at every change; one that raises does not stop the others."""
+
+    def __init__(self) -> None:
+        self._functions: tuple[Callable[..., object], ...] = ()
+        self._lock = threading.Lock()
+
+    def add(self, function: Callable[..., object]) -> Callable[[], None]:
+        """Call a function from now on; return what ends that."""
+        with self._lock:
+            self._functions += (function,)
+
+        def end() -> None:
+            with self._lock:
+                self._functions = tuple(each for each in self._functions if each is not function)
+
+        return end
+
+    def notify(self, *arguments: object) -> None:
+        """Call all of them on this thread."""
+        for function in self._functions:
+            try:
+                function(*arguments)
+            except Exception as error:  # noqa: BLE001 - maybe the user's; the others come too
+                from .runner import show_error
+
+                show_error(error)
 
 
 class IsolatedObserver:
@@ -47,7 +73,9 @@ class IsolatedObserver:
         """Call the handler."""
         try:
             self.handler(change)
-        except Exception as error:  # noqa: BLE001 - the user's; the others are told all the same
+        except Exception as error:  # noqa: BLE001 - the user's; the others are notified all the same
+            from .runner import show_error
+
             show_error(error)
 
     def __eq__(self, other: object) -> bool:
@@ -58,7 +86,7 @@ class IsolatedObserver:
 
 
 class IsolatedObservers(HasTraits):
-    """Tells every observer, also after one that raised."""
+    """Notifies every observer, also after one that raised."""
 
     _is_observed = False
 
@@ -75,40 +103,3 @@ class IsolatedObservers(HasTraits):
     ) -> None:
         """Do not call a handler any more."""
         super().unobserve(IsolatedObserver(handler), names, type)
-
-
-def check_whole(value: object, name: str, unit: str, least: int) -> int:
-    """Return a whole number as an int; 200.0 is one, too."""
-    number: int | None = None
-    if isinstance(value, float) and value.is_integer():
-        number = int(value)
-    elif not isinstance(value, bool):
-        try:
-            number = operator.index(value)  # type: ignore[arg-type]  # what has none raises
-        except TypeError:
-            number = None
-    if number is None or number < least:
-        of = f" of {unit}" if unit else ""
-        hint = "; 1 s is 1000" if unit == "milliseconds" else ""
-        message = (
-            f"{name} must be a whole number{of}, at least {least}{hint}: "
-            f"got {value!r} ({type(value).__name__})"
-        )
-        raise ValueError(message)
-    return number
-
-
-class Whole(TraitType[Any, Any]):
-    """A trait for a whole number of at least 1."""
-
-    def __init__(self, default_value: int | None, unit: str = "", **options: Any) -> None:
-        self._unit = unit
-        super().__init__(default_value=default_value, **options)
-
-    def validate(self, obj: HasTraits, value: object) -> int:  # noqa: ARG002 - of TraitType
-        """Return the number as an int, or raise TraitError."""
-        try:
-            return check_whole(value, self.name or "value", self._unit, 1)
-        except ValueError as error:
-            none = ", or None for no end" if self.allow_none else ""
-            raise TraitError(f"{error}{none}") from None

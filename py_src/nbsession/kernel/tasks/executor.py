@@ -16,12 +16,10 @@ from nbsession.core.schedule.triggers import CodeTrigger
 from nbsession.core.tasks.run import CurrentRun, current_run
 from nbsession.core.tasks.spec import Target
 from nbsession.core.tracebacks import traceback_from_user_code
-from nbsession.kernel.runtime.runner import ErrorDisplay
+from nbsession.kernel.runtime.runner import Awaiting, ErrorDisplay
 from nbsession.scheduler.abc import Outcome, abandoned, failed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from nbsession.core.schedule.clock import Clock
     from nbsession.core.tasks.run import Run
     from nbsession.core.tasks.spec import TaskSpec
@@ -164,36 +162,24 @@ class _Call:
         self._current = CurrentRun(run.id, spec.name, run.due_us, attempt, self._report)
         self._started_us: int | None = None
         self._reason: str | None = None
-        self._awaiting: asyncio.Task[Any] | None = None
+        self._awaiting = Awaiting()
         self._is_abandoned = False
 
     @property
     def is_awaited(self) -> bool:
         """Return whether it is async and has not ended."""
-        return self._awaiting is not None
+        return self._awaiting.task is not None
 
     def __call__(self) -> Any:
         self._started_us = self._executor.clock.now_us()
         current_run.set(self._current)  # the context is this call's own copy
         result = self._function(*self._spec.args, **self._spec.kwargs)
-        return self._awaited(result) if inspect.isawaitable(result) else result
-
-    async def _awaited(self, awaitable: Awaitable[Any]) -> Any:
-        self._awaiting = asyncio.current_task()
-        if self._reason is not None:
-            raise asyncio.CancelledError
-        try:
-            return await awaitable
-        finally:
-            self._awaiting = None
+        return self._awaiting.run(result) if inspect.isawaitable(result) else result
 
     def cancel(self, reason: str) -> None:
         """End it if that can be done; on the main loop's thread."""
         self._reason = reason
-        awaiting = self._awaiting
-        if awaiting is not None:
-            with suppress(RuntimeError):  # a thread's own loop, which has just closed
-                awaiting.get_loop().call_soon_threadsafe(awaiting.cancel, context=_EMPTY)
+        self._awaiting.cancel()
 
     def abandon(self, reason: str) -> None:
         """Notify the listener that it has not ended in time; on the loop."""

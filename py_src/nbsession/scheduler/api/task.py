@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import threading
 from collections.abc import ItemsView, Mapping, ValuesView
 from datetime import datetime
@@ -11,12 +10,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.errors import NoSuchTaskError, TaskReplacedError
+from nbsession.core.futures import AwaitableFuture
 from nbsession.core.process import HAS_THREADS
 from nbsession.core.references import PartOfState, part_of_state
 from nbsession.core.tasks.run import OPEN_STATES, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from nbsession.core.tasks.schema import TaskJSON
 
@@ -26,7 +26,7 @@ _HOLD_SECONDS = 20.0
 """The length of one request for the end of a run, after which another one follows."""
 
 
-class RunFuture(concurrent.futures.Future[Run]):
+class RunFuture(AwaitableFuture[Run]):
     """A run once it is final; its failure is in its `Run.error`, not raised.
 
     ``await future`` on any loop, ``future.result()`` in a thread, and anywhere once it is done.
@@ -46,33 +46,6 @@ class RunFuture(concurrent.futures.Future[Run]):
             target=self._wait, args=(service, row["id"]), name="nbsession-run", daemon=True
         )
         work.start()
-
-    def result(self, timeout: float | None = None) -> Run:
-        """Return the finished run.
-
-        Parameters
-        ----------
-        timeout
-            In seconds; None for no end.
-
-        Raises
-        ------
-        RuntimeError
-            If it is not done, on a thread whose event loop is running: the run may need that loop.
-        TimeoutError
-            If it is not done in time.
-        """
-        self._check()
-        return super().result(timeout)
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return why the run's end is unknown, None if it is known; waits as `result` does."""
-        self._check()
-        return super().exception(timeout)
-
-    def __await__(self) -> Generator[Any, None, Run]:
-        """Wait on the running loop."""
-        return asyncio.wrap_future(self).__await__()
 
     async def _wait_here(self, service: Any, run_id: int) -> None:
         try:
@@ -94,7 +67,7 @@ class RunFuture(concurrent.futures.Future[Run]):
             raise LookupError(f"run {run_id} is not in the history any more")
         self.set_result(Run.from_json(row))
 
-    def _check(self) -> None:
+    def _check_can_wait(self) -> None:
         if self.done():
             return
         try:
