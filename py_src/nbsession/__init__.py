@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core import environment as _environment  # noqa: F401 - takes the secret out of the environment
-from nbsession.core.version import __version__ as __version__
+from nbsession.core.environment import __version__ as __version__
 
 if TYPE_CHECKING:
     from nbsession.core.errors import NBSessionWarning as NBSessionWarning

@@ -7,7 +7,7 @@ import io
 import sys
 from typing import TYPE_CHECKING
 
-from nbsession.core.version import __version__
+from nbsession.core.environment import __version__
 
 from . import doctor, tasks
 from .servers import CommandError

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jupyter_core.paths import jupyter_config_path, jupyter_path
 
+from nbsession.core.environment import __version__
 from nbsession.core.text import printable
-from nbsession.core.version import __version__
 
 from .servers import CommandError, RunningServer, running_servers
 
@@ -169,7 +169,7 @@ def _kernel(part: str, python: str) -> Check:
         return Check(part, "idle", f"{python} is not ipykernel: state is empty there")
     if Path(python).name.startswith("python") and not Path(python).is_absolute():
         python = sys.executable  # what Jupyter starts for a bare "python"
-    code = "from nbsession.core.version import __version__; print(__version__)"
+    code = "from nbsession.core.environment import __version__; print(__version__)"
     try:
         command = [python, "-c", code]
         answer = subprocess.run(  # noqa: S603 - the interpreter that Jupyter itself would start

@@ -1,4 +1,4 @@
-"""The link's address and secret, handed to a kernel in its environment and taken out at once."""
+"""The version, and what a server hands to its kernels in their environment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
+
+__version__ = "0.1.0"
+"""As in package.json: `make test-wheel` compares them."""
 
 LINK = "NBSESSION_LINK"
 TOKEN = "NBSESSION_TOKEN"  # noqa: S105 - a variable's name
@@ -17,7 +20,6 @@ FIX_FROZEN_WIDGETS = "NBSESSION_FIX_FROZEN_WIDGETS"
 
 SHOW_TRACEBACKS = "NBSESSION_SHOW_TRACEBACKS"
 """``"1"`` in a kernel of a Voilà that shows tracebacks to its visitors."""
-
 
 _HUB = ("JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_API_TOKEN")
 HUB_PARAMETER = "redirects"

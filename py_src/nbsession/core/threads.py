@@ -1,14 +1,16 @@
-"""Carrying a few context variables into the threads and thread pools that some code uses."""
+"""Context variables that threads take along, and futures that a thread or a loop can wait for."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from concurrent.futures import Future
 from contextvars import ContextVar
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 Values = tuple[tuple[ContextVar[Any], Any], ...]
 """Context variables, each with the value that a thread is to see."""
@@ -125,3 +127,41 @@ def _call_with(values: Values, fn: Callable[..., Any], /, *args: Any, **kwargs: 
     finally:
         for variable, token in tokens:
             variable.reset(token)
+
+
+Result = TypeVar("Result")
+
+
+class AwaitableFuture(Future[Result]):
+    """To be awaited on any loop; ``result()`` waits in a thread, and is there once it is done."""
+
+    def _check_can_wait(self) -> None:
+        """Raise RuntimeError if waiting here would block what has to end first."""
+        raise NotImplementedError
+
+    def result(self, timeout: float | None = None) -> Result:
+        """Return the result, or raise the error.
+
+        Parameters
+        ----------
+        timeout
+            In seconds; None for no end.
+
+        Raises
+        ------
+        RuntimeError
+            If it is not done, on the thread of the event loop that it may need.
+        TimeoutError
+            If it is not done in time.
+        """
+        self._check_can_wait()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return the error, None if there is none; waits and raises as `result` does."""
+        self._check_can_wait()
+        return super().exception(timeout)
+
+    def __await__(self) -> Generator[object, None, Result]:
+        """Wait on the running loop."""
+        return asyncio.wrap_future(self).__await__()

@@ -11,9 +11,7 @@ from weakref import WeakSet
 from jupyter_server import CallContext
 from tornado.ioloop import IOLoop
 
-from nbsession.core.environment import FIX_FROZEN_WIDGETS, SHOW_TRACEBACKS, LinkAddress
-from nbsession.core.version import __version__
-from nbsession.server.errors import NoSuchSessionError
+from nbsession.core.environment import FIX_FROZEN_WIDGETS, SHOW_TRACEBACKS, LinkAddress, __version__
 from nbsession.server.link.handlers import LinkServices
 from nbsession.server.link.server import LinkServer
 from nbsession.server.request.capture import (
@@ -32,6 +30,7 @@ from nbsession.server.sessions.kernel_client import KernelRequests
 from nbsession.server.sessions.sessions import Lifecycle, ServerSessions
 
 from .activity import ServerActivity
+from .errors import NoSuchSessionError
 from .server_info import write_owner_file
 from .tasks import TaskManager
 from .websocket import KernelSockets

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
+from nbsession.core.environment import __version__
 from nbsession.core.link_http import PROTOCOL
-from nbsession.core.version import __version__
 
 
 def _main(argument: str) -> None:

@@ -10,9 +10,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from nbsession.core.environment import __version__
 from nbsession.core.link_http import PROTOCOL
 from nbsession.core.tracebacks import error_text, traceback_text
-from nbsession.core.version import __version__
 from nbsession.scheduler.api.remote import RemoteTaskService
 from nbsession.scheduler.workers.messages import STOPPED
 from nbsession.worker.output.capture import divert, wait_until_read

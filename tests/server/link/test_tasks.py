@@ -21,9 +21,9 @@ from linked_tasks import (
     wait_for_runs,
     write_jobs,
 )
+from nbsession.core.environment import __version__
 from nbsession.core.errors import LinkError
 from nbsession.core.link_http import PROTOCOL, PROTOCOL_HEADER
-from nbsession.core.version import __version__
 from waiting import eventually
 
 if TYPE_CHECKING:

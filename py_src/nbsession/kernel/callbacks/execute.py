@@ -9,7 +9,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 from nbsession.core.callables import is_async
-from nbsession.core.futures import AwaitableFuture
+from nbsession.core.threads import AwaitableFuture
 from nbsession.kernel.runtime.busy import Busy
 from nbsession.kernel.runtime.runner import Awaiting, Callback, check_callable, show_error
 from nbsession.kernel.runtime.timers import TimerQueue
@@ -148,7 +148,7 @@ class LoopExecutor:
             )
         context = self._runner.context()
         future = CallbackFuture(self._main_loop, context)
-        call = _Call(callback, future, self)
+        call = _Execution(callback, future, self)
         try:
             if schedule == "thread":
                 self._runner.run_in_thread(call, context=context, done=call.end)
@@ -167,7 +167,7 @@ class LoopExecutor:
             self._is_plain and threading.current_thread() is threading.main_thread()
         )
 
-    def _run(self, call: _Call, context: Context) -> None:
+    def _run(self, call: _Execution, context: Context) -> None:
         if call.future is not None:
             self._waiting.discard(call.future)
         self._runner.run(call, context=context, done=call.end)
@@ -192,7 +192,7 @@ class LoopExecutor:
         self._waiting.clear()
 
 
-class _Call:
+class _Execution:
     """Calls a callback and settles its Future.
 
     It lets go of the Future at the end: the traceback of an error refers to the frames that hold

@@ -11,12 +11,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.errors import (
-    LinkAnswerError,
-    LinkError,
-    LinkProtocolError,
-    LinkRefusedError,
-)
+from nbsession.core.errors import LinkAnswerError, LinkError, LinkProtocolError, LinkRefusedError
 from nbsession.core.link_http import PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER, exchange
 from nbsession.core.process import ForkGuard
 

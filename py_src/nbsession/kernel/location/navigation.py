@@ -13,7 +13,7 @@ from nbsession.core.query import update_parameters
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from nbsession.core.page_messages import LocationParts
+    from nbsession.kernel.page.messages import LocationParts
     from nbsession.kernel.page.pages import Pages
     from nbsession.kernel.runtime.runtime import Runtime
 

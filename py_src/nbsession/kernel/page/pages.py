@@ -15,9 +15,9 @@ from .records import PageRecord, PageRecords
 from .throttle import Publication
 
 if TYPE_CHECKING:
-    from nbsession.core.page_messages import Command, KernelMessage
     from nbsession.kernel.runtime.runtime import Runtime
 
+    from .messages import Command, KernelMessage
     from .records import BrowserInfo
     from .widget import Page
 

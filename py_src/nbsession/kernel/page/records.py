@@ -14,7 +14,7 @@ from nbsession.core.references import PartOfState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nbsession.core.page_messages import Command
+    from .messages import Command
 
 ANSWER_SECONDS = 3.0
 """After this long a page's report counts, whether or not it has answered a command."""

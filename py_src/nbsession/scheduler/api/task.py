@@ -10,10 +10,10 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.errors import NoSuchTaskError, TaskReplacedError
-from nbsession.core.futures import AwaitableFuture
 from nbsession.core.process import HAS_THREADS
 from nbsession.core.references import PartOfState, part_of_state
 from nbsession.core.tasks.run import OPEN_STATES, Run
+from nbsession.core.threads import AwaitableFuture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

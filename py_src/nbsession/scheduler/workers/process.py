@@ -10,10 +10,10 @@ from contextlib import ExitStack, suppress
 from contextvars import Context
 from typing import TYPE_CHECKING, Protocol
 
+from nbsession.core.environment import __version__
 from nbsession.core.link_http import PROTOCOL
 from nbsession.core.process import kill_group
 from nbsession.core.tracebacks import clean
-from nbsession.core.version import __version__
 from nbsession.scheduler.abc import abandoned
 
 from .jobs import RunJob

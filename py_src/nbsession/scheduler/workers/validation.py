@@ -8,14 +8,7 @@ from nbsession.core.schedule.instant import EARLIEST_US, LATEST_US
 from nbsession.core.tasks.run import MAX_TEXT_CHARACTERS
 from nbsession.core.text import LOG_LEVELS, MAX_LOG_CHARACTERS
 from nbsession.core.tracebacks import MAX_ERROR_CHARACTERS, MAX_TRACEBACK_CHARACTERS
-from nbsession.core.validation import (
-    MAX_NUMBER,
-    check_plain,
-    one_of,
-    or_none,
-    text,
-    whole_number,
-)
+from nbsession.core.validation import MAX_NUMBER, check_plain, one_of, or_none, text, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

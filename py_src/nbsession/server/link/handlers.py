@@ -13,18 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tornado.ioloop import IOLoop
 from tornado.web import Finish, HTTPError, RequestHandler
 
+from nbsession.core.environment import __version__
 from nbsession.core.link_http import MAX_LINK_BYTES, PROTOCOL, PROTOCOL_HEADER, VERSION_HEADER
 from nbsession.core.text import MAX_LOG_CHARACTERS, printable, printable_lines
-from nbsession.core.version import __version__
 from nbsession.server.errors import BadRequestError, RefusedError, refusing
 from nbsession.server.sessions.sessions import MAX_REPORT_BYTES
-from nbsession.server.validation import (
-    flag_of,
-    id_of,
-    json_object,
-    limit_of,
-    seconds_of,
-)
+from nbsession.server.validation import flag_of, id_of, json_object, limit_of, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -159,7 +153,7 @@ class LinkHandler(RequestHandler):
 MAX_HOLD_SECONDS = 60.0
 
 
-class _SessionHandler(LinkHandler):
+class _SessionInfoHandler(LinkHandler):
     """The kernel's session; with ``until`` the answer waits until it is known."""
 
     async def get(self) -> None:
@@ -236,7 +230,7 @@ class _ReportHandler(LinkHandler):
 
 
 KERNEL_HANDLERS = [
-    (KERNEL + "session", _SessionHandler),
+    (KERNEL + "session", _SessionInfoHandler),
     (KERNEL + "log", _LogHandler),
     (KERNEL + "expiration", _ExpirationHandler),
     (KERNEL + "hooks", _HooksHandler),
