@@ -7,6 +7,7 @@ import { hasFailed, type SidebarModel, type TaskRow } from '../model';
 import { tasksIcon } from './icon';
 import { allTasks, canOrder, carryOut, confirmCancel } from './taskActions';
 import { INews, ISidebar } from './tokens';
+import '../../style/running.css';
 
 /** JupyterLab's section draws each of its rows at every change: it stays short. */
 const MOST = 100;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace as copy_with
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,7 +31,7 @@ def make(tmp_path: Path, clock: FakeClock) -> Iterator[Callable[..., SqliteStore
 
     def make(limits: HistoryLimits | None = None, **where: str) -> SqliteStore:
         store = SqliteStore(tmp_path / "tasks.sqlite", clock, logging.getLogger("tasks"), limits)
-        store.engines.process = copy_with(store.engines.process, **where)
+        store.engines.process = store.engines.process._replace(**where)
         store.open()
         store.tasks.load()
         stores.append(store)
@@ -470,5 +469,5 @@ def test_a_process_that_has_ended_is_gone() -> None:
     own = own_process()
     assert not is_gone(own)
     assert own.sees(own)
-    assert is_gone(copy_with(own, start="0"))
+    assert is_gone(own._replace(start="0"))
     assert process_start(1 << 30) is None

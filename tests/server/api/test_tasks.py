@@ -131,11 +131,11 @@ def test_login_and_xsrf(server: Host, task: str) -> None:
     for method, path in (("get", API), ("get", task), ("post", f"{task}/run"), ("delete", task)):
         assert stranger.request(method, path).status_code == 403
     browser = type(server.http)(base_url=server.url)
+    browser.get("login").raise_for_status()  # sets the cookie `_xsrf`
     browser.get("api/status", params={"token": server.token}).raise_for_status()
     assert browser.get(API).status_code == 200
     assert browser.post(f"{task}/run").status_code == 403
     assert browser.delete(task).status_code == 403
-    browser.get("lab").raise_for_status()
     xsrf = {"X-XSRFToken": browser.cookies["_xsrf"]}
     assert browser.post(f"{task}/pause", headers=xsrf).status_code == 200
 
