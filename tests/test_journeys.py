@@ -117,7 +117,7 @@ async def more():
         f"await more()\nos.symlink('tick', {folder!r} + '/journey')\nawait more()\n"
         f"os.unlink({folder!r} + '/journey')",
     )
-    tracer.check("tick", "A tick of a periodic callback", 5)
+    tracer.check("tick", "A tick of a periodic callback", 8)
 
 
 def test_busy(kernel: BlockingKernelClient, tracer: Tracer) -> None:
@@ -129,7 +129,7 @@ def test_busy(kernel: BlockingKernelClient, tracer: Tracer) -> None:
     with tracer.journey("busy"):
         run_cell(kernel, "import time; time.sleep(0.2)")
         eventually(lambda: page.trait_values("busy"))
-    tracer.check("busy", "Busy, from a cell to the page", 9)
+    tracer.check("busy", "Busy, from a cell to the page", 8)
 
 
 def test_slider(kernel: BlockingKernelClient, tracer: Tracer) -> None:
@@ -151,7 +151,7 @@ def test_slider(kernel: BlockingKernelClient, tracer: Tracer) -> None:
     move(1)
     with tracer.journey("slider"):
         move(2)
-    tracer.check("slider", "A slider, from the page to the URL", 17)
+    tracer.check("slider", "A slider, from the page to the URL", 20)
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_header(host: Host, tracer: Tracer) -> None:
         run_cell(client, "%load_ext nbsession")
         with tracer.journey("header"):
             assert run_cell(client, "print(state.headers['X-Visit'])") == "mine\n"
-    tracer.check("header", "A header, from the server to the notebook", 16)
+    tracer.check("header", "A header, from the server to the notebook", 18)
 
 
 def test_task(host: Host, tracer: Tracer) -> None:
@@ -178,8 +178,8 @@ def test_task(host: Host, tracer: Tracer) -> None:
     with host.client(kernel_id) as client:
         run_cell(client, "%load_ext nbsession\nimport chores")
         with tracer.journey("task"):
-            run_cell(client, "task = state.schedule_task('work', chores.work, period='1h')")
+            run_cell(client, "task = state.schedule_task('work', chores.work, cron='0 0 1 1 *')")
             run_cell(client, "run = await task.run_now()\nassert run.output == 'worked\\n'")
             rows = host.http.get("nbsession/api/tasks").json()["tasks"]
             assert rows[0]["run_count"] == 1
-    tracer.check("task", "A task, from a notebook to the row in the sidebar", 62)
+    tracer.check("task", "A task, from a notebook to the row in the sidebar", 88)
