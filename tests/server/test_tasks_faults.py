@@ -42,7 +42,8 @@ def work():
 
 def _notes(folder: Path) -> list[list[Any]]:
     path = folder / "jobs.py.notes"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    whole_lines, _, _ = path.read_text().rpartition("\n") if path.exists() else ("", "", "")
+    return [json.loads(line) for line in whole_lines.splitlines()]
 
 
 def _kill(host: Host) -> None:

@@ -94,7 +94,7 @@ def test_a_task_that_kills_its_worker_again_and_again(workers):
     seen = workers.service.history(neighbour, 1)[0]["id"]
     wait_for(lambda: workers.service.history(neighbour, 1)[0]["id"] > seen + 5)
     later = [row for row in workers.service.history(neighbour, 100) if row["id"] > seen]
-    assert {row["state"] for row in later} <= {"succeeded", "running"}
+    assert not {row["state"] for row in later} & {"lost", "failed"}
     assert {row["output"] for row in later if row["output"]} == {f"{pid}\n"}
     assert "its runs get processes of their own" in workers.logged()
 
