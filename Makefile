@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 APP ?= lab
 CHECK ?=
-WORKERS ?= 2
+WORKERS ?= 3
 AT ?=
 BASE ?=
 BENCH ?= busy round_trip location worker engine
@@ -28,13 +28,13 @@ MANIFESTS := pyproject.toml package.json package-lock.json
 SOURCES := $(shell find js_src jupyter-config schema -type f) install.json rspack.lab.cjs
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types imports test-js test-py test-wheel test-matrix \
+.PHONY: help install demo check test lint format types imports test-js test-py test-wheel test-matrix \
   test-stress test-shifted browser nginx watch bench bench-compare wheel clean
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo "also: lint format types imports test-js test-py test-wheel test-matrix test-stress test-shifted"
+	@echo "also: check lint format types imports test-js test-py test-wheel test-matrix test-stress test-shifted"
 	@echo "      browser nginx watch bench bench-compare wheel clean"
 
 # ------------------------------------------------------------------------------------------- install
@@ -123,9 +123,14 @@ imports: $(INSTALLED)
 test-js: $(INSTALLED)
 	npm test --silent
 
+# What can be checked in a minute: before each commit.
+check: lint types imports test-js
+	$(BIN)/pytest tests -q -n $(WORKERS) -m "$(WITHOUT_PROCESSES)"
+
+WITHOUT_PROCESSES := not processes and not server and not browser and not stress and not hub and not pyodide
+
 # Files go to workers whole: their tests share servers, kernels and browsers. A test that fails is run
-# once more and listed as RERUN: among two thousand with real servers and browsers on a busy machine
-# one may be late. What is listed there is to be looked into all the same.
+# once more and listed as RERUN: some still depend on how busy the machine is. Each is a defect.
 WHOLE := -n $(WORKERS) --dist loadfile --reruns 1 -raR
 
 test-py: $(INSTALLED) browser nginx

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from nbsession.kernel.link import Link
+    from nbsession.kernel.link.client import Link
 
 ROUNDS = 5
 WATCH_SECONDS = 4.0

@@ -13,6 +13,7 @@ import sys
 import time
 import tracemalloc
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,11 +34,12 @@ class Ours:
     def __init__(self) -> None:
         import logging
 
-        from nbsession.core.clock import SystemClock
-        from nbsession.core.target import Target
-        from nbsession.scheduler.declaration import Place
-        from nbsession.scheduler.engine import Engine
-        from nbsession.scheduler.executors.inline import InlineExecutor
+        sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+        from inline_executor import InlineExecutor
+        from nbsession.core.schedule.clock import SystemClock
+        from nbsession.core.tasks.spec import Target
+        from nbsession.scheduler.api.declare import Place
+        from nbsession.scheduler.engine.engine import Engine
         from nbsession.scheduler.stores.memory import MemoryStore
 
         clock = SystemClock()
@@ -50,7 +52,7 @@ class Ours:
 
     def prepare(self, name: str, callback: Callable[[], None], start: float, period: float) -> Any:
         """Return the declaration of a task."""
-        from nbsession.scheduler.declaration import declare
+        from nbsession.scheduler.api.declare import declare
 
         return declare(
             name,

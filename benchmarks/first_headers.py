@@ -45,7 +45,7 @@ def sample(function, ask=None):
 
 _OURS = f"""{_TIMED}
 %load_ext nbsession
-from nbsession.kernel.activation import activate
+from nbsession.kernel.extension import activate
 print(json.dumps(sample(lambda: state.headers, lambda: activate()._session.link.get("session"))))
 """
 

@@ -75,7 +75,7 @@ def _load_jupyter_server_extension(app: ServerApp) -> None:
     app.web_app.add_handlers(".*$", [(url_path_join(app.base_url, "/start-timing"), _SpentHandler)])
     # Extensions are imported in the order of their names: if nbsession is on, it is there.
     services = sys.modules.get("nbsession.server.services")
-    composition = sys.modules.get("nbsession.server.composition")
+    composition = sys.modules.get("nbsession.server.request.kernel_manager")
     if services is not None and composition is not None:
         _time(services.SessionServices, "environment_for")
         _time(services.SessionServices, "bind")

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING
 
 import table
 
-from nbsession.core.clock import SystemClock
-from nbsession.core.schedule import make_trigger
-from nbsession.core.target import Home, Target
-from nbsession.core.task_spec import TaskSpec
+from nbsession.core.schedule.clock import SystemClock
+from nbsession.core.schedule.parse import make_trigger
+from nbsession.core.tasks.spec import Home, Target, TaskSpec
 from nbsession.scheduler.abc import Claim
-from nbsession.scheduler.stores.sqlite import SqliteStore
+from nbsession.scheduler.stores.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from nbsession.scheduler.task_record import TaskRecord
+    from nbsession.scheduler.records import TaskRecord
 
 ROUNDS, TASKS, RUNS = 30, 1000, 200
 SINGLE, BATCHED = "nbsession, each for itself", "nbsession, 20 at once"
@@ -71,8 +70,8 @@ class _Ours:
             target = Target("import", "reports", f"report{number}")
             name = f"task {number}"
             spec = TaskSpec(name, target, trigger, trigger.schedule(), home=home)
-            self._store.add(spec, now_us, asks=False)
-        self._tasks: Iterator[TaskRecord] = itertools.cycle(self._store.load())
+            self._store.tasks.add(spec, now_us, asks=False)
+        self._tasks: Iterator[TaskRecord] = itertools.cycle(self._store.tasks.load())
 
     def sample(self, at_once: int) -> table.Sample:
         began, spent = time.perf_counter(), time.process_time()
@@ -81,7 +80,7 @@ class _Ours:
         for runs in begun:
             for _, run in runs:
                 run.state, run.ended_us = "succeeded", run.due_us
-            self._store.finish(runs)
+            self._store.runs.finish(runs)
         return _sample(began, spent, middle)
 
     def _claim(self, count: int) -> list:
@@ -91,7 +90,7 @@ class _Ours:
             for task in tasks
             if (due_us := task.due_us) is not None
         ]
-        claimed = self._store.claim(claims)
+        claimed = self._store.runs.claim(claims)
         return [
             (task, answer.run) for task, answer in zip(tasks, claimed, strict=True) if answer.run
         ]

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING
 import psutil
 import table
 
-from nbsession.core.clock import SystemClock
-from nbsession.core.instant import SECOND_US
-from nbsession.core.target import Home, Target
-from nbsession.core.task_spec import TaskSpec
-from nbsession.core.triggers import PeriodTrigger
-from nbsession.scheduler.engine import Engine
-from nbsession.scheduler.engine_board import EngineBoard
-from nbsession.scheduler.executors.worker import WorkerExecutor
-from nbsession.scheduler.stores.sqlite import SqliteStore
+from nbsession.core.schedule.clock import SystemClock
+from nbsession.core.schedule.instant import SECOND_US
+from nbsession.core.schedule.triggers import PeriodTrigger
+from nbsession.core.tasks.spec import Home, Target, TaskSpec
+from nbsession.scheduler.api.service import EngineTaskService
+from nbsession.scheduler.engine.engine import Engine
+from nbsession.scheduler.stores.sqlite.store import SqliteStore
+from nbsession.scheduler.workers.executor import WorkerExecutor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,8 +65,8 @@ class _Scheduler:
         store = SqliteStore(Path(folder, "tasks.sqlite"), clock, log)
         self.engine = Engine(store, self.executor, clock, log)
         self.engine.open()
-        self.board = EngineBoard(self.engine, asyncio.get_running_loop())
-        self.executor.board = self.board
+        self.service = EngineTaskService(self.engine, asyncio.get_running_loop())
+        self.executor.service = self.service
 
     def add(self, name: str, function: str, start_us: int, period_us: int) -> None:
         """Schedule a function of the module on a grid."""

@@ -9,18 +9,18 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from fake_clock import FakeClock, run_fast
-from nbsession.core.target import Target
-from nbsession.scheduler.engine import Engine
-from nbsession.scheduler.executors.inline import InlineExecutor
+from inline_executor import InlineExecutor
+from nbsession.core.tasks.spec import Target
+from nbsession.scheduler.engine.engine import Engine
 from nbsession.scheduler.stores.memory import MemoryStore
 from scheduling import local_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from nbsession.core.run import Run
+    from nbsession.core.tasks.run import Run
     from nbsession.scheduler.abc import RunListener, Store
-    from nbsession.scheduler.task_record import TaskRecord
+    from nbsession.scheduler.records import TaskRecord
 
 LOG = logging.getLogger("test-engine")
 

@@ -7,7 +7,7 @@ import selectors
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.instant import from_instant, to_instant
+from nbsession.core.schedule.instant import from_instant, to_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -77,7 +77,7 @@ class FakePage:
         self.printed = ""
 
     def _find_comm(self) -> str:
-        code = "from nbsession import state; print(state._pages.widget.model_id)"
+        code = "from nbsession import state; print(state._session.pages.widget.model_id)"
         comm_id = run_cell(self.client, code).strip()
         self._traffic.read()
         self._read_to = len(self._traffic.messages)
@@ -120,7 +120,7 @@ class FakePage:
         kind, content = message["msg_type"], message["content"]
         if kind == "comm_open":
             state = content["data"].get("state", {})
-            self.opened += state.get("_anywidget_id") == "nbsession.kernel.page.Page"
+            self.opened += state.get("_anywidget_id") == "nbsession.kernel.page.widget.Page"
         elif kind == "comm_close":
             self.closed = self.closed or content["comm_id"] == self.comm_id
         elif kind == "comm_msg" and content["comm_id"] == self.comm_id:

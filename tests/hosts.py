@@ -19,9 +19,9 @@ import psutil
 from jupyter_client import BlockingKernelClient
 
 from kernels import run_cell, wait_for_kernel
-from nbsession.command.running_server import RunningServer
+from nbsession.command.servers import RunningServer
 from nbsession.core.environment import take_link
-from nbsession.kernel.link import Link
+from nbsession.kernel.link.client import Link
 from ports import free_port
 from waiting import eventually
 
@@ -47,7 +47,8 @@ _OTHERS = (
     "voila.server_extension",
 )
 _EXTENSIONS = {"nbsession": True, **dict.fromkeys(_OTHERS, False)}
-LEAN = f"--ServerApp.jpserver_extensions={_EXTENSIONS}"
+_EXTENSIONS_OPTION = "--ServerApp.jpserver_extensions"
+_LEAN = f"{_EXTENSIONS_OPTION}={_EXTENSIONS}"
 """Without the other extensions a server starts and ends in two thirds of the time."""
 
 
@@ -64,6 +65,8 @@ class Host:
         Further command line arguments.
     env
         Further environment variables.
+    lean
+        Whether a plain server loads no other extensions, unless an argument names some.
     """
 
     token = "test-token"
@@ -80,6 +83,7 @@ class Host:
         ready_path: str = "api",
         python: str = sys.executable,
         stdin: int = subprocess.DEVNULL,
+        lean: bool = True,
     ) -> None:
         self._ready_path = ready_path
         self.app, self.home, self.root, self.base_url = app, home, home / "root", base_url
@@ -95,6 +99,8 @@ class Host:
         self.environment = self._environment(env or {})
         if not any(arg.startswith("--KernelManager.transport=") for arg in args):
             args = (IPC, *args)
+        if app == "server" and lean and not any(arg.startswith(_EXTENSIONS_OPTION) for arg in args):
+            args = (_LEAN, *args)
         command = [python, "-m", MODULES[app], *self._defaults(uds), *args]
         self._log_file = self.log_path.open("ab")
         self.process = subprocess.Popen(

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from nbsession.core.clock import SystemClock
-from nbsession.core.policies import Policies
-from nbsession.core.protocol import PROTOCOL, PROTOCOL_HEADER
-from nbsession.core.schedule import make_trigger
-from nbsession.core.target import Home, Target
-from nbsession.core.task_spec import TaskSpec
+from nbsession.core.link_http import PROTOCOL, PROTOCOL_HEADER
+from nbsession.core.schedule.clock import SystemClock
+from nbsession.core.schedule.parse import make_trigger
+from nbsession.core.tasks.spec import Home, Policies, Target, TaskSpec
 from waiting import eventually
 
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hosts import Host
-    from nbsession.kernel.link import Link
+    from nbsession.kernel.link.client import Link
 
 FINAL = ("succeeded", "failed", "skipped", "missed", "lost")
 

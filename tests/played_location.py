@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from nbsession.core.request import Request
 from nbsession.core.session import SessionInfo
-from nbsession.kernel.loading import Loading
-from nbsession.kernel.location import Location
-from nbsession.kernel.session import Session
+from nbsession.kernel.link.session_info import Session
+from nbsession.kernel.location.location import Location
+from nbsession.kernel.page.onload import Loading
 from played_pages import PlayedPages
 from turns import runtime
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from nbsession.kernel.page_record import BrowserInfo, PageRecord, read_location
+from nbsession.kernel.page.records import BrowserInfo, PageRecord, read_location
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +125,7 @@ class PlayedPages:
     def current(self) -> PageRecord | None:
         return next((record for _, record in reversed(self.windows.values())), None)
 
-    async def reported(self, patience_seconds: float | None = None) -> None:
+    async def reported(self, timeout_seconds: float | None = None) -> None:
         return
 
     def subscribe(self, kind: str, callback: Callable[..., object]) -> Callable[[], None]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.policies import DEFAULT_POLICIES, Policies
-from nbsession.core.schedule import make_trigger
-from nbsession.core.target import Home, Target
-from nbsession.core.task_spec import TaskSpec
+from nbsession.core.schedule.parse import make_trigger
+from nbsession.core.tasks.spec import DEFAULT_POLICIES, Home, Policies, Target, TaskSpec
 from nbsession.scheduler.abc import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from nbsession.core.triggers import Trigger
-    from nbsession.scheduler.task_record import OccurrenceRange, TaskRecord
+    from nbsession.core.schedule.triggers import Trigger
+    from nbsession.scheduler.records import OccurrenceRange, TaskRecord
 
 SECOND = 1_000_000
 NOW = 1_795_338_000 * SECOND

@@ -18,7 +18,7 @@ from nbsession.server.voila import SessionMappingKernelManager
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nbsession.core.session_context import SessionContext
+    from nbsession.core.session import SessionContext
 
 PROBE = "TEST_PROBE"
 REPLACES = "TEST_REPLACES_CONNECTION"
@@ -46,7 +46,7 @@ class Probe:
     def seen(self) -> list[Any]:
         if not self._path.exists():
             return []
-        return [json.loads(line) for line in self._path.read_text().splitlines()]
+        return [json.loads(line) for line in self._path.read_text().rpartition("\n")[0].splitlines()]
 
     def of(self, kernel_id: str) -> list[str]:
         """Return what befell one session."""

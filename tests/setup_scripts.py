@@ -61,7 +61,7 @@ class SetupScript:
         """All that was written down."""
         if not self._notes.exists():
             return []
-        return [json.loads(line) for line in self._notes.read_text().splitlines()]
+        return [json.loads(line) for line in self._notes.read_text().rpartition("\n")[0].splitlines()]
 
     def of(self, kind: str) -> list[list[Any]]:
         """What was written down of one kind, without the kind."""

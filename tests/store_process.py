@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from fake_clock import FakeClock
 from nbsession.core.errors import StoreBusyError
 from nbsession.scheduler.abc import Claim, HistoryLimits
-from nbsession.scheduler.stores.sqlite import SqliteStore
+from nbsession.scheduler.stores.sqlite.store import SqliteStore
 from scheduling import NOW, SECOND, a_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nbsession.scheduler.task_record import TaskRecord
+    from nbsession.scheduler.records import TaskRecord
 
 TASKS = 5
 OCCURRENCES = 200
@@ -94,13 +94,13 @@ def _claim_of(task: TaskRecord) -> Claim:
 def race(store: SqliteStore) -> None:
     """Claim and finish every occurrence of all tasks that nobody else has got."""
     store.open()
-    tasks = store.load()
+    tasks = store.tasks.load()
     _say("ready")
     _wait()
     won = 0
     while tasks := [task for task in tasks if task.due_us is not None]:
         try:
-            claimed = store.claim([_claim_of(task) for task in tasks])
+            claimed = store.runs.claim([_claim_of(task) for task in tasks])
             ended = []
             for task, answer in zip(tasks, claimed, strict=True):
                 if answer.won:
@@ -109,13 +109,13 @@ def race(store: SqliteStore) -> None:
                     run.state, run.ended_us = "succeeded", run.started_us
                     ended.append((task, run))
                 else:
-                    store.read(task.id)
+                    store.tasks.get(task.id)
             won += len(ended)
         except StoreBusyError:
             continue
         while ended:
             with contextlib.suppress(StoreBusyError):
-                store.finish(ended)
+                store.runs.finish(ended)
                 ended = []
     store.close()
     _say("won", won)
@@ -124,16 +124,16 @@ def race(store: SqliteStore) -> None:
 def skip(store: SqliteStore) -> None:
     """Claim an occurrence of a task, while its run goes, for each line; see `StoreProcess.go`."""
     store.open()
-    [task] = store.load()
+    [task] = store.tasks.load()
     _say("ready")
     for _ in sys.stdin:
         won = False
         while not won:
             with contextlib.suppress(StoreBusyError):
-                store.read(task.id)
+                store.tasks.get(task.id)
                 claim = _claim_of(task)
                 claim.next_due_us = claim.run_due_us + SECOND
-                [claimed] = store.claim([claim])
+                [claimed] = store.runs.claim([claim])
                 won = claimed.won
         _say("claimed", claim.run_due_us)
 
@@ -143,7 +143,7 @@ def open_fresh(store: SqliteStore) -> None:
     _say("ready")
     _wait()
     store.open()
-    task = store.add(a_spec(f"of engine {store._engine_id}"), NOW, asks=False)
+    task = store.tasks.add(a_spec(f"of engine {store._records.engine_id}"), NOW, asks=False)
     _say("added", task.id)
     _wait()
     store.close()
@@ -152,7 +152,7 @@ def open_fresh(store: SqliteStore) -> None:
 def hold_claim(store: SqliteStore) -> None:
     """Claim an occurrence of each task, and do not finish it."""
     store.open()
-    store.claim([_claim_of(task) for task in store.load()])
+    store.runs.claim([_claim_of(task) for task in store.tasks.load()])
     _say("claimed")
     _wait()
 
@@ -160,9 +160,9 @@ def hold_claim(store: SqliteStore) -> None:
 def hold_transaction(store: SqliteStore) -> None:
     """Stop in the middle of a claim."""
     store.open()
-    [task] = store.load()
-    with store._writing() as writing:
-        store._claim(writing, _claim_of(task))
+    [task] = store.tasks.load()
+    with store._records.transaction() as transaction:
+        store.runs._claim(transaction, _claim_of(task))
         _say("claiming")
         _wait()
 
@@ -170,11 +170,13 @@ def hold_transaction(store: SqliteStore) -> None:
 def follow(store: SqliteStore) -> None:
     """Take up the file and add a task, again and again."""
     store.open()
-    store.load()
+    store.tasks.load()
     _say("ready")
     while sys.stdin.readline():
         followed = store.follow_file()
-        store.add(a_spec(f"{store._engine_id} {time.monotonic_ns()}"), NOW, asks=False)
+        store.tasks.add(
+            a_spec(f"{store._records.engine_id} {time.monotonic_ns()}"), NOW, asks=False
+        )
         _say("followed", followed)
 
 

@@ -114,7 +114,7 @@ def test_inline_make_targets_exist() -> None:
 
 
 def test_options_are_those_that_exist() -> None:
-    from nbsession.server.services import NBSession
+    from nbsession.server.config import NBSession
 
     named = set(re.findall(r"NBSession\.([a-z]\w+)", README))
     assert named == set(NBSession.class_trait_names(config=True)) - {"log"}

@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from nbsession.kernel.runtime import Runtime
+from nbsession.kernel.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
 
 @contextmanager
-def runtime(on_busy: Callable[[bool], None] = lambda _busy: None) -> Iterator[Runtime]:
+def runtime() -> Iterator[Runtime]:
     """Return the runtime of a plain process, on the loop that is running."""
-    made = Runtime(None, on_busy)
+    made = Runtime(None)
     try:
         yield made
     finally:

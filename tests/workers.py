@@ -14,28 +14,26 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from nbsession.core.clock import SystemClock
-from nbsession.core.policies import Policies
-from nbsession.core.schedule import make_trigger
-from nbsession.core.target import Home, Target
-from nbsession.core.task_spec import TaskSpec
-from nbsession.scheduler.engine import Engine
-from nbsession.scheduler.engine_board import EngineBoard
-from nbsession.scheduler.executors.worker import WorkerExecutor
+from nbsession.core.schedule.clock import SystemClock
+from nbsession.core.schedule.parse import make_trigger
+from nbsession.core.tasks.spec import Home, Policies, Target, TaskSpec
+from nbsession.scheduler.api.service import EngineTaskService
+from nbsession.scheduler.engine.engine import Engine
 from nbsession.scheduler.stores.memory import MemoryStore
+from nbsession.scheduler.workers.executor import WorkerExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
 
-PATIENCE_SECONDS = 60.0
+WAIT_SECONDS = 60.0
 
 Row = dict[str, Any]
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
     """Return what a condition gives once it is true."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while not (value := condition()):
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.01)
@@ -64,15 +62,15 @@ class Workers:
         self.call(self._open(paths, options))
 
     async def _open(self, setups: list[str], options: dict[str, Any]) -> None:
-        log = logging.Logger("workers")  # noqa: LOG001 - one of its own, that nobody else hears
+        log = logging.Logger("workers")  # noqa: LOG001 - one of its own, without the root's handlers
         handler = logging.Handler()
         handler.emit = self.log.append  # type: ignore[method-assign]
         log.addHandler(handler)
         self.executor = WorkerExecutor(log, setups=setups, **options)
         self.engine = Engine(MemoryStore(clock=SystemClock()), self.executor, SystemClock(), log)
         self.engine.open()
-        self.board = EngineBoard(self.engine, asyncio.get_running_loop())
-        self.executor.board = self.board
+        self.service = EngineTaskService(self.engine, asyncio.get_running_loop())
+        self.executor.service = self.service
 
     def close(self) -> None:
         """End everything."""
@@ -84,16 +82,16 @@ class Workers:
     def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the loop."""
         waiting = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
-        return waiting.result(PATIENCE_SECONDS)
+        return waiting.result(WAIT_SECONDS)
 
     def start_setups(self) -> None:
         """Run the setup scripts."""
         self.call(self.executor.start_setups())
 
-    def tell(self, event: str, context: Row) -> None:
-        """Tell of a session."""
-        tell = getattr(self.executor, f"session_{event}")
-        self.loop.call_soon_threadsafe(tell, context)
+    def notify(self, event: str, context: Row) -> None:
+        """Notify the setup scripts of a session."""
+        notify = getattr(self.executor, f"session_{event}")
+        self.loop.call_soon_threadsafe(notify, context)
 
     def write(self, name: str, source: str) -> None:
         """Write a file as an editor does."""
@@ -125,12 +123,12 @@ class Workers:
             policies=Policies(**policies),
             home=home or self.home(),
         )
-        self.board.schedule(spec.to_json(), replace=False)
+        self.service.schedule(spec.to_json(), replace=False)
         return name
 
     def row(self, name: str) -> Row:
         """Return the newest run of a task, once there is one."""
-        return wait_for(lambda: self.board.history(name, 1))[0]
+        return wait_for(lambda: self.service.history(name, 1))[0]
 
     def end(self, name: str) -> Row:
         """Return the newest run of a task once it is final."""
@@ -138,7 +136,7 @@ class Workers:
         return wait_for(
             lambda: (
                 done
-                if (done := self.board.wait_for_run(row["id"], 1.0))
+                if (done := self.service.wait_for_run(row["id"], 1.0))
                 and done["state"] not in {"queued", "running"}
                 else None
             )

@@ -9,9 +9,8 @@ import type {
   RunListing,
   SessionListing,
   TaskListing,
-} from '../shared/tasks';
-import { ApiError } from './model/apiError';
-import type { OrderAnswer, OrderOptions, SidebarApi } from './model/sources';
+} from '../shared/rest';
+import { ApiError, type OrderAnswer, type OrderOptions, type SidebarApi } from './model/interfaces';
 
 /** Speaks with the server as Lab does: its token, its XSRF cookie, its base URL. */
 export class NBSessionApi implements SidebarApi {

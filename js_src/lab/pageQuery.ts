@@ -1,4 +1,4 @@
-import type { PageQuery } from '../shared/wire';
+import type { PageQuery } from '../shared/pageMessages';
 
 /** Sends the query of one kernel's page to the server. Rejects if there was no answer at all. */
 export type PutPageQuery = (

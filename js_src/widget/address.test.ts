@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { NOTEBOOKS } from '../shared/notebooks';
-import type { Hello, LocationParts, Navigate } from '../shared/wire';
-import { connect } from './connection';
-import { FakeBrowser, FakeKernel, FakeModel, FakeNotebooks } from './fakePage';
+import type { Hello, LocationParts, Navigate } from '../shared/pageMessages';
+import { FakeBrowser, FakeKernel, FakeModel, FakeNotebooks } from '../testing/fakePage';
+import { connect } from './page';
 
 const HREF = 'http://h/lab/tree/k1.ipynb?of=the-page#part';
 

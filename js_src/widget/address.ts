@@ -1,9 +1,8 @@
 /** Where a kernel's URL is: the page's, or in JupyterLab that of one notebook among several. */
 import { NOTEBOOKS, type Notebooks } from '../shared/notebooks';
+import type { Navigate, PageLocation } from '../shared/pageMessages';
 import { isSecret, stripUrlParameters } from '../shared/query';
-import type { Navigate, PageLocation } from '../shared/wire';
-import { type Browser, isJupyterLab, pageLocation } from './browser';
-import { watchLocation } from './watch';
+import { type Browser, isJupyterLab, pageLocation, watchLocation } from './browser';
 
 export interface Address {
   /** With the parameters that the kernel never sees. */

@@ -1,5 +1,5 @@
+import type { PageDocument, PageInfo, PageLocation } from '../shared/pageMessages';
 import { isSecret, stripUrlParameters } from '../shared/query';
-import type { PageDocument, PageInfo, PageLocation } from '../shared/wire';
 
 type Listener = (event: object) => void;
 
@@ -133,4 +133,54 @@ function newUuid(crypto: Browser['crypto']): string {
   );
   const hex = Array.from(fixed, (byte) => byte.toString(16).padStart(2, '0')).join('');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/** How often the URL is looked at where the browser does not tell of every change. */
+export const POLL_MS = 1000;
+
+/** Calls back when the URL may have changed; returns what ends it. */
+export function watchLocation(browser: Browser, changed: () => void): () => void {
+  if (browser.navigation) {
+    return listen(browser.navigation, ['currententrychange'], changed);
+  }
+  const unlisten = listen(browser, ['popstate', 'hashchange'], changed);
+  const timer = browser.setInterval(changed, POLL_MS); // pushState by other code fires nothing.
+  return () => {
+    unlisten();
+    browser.clearInterval(timer);
+  };
+}
+
+/** Calls back when title, theme or visibility may have changed; returns what ends it. */
+export function watchDocument(browser: Browser, changed: () => void): () => void {
+  const { document } = browser;
+  const observer = new browser.MutationObserver(changed);
+  const title = document.querySelector('title');
+  if (title) {
+    observer.observe(title, { childList: true, characterData: true, subtree: true });
+  }
+  observer.observe(document.body, { attributes: true, attributeFilter: [THEME_ATTRIBUTE] });
+  const unlisten = listen(document, ['visibilitychange'], changed);
+  const unlistenScheme = listen(browser.matchMedia(DARK_QUERY), ['change'], changed);
+  return () => {
+    observer.disconnect();
+    unlisten();
+    unlistenScheme();
+  };
+}
+
+/** Calls back when the user turns to this page; returns what ends it. */
+export function watchFocus(browser: Browser, focused: () => void): () => void {
+  return listen(browser, ['focus'], focused);
+}
+
+function listen(target: Events, types: readonly string[], listener: () => void): () => void {
+  for (const type of types) {
+    target.addEventListener(type, listener);
+  }
+  return () => {
+    for (const type of types) {
+      target.removeEventListener(type, listener);
+    }
+  };
 }

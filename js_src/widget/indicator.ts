@@ -1,5 +1,5 @@
 /** `BusyIndicator`: follows the page model, so the kernel runs no code for it. */
-import { type FollowingModel, followPage } from './follow';
+import { type FollowingModel, followPage } from './pageModel';
 import { createSpinner } from './spinner';
 
 interface IndicatorModel extends Omit<FollowingModel, 'get' | 'on' | 'off'> {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { LocationParts, Navigate } from '../shared/wire';
-import { connect } from './connection';
-import { FakeBrowser, FakeModel } from './fakePage';
-import { POLL_MS } from './watch';
+import type { LocationParts, Navigate } from '../shared/pageMessages';
+import { FakeBrowser, FakeModel } from '../testing/fakePage';
+import { POLL_MS } from './browser';
+import { connect } from './page';
 
 let model: FakeModel;
 let browser: FakeBrowser;

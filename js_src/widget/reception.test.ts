@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Manager } from './made';
+import type { Manager } from './page';
 import { receiveAlways } from './reception';
 
 /** ipywidgets' model. */

@@ -1,5 +1,5 @@
 /** Messages of the kernel to a model whose start anywidget has not waited for. */
-import type { Manager } from './made';
+import type { Manager } from './page';
 
 type Handler = (message: object) => Promise<unknown>;
 

@@ -11,20 +11,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core import environment as _environment  # noqa: F401 - takes the secret out of the environment
-from nbsession.core.version import __version__ as __version__
+from nbsession.core.environment import __version__ as __version__
 
 if TYPE_CHECKING:
     from nbsession.core.errors import NBSessionWarning as NBSessionWarning
     from nbsession.core.errors import TaskExistsWarning as TaskExistsWarning
     from nbsession.core.request import Request as Request
-    from nbsession.core.run import Run as Run
-    from nbsession.core.user import User as User
-    from nbsession.kernel.activation import load_ipython_extension as load_ipython_extension
-    from nbsession.kernel.activation import unload as unload
-    from nbsession.kernel.activation import unload_ipython_extension as unload_ipython_extension
+    from nbsession.core.request import User as User
+    from nbsession.core.tasks.run import Run as Run
+    from nbsession.kernel.extension import load_ipython_extension as load_ipython_extension
+    from nbsession.kernel.extension import unload as unload
+    from nbsession.kernel.extension import unload_ipython_extension as unload_ipython_extension
     from nbsession.kernel.indicator import BusyIndicator as BusyIndicator
     from nbsession.kernel.state import State as State
-    from nbsession.scheduler.task import Task as Task
+    from nbsession.scheduler.api.task import Task as Task
 
     state: State
 
@@ -45,21 +45,21 @@ _HOMES = {
     "BusyIndicator": "nbsession.kernel.indicator",
     "NBSessionWarning": "nbsession.core.errors",
     "Request": "nbsession.core.request",
-    "Run": "nbsession.core.run",
+    "Run": "nbsession.core.tasks.run",
     "State": "nbsession.kernel.state",
-    "Task": "nbsession.scheduler.task",
+    "Task": "nbsession.scheduler.api.task",
     "TaskExistsWarning": "nbsession.core.errors",
-    "User": "nbsession.core.user",
-    "load_ipython_extension": "nbsession.kernel.activation",
-    "unload": "nbsession.kernel.activation",
-    "unload_ipython_extension": "nbsession.kernel.activation",
+    "User": "nbsession.core.request",
+    "load_ipython_extension": "nbsession.kernel.extension",
+    "unload": "nbsession.kernel.extension",
+    "unload_ipython_extension": "nbsession.kernel.extension",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name == "state":  # asked anew each time: after %unload_ext it is another one
-        worker = getattr(sys.modules.get("nbsession.worker.active"), "state", None)
-        return worker or import_module("nbsession.kernel.activation").activate()
+        worker = getattr(sys.modules.get("nbsession.worker.state"), "state", None)
+        return worker or import_module("nbsession.kernel.extension").activate()
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     message = f"module 'nbsession' has no attribute {name!r}"

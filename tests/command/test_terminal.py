@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nbsession.command import doctor, running_server, tasks
+from nbsession.command import doctor, tasks
+from nbsession.command import servers as running_server
 from nbsession.command.app import main
-from nbsession.command.check import Check
-from nbsession.command.running_server import CommandError, choose_server, running_servers
+from nbsession.command.doctor import Check
+from nbsession.command.servers import CommandError, choose_server, running_servers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,7 +124,10 @@ def test_names_that_look_like_options(
     monkeypatch.setattr(tasks, "_call", lambda options: called.append(options) or 0)
     assert main(["tasks", *arguments]) == 0
     [options] = called
-    assert (options.name, options.order) == (name, next(a for a in arguments if a in tasks._ORDERS))
+    assert (options.name, options.action) == (
+        name,
+        next(a for a in arguments if a in tasks._ACTIONS),
+    )
     assert {key: getattr(options, key) for key in rest} == rest
 
 
@@ -138,13 +142,13 @@ def test_what_is_no_command(arguments: list[str], capsys: pytest.CaptureFixture[
     assert "usage: jupyter nbsession" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("order", ["show", "run", "pause", "resume", "cancel"])
+@pytest.mark.parametrize("action", ["show", "run", "pause", "resume", "cancel"])
 @pytest.mark.parametrize("name", ["", " ", " a", "..", "a\nb", "\udcff", "x" * 1000])
 def test_names_that_no_task_has(
-    runtime: Path, order: str, name: str, capsys: pytest.CaptureFixture[str]
+    runtime: Path, action: str, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _write(runtime, "ours", FACTS)
-    assert main(["tasks", order, name]) == 1
+    assert main(["tasks", action, name]) == 1
     assert "no task has a name such as" in capsys.readouterr().err
 
 
@@ -179,14 +183,14 @@ def test_what_was_missed_in_a_row(
     often = {**run, "id": 2, "state": "skipped", "count": None}
     server = Answers(task=task, runs={"runs": [often, run]})
     monkeypatch.setattr(tasks, "choose_server", lambda _: server)
-    options = Namespace(order="show", name="a", runs=10, json=False, server=None)
+    options = Namespace(action="show", name="a", runs=10, json=False, server=None)
     assert tasks._call(options) == 0
     *_, second, first = capsys.readouterr().out.splitlines()
     assert " to 20" in first
     assert "missed 99 times" in first
     assert "skipped many times" in second
     server.answers["task"] = {"tasks": [task]}
-    assert tasks._call(Namespace(order="list", json=False, server=None)) == 0
+    assert tasks._call(Namespace(action="list", json=False, server=None)) == 0
     assert "succeeded, then missed 99 times" in capsys.readouterr().out
 
 
@@ -202,7 +206,7 @@ def test_the_output_of_a_run(
         "traceback": f"Traceback\n{ESCAPE}\n",
     }
     monkeypatch.setattr(tasks, "choose_server", lambda _: Answers(run=run))
-    options = Namespace(order="run", name="a", wait=False, json=False, server=None)
+    options = Namespace(action="run", name="a", wait=False, json=False, server=None)
     assert tasks._call(options) == 1
     shown = capsys.readouterr()
     assert "\x1b" not in shown.out + shown.err
@@ -252,7 +256,7 @@ def test_a_task_and_its_traceback(
     }
     server = Answers(task=task, runs={"runs": [run]})
     monkeypatch.setattr(tasks, "choose_server", lambda _: server)
-    options = Namespace(order="show", name="a", runs=10, json=False, server=None)
+    options = Namespace(action="show", name="a", runs=10, json=False, server=None)
     assert tasks._call(options) == 0
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
@@ -268,7 +272,7 @@ def test_doctor(
     doctor._call(Namespace(json=False))
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
-    assert "to mend: mend \\x1b[31m" in shown
+    assert "to fix: mend \\x1b[31m" in shown
 
 
 def test_what_a_server_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +293,7 @@ def test_what_a_server_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(running_server, "open_connection", lambda *_: Connection())
+    monkeypatch.setattr("nbsession.core.link_http.open_connection", lambda *_: Connection())
     server = running_server.RunningServer(1, "app", "/", "http://h/", "unix:/x", "secret")
     with pytest.raises(CommandError, match=r"^no \\x1b\[31m\nsecond line$"):
         server.get("tasks")

@@ -15,12 +15,10 @@ import pytest
 from joblib import Parallel, delayed
 
 import nbsession
-from nbsession.core.cookies import Cookies
-from nbsession.core.current_run import CurrentRun
-from nbsession.core.headers import Headers
-from nbsession.core.request import Request
-from nbsession.core.session_context import SessionContext
-from nbsession.core.user import User
+from nbsession.core.headers import Cookies, Headers
+from nbsession.core.request import Request, User
+from nbsession.core.session import SessionContext
+from nbsession.core.tasks.run import CurrentRun
 
 SECRET = "s3cr3t"
 

@@ -6,11 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from nbsession.core.cookies import Cookies
-from nbsession.core.headers import Headers
-from nbsession.core.request import Request
+from nbsession.core.headers import Cookies, Headers
+from nbsession.core.request import Request, User
 from nbsession.core.session import SessionInfo
-from nbsession.core.user import User
 
 REQUEST = Request(
     method="GET",

@@ -88,9 +88,9 @@ def test_modules_reloaded_one_by_one(kernel: BlockingKernelClient) -> None:
     run_cell(kernel, "%load_ext nbsession\nfirst = state")
     run_cell(
         kernel,
-        "import importlib, nbsession.core.environment, nbsession.kernel.activation\n"
+        "import importlib, nbsession.core.environment, nbsession.kernel.extension\n"
         "importlib.reload(nbsession.core.environment)\n"
-        "importlib.reload(nbsession.kernel.activation)",
+        "importlib.reload(nbsession.kernel.extension)",
     )
     assert run_cell(kernel, "import nbsession; print(nbsession.state is first)") == "True\n"
 

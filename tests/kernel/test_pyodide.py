@@ -33,7 +33,7 @@ class Page:
 
     def __init__(self, lite: LiteKernel) -> None:
         self._lite = lite
-        self._comm = lite.value("state._pages.widget.model_id")
+        self._comm = lite.value("state._session.pages.widget.model_id")
 
     def say(self, kind: str, search: str = "", **said: Any) -> None:
         href = f"http://lite/lab/index.html{search}"
@@ -93,7 +93,7 @@ def test_busy(lite: LiteKernel) -> None:
 def test_busy_in_the_page(lite: LiteKernel) -> None:
     lite.run("from nbsession import BusyIndicator\nBusyIndicator()")
     page = Page(lite)
-    eventually(lambda: lite.value("state._pages.widget.busy") is False, 60)
+    eventually(lambda: lite.value("state._session.pages.widget.busy") is False, 60)
     page.busy()
     lite.run("await asyncio.sleep(0.3)")
     told: list[bool] = []
@@ -169,7 +169,7 @@ aside = state.schedule_task("aside", lambda: note("aside"), threaded=True)
 
 
 def test_time_zones(lite: LiteKernel) -> None:
-    lite.run("import js, nbsession.core.zone as zone")
+    lite.run("import js, nbsession.core.schedule.zone as zone")
     expression = "[zone.find_zone().name, js.Intl.DateTimeFormat.new().resolvedOptions().timeZone]"
     local, browser = lite.value(expression)
     assert local == browser

@@ -10,7 +10,7 @@ import pytest
 from fake_clock import FakeClock
 from nbsession.scheduler.abc import HistoryLimits
 from nbsession.scheduler.stores.memory import MemoryStore
-from nbsession.scheduler.stores.sqlite import SqliteStore
+from nbsession.scheduler.stores.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

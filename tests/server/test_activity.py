@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hosts import LEAN
 from nbsession.server.activity import LONG_RUN_SECONDS, ServerActivity
 from waiting import eventually
 
@@ -93,7 +92,7 @@ def _is_active_after(host: Host, since: datetime) -> Callable[[], bool]:
 
 @pytest.mark.server
 def test_block_expiration(start_host: Callable[..., Host]) -> None:
-    host = start_host("server", LEAN)
+    host = start_host("server")
     kernel = host.start_kernel("notebooks/x.ipynb")
     odd = host.link_of(host.start_kernel("notebooks/odd.ipynb", path="odd.ipynb"))
     odd.post("news", {"tasks": [{"name": ["odd"], "state": "running", "run_count": {}}]})
@@ -115,7 +114,7 @@ LONG = "import time\n\ndef work():\n    time.sleep(300)\n"
 @pytest.mark.parametrize("where", ["worker", "kernel", "switched off"])
 def test_a_long_run(start_host: Callable[..., Host], tmp_path: Path, where: str) -> None:
     options = ["--NBSession.tasks_are_activity=False"] if where == "switched off" else []
-    host = start_host("server", LEAN, *options)
+    host = start_host("server", *options)
     (host.root / "work_module.py").write_text(LONG)
     kernel = host.start_kernel("notebooks/x.ipynb")
     declare = (
@@ -152,7 +151,7 @@ def work():
 @pytest.mark.slow
 def test_a_cancelled_run_that_does_not_end(start_host: Callable[..., Host]) -> None:
     """A sync callable in a thread cannot be ended; the server is not kept for it."""
-    host = start_host("server", LEAN)
+    host = start_host("server")
     (host.root / "work_module.py").write_text(ENDLESS)
     kernel = host.start_kernel("notebooks/x.ipynb")
     host.run(

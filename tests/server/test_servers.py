@@ -149,9 +149,9 @@ def test_started_from_within_a_kernel(start_host: StartHost) -> None:
 
 
 def test_the_mend_of_frozen_widgets_can_be_switched_off(start_host: StartHost) -> None:
-    host = start_host("server", "--NBSession.mend_frozen_widgets=False")
+    host = start_host("server", "--NBSession.fix_frozen_widgets=False")
     kernel = host.start_kernel("notebooks/x.ipynb")
-    assert host.environment_of(kernel)["NBSESSION_MEND_FROZEN_WIDGETS"] == "0"
+    assert host.environment_of(kernel)["NBSESSION_FIX_FROZEN_WIDGETS"] == "0"
 
 
 def test_a_manager_that_is_not_asynchronous(start_host: StartHost) -> None:

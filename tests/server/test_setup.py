@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from hosts import LEAN
 from linked_tasks import owner_of
 from setup_scripts import SEES_SESSIONS, SetupScript, workers
 from visitors import write_notebook
@@ -48,7 +47,6 @@ def test_tasks_and_hooks(script: SetupScript, tmp_path: Path, start_host: StartH
     script.write(TICKS + SEES_SESSIONS)
     host = start_host(
         "server",
-        LEAN,
         script.option,
         "--NBSession.setup=more.py",
         "--KernelManager.autorestart=False",
@@ -86,7 +84,7 @@ def test_it_has_run_before_the_first_session(script: SetupScript, start_host: St
 
 def test_one_that_raises_and_is_mended(script: SetupScript, start_host: StartHost) -> None:
     script.write("def wrong():\n    1 / 0\nwrong()")
-    host = start_host("server", LEAN, script.option)
+    host = start_host("server", script.option)
     eventually(lambda: "ZeroDivisionError" in host.log)
     assert str(script.path) in host.log
     assert "in wrong" in host.log
@@ -101,14 +99,14 @@ def test_one_that_is_no_file(tmp_path: Path, start_host: StartHost, kind: str) -
     path = tmp_path / "nothing.py"
     if kind == "a folder":
         path.mkdir()
-    host = start_host("server", LEAN, f"--NBSession.setup={path}")
+    host = start_host("server", f"--NBSession.setup={path}")
     eventually(lambda: str(path) in host.log)
     assert host.see(host.start_kernel("lab/tree/x.ipynb"), "state.request.host_kind") == "lab"
 
 
 def test_an_edit_takes_tasks_off(script: SetupScript, start_host: StartHost) -> None:
     script.write(TICKS + "state.schedule_task('other', make(), period='1h')")
-    host = start_host("server", LEAN, script.option)
+    host = start_host("server", script.option)
 
     def names() -> list[str]:
         return [task["name"] for task in host.http.get("nbsession/api/tasks").json()["tasks"]]
@@ -130,8 +128,7 @@ def test_two_servers_in_one_folder(tmp_path: Path, start_host: StartHost) -> Non
     for n, script in enumerate(scripts):
         script.write(TICKS.replace('schedule_task("tick"', f'schedule_task("tick{n}"'))
     hosts = [
-        start_host("server", LEAN, script.option, home=tmp_path / "h")
-        for n, script in enumerate(scripts)
+        start_host("server", script.option, home=tmp_path / "h") for n, script in enumerate(scripts)
     ]
     for script in scripts:
         eventually(lambda script=script: len(script.of("tick")) > 5)
@@ -188,7 +185,7 @@ def test_hooks_see_the_query_of_a_page_in_jupyterlab(
     script: SetupScript, start_host: StartHost
 ) -> None:
     script.write(SEES_QUERY)
-    host = start_host("server", LEAN, script.option)
+    host = start_host("server", script.option)
     eventually(lambda: script.of("ran"))
 
     def start(name: str) -> str:

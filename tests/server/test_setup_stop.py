@@ -15,8 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from hosts import LEAN
-from nbsession.scheduler.executors.worker_messages import STOPPED
+from nbsession.scheduler.workers.messages import STOPPED
 from setup_scripts import SEES_SESSIONS, SetupScript, workers
 from visitors import write_notebook
 from waiting import eventually
@@ -82,7 +81,7 @@ def _assert_all_destroyed(script: SetupScript, kernels: list[str]) -> None:
 def test_server(
     script: SetupScript, start_host: Callable[..., Host], signals: tuple[signal.Signals, ...]
 ) -> None:
-    host = start_host("server", LEAN, script.option)
+    host = start_host("server", script.option)
     kernels = _started(host, script)
     [worker] = workers(host)
     _end(host, *signals)
@@ -95,7 +94,7 @@ def test_server(
 def test_server_at_a_terminal(
     script: SetupScript, start_host: Callable[..., Host], terminal: int
 ) -> None:
-    host = start_host("server", LEAN, script.option, stdin=terminal)
+    host = start_host("server", script.option, stdin=terminal)
     kernels = _started(host, script)
     _end(host, signal.SIGINT, signal.SIGINT)
     _assert_all_destroyed(script, kernels)
@@ -125,7 +124,7 @@ def test_voila(
 def test_a_server_that_is_killed_leaves_nothing(
     script: SetupScript, start_host: Callable[..., Host]
 ) -> None:
-    host = start_host("server", LEAN, script.option)
+    host = start_host("server", script.option)
     _started(host, script)
     assert workers(host)
     _end(host, signal.SIGKILL)
@@ -139,7 +138,7 @@ def test_hooks_that_hang_do_not_hold_the_server(
         + "@state.on_session_destroyed\n"
         + "def hang():\n    note('hangs')\n    import time; time.sleep(1000)\n"
     )
-    host = start_host("server", LEAN, script.option)
+    host = start_host("server", script.option)
     host.start_kernel("lab/tree/x.ipynb")
     eventually(lambda: script.of("created"), 60)
     _end(host, signal.SIGTERM)
@@ -163,7 +162,7 @@ def test_interrupted_without_a_terminal_kernels_end_their_sessions(
     start_host: Callable[..., Host],
 ) -> None:
     """As JupyterHub's local spawner and other managers of processes stop a server."""
-    host = start_host("server", LEAN)
+    host = start_host("server")
     for name in ("a", "b", "c"):
         kernel = host.start_kernel(f"notebooks/{name}.ipynb", path=f"{name}.ipynb")
         host.run(kernel, HOOKS.format(name=name, first="time.sleep(0.5)"))
@@ -184,7 +183,7 @@ def test_interrupted_without_a_terminal_kernels_end_their_sessions(
 def test_a_hook_that_hangs_is_not_waited_for_when_interrupted(
     start_host: Callable[..., Host],
 ) -> None:
-    host = start_host("server", LEAN)
+    host = start_host("server")
     kernel = host.start_kernel("notebooks/x.ipynb")
     host.run(kernel, HOOKS.format(name="x", first="time.sleep(1000)"))
     began = time.monotonic()

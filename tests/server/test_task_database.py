@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosts import LEAN
 from linked_tasks import any_link, declaration, history, wait_for_runs, write_jobs
 from waiting import eventually
 
@@ -50,8 +49,8 @@ def _doctor(host: Host) -> dict[str, dict[str, str]]:
 def test_two_servers_whose_database_is_deleted(
     tmp_path: Path, database: Path, start_host: Callable[..., Host]
 ) -> None:
-    setting = LEAN, f"--NBSession.database={database}"
-    one, two = (start_host("server", *setting, home=tmp_path / "h") for _ in "12")
+    setting = f"--NBSession.database={database}"
+    one, two = (start_host("server", setting, home=tmp_path / "h") for _ in "12")
     folder = write_jobs(one.root, JOBS)
     link, other = any_link(one), any_link(two)
     link.post("tasks", declaration(folder, "ticks", period="200ms"))
@@ -69,7 +68,7 @@ def test_two_servers_whose_database_is_deleted(
     assert (found["verdict"], "a copy is there now" in found["found"]) == ("idle", True)
     two.stop()
     one.stop()
-    again = start_host("server", *setting, home=tmp_path / "h")
+    again = start_host("server", setting, home=tmp_path / "h")
     names = [task["name"] for task in any_link(again).get("tasks")["tasks"]]
     assert names == ["hourly", "ticks"]
 
@@ -78,11 +77,11 @@ def test_a_database_that_is_replaced_counts(
     tmp_path: Path, database: Path, start_host: Callable[..., Host]
 ) -> None:
     home, other = tmp_path / "h", tmp_path / "other.sqlite"
-    first = start_host("server", LEAN, f"--NBSession.database={other}", home=home)
+    first = start_host("server", f"--NBSession.database={other}", home=home)
     folder = write_jobs(first.root, JOBS)
     any_link(first).post("tasks", declaration(folder, "foreign", period="200ms"))
     first.stop()
-    host = start_host("server", LEAN, f"--NBSession.database={database}", home=home)
+    host = start_host("server", f"--NBSession.database={database}", home=home)
     link = any_link(host)
     link.post("tasks", declaration(folder, "mine", period="1h"))
     other.replace(database)
@@ -120,8 +119,8 @@ def _ask_while_held(host: Host) -> list[Any]:
 def test_requests_while_another_process_holds_the_database(
     tmp_path: Path, database: Path, start_host: Callable[..., Host]
 ) -> None:
-    setting = LEAN, f"--NBSession.database={database}"
-    host = start_host("server", *setting, home=tmp_path / "h")
+    setting = f"--NBSession.database={database}"
+    host = start_host("server", setting, home=tmp_path / "h")
     folder = write_jobs(host.root, JOBS)
     any_link(host).post("tasks", declaration(folder, "hourly", period="1h"))
     with _held(database):
@@ -134,7 +133,7 @@ def test_requests_while_another_process_holds_the_database(
     assert host.http.post("nbsession/api/tasks/hourly/pause").json()["state"] == "paused"
     host.stop()
     with _held(database):
-        late = start_host("server", *setting, home=tmp_path / "h")
+        late = start_host("server", setting, home=tmp_path / "h")
         for answer in _ask_while_held(late):
             assert answer.status_code == 503
         [problem] = [c["found"] for part, c in _doctor(late).items() if part == "tasks"]

@@ -41,7 +41,7 @@ sys.path.append(os.path.join(start, "..", "last"))
 import jobs
 os.chdir("/")
 def home(name):
-    return state.tasks[name]._board.show(name)["home"]
+    return state.tasks[name]._service.show(name)["home"]
 async def output(function, name):
     run = await state.schedule_task(name, function, cron="0 0 1 1 *").run_now()
     return run.output
@@ -74,11 +74,11 @@ def notebook(server: Host) -> Iterator[Notebook]:
 def test_the_working_directory(notebook: Notebook) -> None:
     code = """
 state.schedule_task('stdlib', textwrap.dedent, period='1h', args=['x'])
-state.schedule_task('installed', nbsession.core.instant.to_iso, period='1h', args=[0])
+state.schedule_task('installed', nbsession.core.schedule.instant.to_iso, period='1h', args=[0])
 print(json.dumps([start, await output(jobs.where, 'own'), home('own'), home('stdlib'),
     home('installed')]))
 """
-    run_cell(notebook.client, "import nbsession.core.instant")
+    run_cell(notebook.client, "import nbsession.core.schedule.instant")
     start, output, own, stdlib, installed = notebook.see(code)
     root = notebook.root
     assert start == str(root / "notebooks")
@@ -195,7 +195,7 @@ def test_arguments_that_are_just_small_enough(notebook: Notebook, call: str) -> 
 def test_no_limit_of_the_link_is_taken_for_a_dead_server(notebook: Notebook) -> None:
     code = """
 from nbsession.core.errors import LinkError
-link = state._session.link
+link = state._session.server.link
 found = []
 for path, data in [
     ('log', {'message': 'x' * 70_000, 'level': 'info'}),

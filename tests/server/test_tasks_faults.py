@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from hosts import LEAN
 from linked_tasks import FINAL, any_link, declaration, ended, history, wait_for_runs, write_jobs
-from nbsession.core.instant import from_iso
+from nbsession.core.schedule.instant import from_iso
 from setup_scripts import workers
 from waiting import eventually
 
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hosts import Host
-    from nbsession.kernel.link import Link
+    from nbsession.kernel.link.client import Link
 
 pytestmark = pytest.mark.server
 
-KEEPING = (LEAN, "--NBSession.history_runs=10000")
+KEEPING = "--NBSession.history_runs=10000"
 
 NOTING = """
 import json, os
@@ -43,7 +42,8 @@ def work():
 
 def _notes(folder: Path) -> list[list[Any]]:
     path = folder / "jobs.py.notes"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    whole_lines, _, _ = path.read_text().rpartition("\n") if path.exists() else ("", "", "")
+    return [json.loads(line) for line in whole_lines.splitlines()]
 
 
 def _kill(host: Host) -> None:
@@ -85,7 +85,7 @@ def _kill_cycles(home: Path, start: Callable[..., Host], cycles: int) -> None:
     moments = random.Random(4)  # noqa: S311 - the same ones in every run of the test
 
     def begin() -> Host:
-        return start("server", *KEEPING, home=home)
+        return start("server", KEEPING, home=home)
 
     host = begin()
     link = any_link(host)
@@ -127,7 +127,7 @@ def test_a_server_that_is_killed_many_times(
 
 def test_two_servers_on_one_database(tmp_path: Path, start_host: Callable[..., Host]) -> None:
     folder = write_jobs(tmp_path / "h" / "root", NOTING)
-    stays, dies = (start_host("server", *KEEPING, home=tmp_path / "h") for _ in "12")
+    stays, dies = (start_host("server", KEEPING, home=tmp_path / "h") for _ in "12")
     link = any_link(stays)
     names = [f"task{number:02}" for number in range(50)]
     for name in names:
@@ -160,7 +160,7 @@ def test_two_servers_on_one_database(tmp_path: Path, start_host: Callable[..., H
 def test_the_kernel_that_scheduled_is_killed(
     tmp_path: Path, start_host: Callable[..., Host]
 ) -> None:
-    host = start_host("server", *KEEPING, "--KernelManager.autorestart=False")
+    host = start_host("server", KEEPING, "--KernelManager.autorestart=False")
     folder = write_jobs(host.root, NOTING)
     kernel = host.start_kernel("lab/tree/x.ipynb")
     host.run(
@@ -205,7 +205,7 @@ ENDS = {
 
 def test_bad_tasks(start_host: Callable[..., Host]) -> None:
     """The server answers meanwhile; processes of their own spare the other tasks too."""
-    host = start_host("server", *KEEPING)
+    host = start_host("server", KEEPING)
     folder = write_jobs(host.root, BAD)
     link = any_link(host)
     link.post("tasks", declaration(folder, "tick", "tick", period="100ms"))

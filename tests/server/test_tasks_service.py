@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from described import described
-from hosts import LEAN
 from linked_tasks import any_link, declaration, history, wait_for_runs, write_jobs
 from nbsession.core.errors import StoreBusyError
-from nbsession.core.target import Home
-from nbsession.core.task_spec import TaskSpec
-from nbsession.scheduler.patience import patiently
-from nbsession.server.runnable import RunnableHomes
-from nbsession.server.task_database import configured_database
+from nbsession.core.tasks.spec import Home, TaskSpec
+from nbsession.scheduler.engine.store_writer import patiently
+from nbsession.server.tasks import RunnableHomes, configured_database
 from setup_scripts import workers
 from waiting import eventually
 
@@ -39,7 +36,7 @@ def _kept(host: Host) -> list[Path]:
 
 @server_test
 def test_none_without_tasks(start_host: Callable[..., Host]) -> None:
-    host = start_host("server", LEAN)
+    host = start_host("server")
     link = any_link(host)
     assert described(host.http.get(API))["tasks"] == []
     assert link.get("tasks") == {"tasks": []}
@@ -52,9 +49,9 @@ def test_none_without_tasks(start_host: Callable[..., Host]) -> None:
 def test_what_a_server_imports() -> None:
     code = (
         "import sys, nbsession.server.extension, nbsession.server.voila\n"
-        "late = ('nbsession.scheduler.engine', 'nbsession.scheduler.executors.worker',"
-        " 'nbsession.scheduler.stores.sqlite', 'nbsession.core.triggers', 'croniter',"
-        " 'ipywidgets', 'anywidget')\n"
+        "late = ('nbsession.scheduler.engine.engine', 'nbsession.scheduler.workers.executor',"
+        " 'nbsession.scheduler.stores.sqlite.store', 'nbsession.core.schedule.triggers',"
+        " 'croniter', 'ipywidgets', 'anywidget')\n"
         "print([name for name in late if name in sys.modules])"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
@@ -65,7 +62,7 @@ def test_what_a_server_imports() -> None:
 def test_tasks_outlive_the_server(tmp_path: Path, start_host: Callable[..., Host]) -> None:
     home = tmp_path / "h"
     folder = write_jobs(home / "root", JOBS)
-    first = start_host("server", LEAN, home=home)
+    first = start_host("server", home=home)
     link = any_link(first)
     link.post("tasks", declaration(folder, "hourly", period="1h"))
     link.post("tasks", declaration(folder, "paused", period="1h"))
@@ -74,7 +71,7 @@ def test_tasks_outlive_the_server(tmp_path: Path, start_host: Callable[..., Host
     before = link.get("tasks/hourly")
     first.stop()
 
-    second = start_host("server", LEAN, home=home)
+    second = start_host("server", home=home)
     after = described(second.http.get(f"{API}/hourly"))
     assert after["next_run"] == before["next_run"], "the stored grid goes on"
     assert (after["state"], after["run_count"]) == ("scheduled", 1)
@@ -91,7 +88,7 @@ def test_tasks_that_are_not_kept(
     home = tmp_path / "h"
     folder = write_jobs(home / "root", JOBS)
     (home / "root" / "folder").mkdir()
-    host = start_host("server", LEAN, f"--NBSession.database={database}", home=home)
+    host = start_host("server", f"--NBSession.database={database}", home=home)
     link = any_link(host)
     link.post("tasks", declaration(folder, "once"))
     wait_for_runs(link, "once", 1, lambda run: run["state"] == "succeeded")
@@ -162,7 +159,7 @@ def test_a_server_hears_of_the_first_task_of_another(
     """A task that one server makes is there for the other, which had none when it started."""
     home = tmp_path / "h"
     folder = write_jobs(home / "root", JOBS)
-    idle, busy = (start_host("server", LEAN, home=home) for _ in range(2))
+    idle, busy = (start_host("server", home=home) for _ in range(2))
     link = any_link(busy)
     link.post("tasks", declaration(folder, "shared", period="1h"))
     eventually(lambda: [task["name"] for task in idle.http.get(API).json()["tasks"]] == ["shared"])

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from hosts import Host
 
-OFF = "--NBSession.mend_websocket_delay=False"
+OFF = "--NBSession.websocket_nodelay=False"
 MENDED = ["nodelay", "SessionProbeConnection", True]
 STOCK = ["nodelay", "SessionProbeConnection", False]
 
@@ -262,10 +262,10 @@ def test_doctor_says_that_sockets_are_not_counted(
     env = {**Probe(tmp_path).env, REPLACES: "1"}
     host = start_host("server", EXTENSION, env=env)
     doctor = [str(Path(sys.executable).with_name("jupyter-nbsession")), "doctor", "--json"]
-    asked = subprocess.run(
+    printed = subprocess.run(
         doctor, env=host.environment, check=False, capture_output=True, text=True
     )
-    pages = next(each for each in json.loads(asked.stdout) if each["part"].endswith(" pages"))
+    pages = next(each for each in json.loads(printed.stdout) if each["part"].endswith(" pages"))
     assert pages["verdict"] == "bad"
     assert "not counted" in pages["found"]
 

@@ -27,7 +27,7 @@ EXPOSED = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}
 
 def _running(app: str, home: Path, *options: str) -> Iterator[Host]:
     write_notebook(home / "root", "x.ipynb", [PROBE])
-    host = Host(app, home, *options)
+    host = Host(app, home, *options, lean=False)
     try:
         yield host.wait_ready()
     finally:
@@ -113,7 +113,7 @@ def test_each_way(variant: str, tmp_path: Path, visit: NewVisit) -> None:
     home = tmp_path / "home"
     write_notebook(home / "root", "x.ipynb", [APP])
     (home / "root" / "front_end_module.py").write_text("def work():\n    return 1\n")
-    host = Host(app, home, *options, script.option)
+    host = Host(app, home, *options, script.option, lean=False)
     try:
         host.wait_ready()
         if variant == "preheated":

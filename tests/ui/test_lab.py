@@ -84,7 +84,7 @@ def test_new_notebook_in_lab_gets_no_query_of_another(lab: Host, visit: NewVisit
     seen = ada.run_all()
     assert seen["kernel"] != first
     assert (seen["args"], seen["request"][2], seen["cookies"]) == ({}, "", ada.seen_cookies)
-    ada.write_cell("print('pending:', state._session.info('page').page_pending)")
+    ada.write_cell("print('pending:', state._session.server.info('page').page_pending)")
     ada.command("notebook:run-all-cells")
     assert "pending: False" in ada.outputs(), "the page has said that the query is empty"
 

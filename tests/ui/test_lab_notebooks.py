@@ -104,7 +104,7 @@ class Window:
         """Run a notebook, wait until its page model is there, and return its kernel's id."""
         kernel_id = self.front(path, **arguments)
         self.visit.command("notebook:run-all-cells")
-        self.wait(kernel_id, "state._pages.is_reported", value=True)
+        self.wait(kernel_id, "state._session.pages.is_reported", value=True)
         return kernel_id
 
     def see(self, kernel_id: str, expression: str) -> Any:
@@ -428,12 +428,14 @@ def test_reload(window: Callable[[str], Window]) -> None:
     page.do(a, "size.value = 3")
     page.wait_for_address("lab/tree/a.ipynb?n=1&size=3")
     page.visit.command("docmanager:save-all")
-    pages = [page.see(kernel, "state._pages.current.id") for kernel in (a, b)]
+    pages = [page.see(kernel, "state._session.pages.current.id") for kernel in (a, b)]
     page.page.reload()
     page.wait_until_restored()
     for kernel, before in zip((a, b), pages, strict=True):
         page.wait(
-            kernel, f"getattr(state._pages.current, 'id', {before!r}) != {before!r}", value=True
+            kernel,
+            f"getattr(state._session.pages.current, 'id', {before!r}) != {before!r}",
+            value=True,
         )
     page.wait_for_address("lab/tree/a.ipynb?n=1&size=3")
     assert page.see(a, "[size.value, location.search]") == [3, "?n=1&size=3"]

@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from certificates import self_signed
-from hosts import LEAN, Host
 from pages import PROBE, parse, write_notebook
 from ports import free_port
 from waiting import eventually
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser
+
+    from hosts import Host
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
@@ -196,7 +197,7 @@ def test_a_page_of_voila(
 
 
 def test_a_jupyter_server(tmp_path: Path, program: str, start_host: Callable[..., Host]) -> None:
-    host = start_host("server", LEAN, TRUST, base_url="/jupyter/")
+    host = start_host("server", TRUST, base_url="/jupyter/")
     target = f"http://127.0.0.1:{host.port}"
     with _nginx(program, tmp_path / "nginx", "/jupyter/", target, X_FORWARDED) as url:
         body = {"path": "x.ipynb", "name": "x", "type": "notebook", "kernel": {"name": "python3"}}

@@ -25,7 +25,7 @@ CELLS = [
     """
 import os, json, pathlib
 from nbsession import state
-pages, doc = state._pages, state.curdoc
+pages, doc = state._session.pages, state.curdoc
 said = []
 def note(record, content):
     said.append([content["kind"], record.id, record.location["search"] + record.location["hash"]])
@@ -205,7 +205,7 @@ def test_lab_and_notebook(
     ada.wait_for_kernel()
     eventually(lambda: kernel.see("pages.current and pages.current.id") not in (None, first))
     assert kernel.see("[kind for kind, id, _ in said if id == pages.current.id][0]") == "hello"
-    kernel.wait("len(pages._book._records)", 1)  # the old page has said goodbye
+    kernel.wait("len(pages._records._records)", 1)  # the old page has said goodbye
     check_document(kernel, ada.page)
     assert ada.own_complaints == []
 

@@ -26,7 +26,7 @@ CELLS = ["import ipywidgets\nipywidgets.IntSlider(description='slider')", PROBE]
 
 def running(app: str, home: Path, *args: str) -> Iterator[Host]:
     write_notebook(home / "root", "x.ipynb", CELLS)
-    host = Host(app, home, *args)
+    host = Host(app, home, *args, lean=False)
     try:
         yield host.wait_ready()
     finally:

@@ -53,7 +53,7 @@ def running(home: Path, grace_seconds: float, app: str = "voila", *args: str) ->
     write_notebook(home / "root", "x.ipynb", [WIDGET, PROBE])
     write_notebook(home / "root", "slow.ipynb", [SLOW])
     write_notebook(home / "root", "busy.ipynb", [WIDGET, PROBE, BUSY])
-    host = Host(app, home, f"--NBSession.page_grace_seconds={grace_seconds}", *args)
+    host = Host(app, home, f"--NBSession.page_grace_seconds={grace_seconds}", *args, lean=False)
     try:
         yield host.wait_ready()
     finally:

@@ -1,4 +1,4 @@
-"""Runs whose code does not end though it was told to."""
+"""Runs whose code does not end though they were cancelled."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nbsession.core.session_context import SessionContext
-from nbsession.scheduler import attempts
-from nbsession.scheduler.executors import worker_retired
+from nbsession.core.session import SessionContext
+from nbsession.scheduler.engine import attempts
+from nbsession.scheduler.workers import supervisor
 from workers import Workers, is_alive, wait_for
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ def pid_of(workers: Workers) -> int:
 
 
 def ended(workers: Workers, run_id: int) -> dict[str, Any]:
-    """Return a run once it is final; its task may have gone."""
+    """Return a run once it is final; its task may have been removed."""
     return wait_for(
-        lambda: (r := workers.board.wait_for_run(run_id, 1)) and r["state"] != "running" and r
+        lambda: (r := workers.service.wait_for_run(run_id, 1)) and r["state"] != "running" and r
     )
 
 
@@ -103,7 +103,7 @@ def test_a_cancellation_that_is_swallowed(quick, threaded):
     name = quick.begin("jobs:stay", threaded=threaded)
     run_id = quick.row(name)["id"]
     wait_for((quick.folder / "begun").exists)
-    quick.board.cancel(name, wait=False)
+    quick.service.cancel(name, wait=False)
     row = ended(quick, run_id)
     assert row["state"] == "failed"
     assert row["reason"] == "cancelled; its code has not ended and may overlap the next run"
@@ -114,13 +114,13 @@ def test_the_next_occurrences_come(quick):
     name = quick.begin("jobs:stay", schedule={"period": "2s"}, timeout_us=1_000_000)
 
     def abandoned() -> list[dict[str, Any]]:
-        rows = quick.board.history(name, 99)
+        rows = quick.service.history(name, 99)
         return [row for row in rows if row["state"] == "failed" and ";" in row["reason"]]
 
     wait_for(lambda: len(abandoned()) >= 3)
     rows = abandoned()
     assert len({row["output"] for row in rows}) == len(rows), "each in a worker of its own"
-    quick.board.cancel(name, wait=False)
+    quick.service.cancel(name, wait=False)
 
 
 def test_what_else_runs_in_the_old_worker_comes_to_its_end(quick, tmp_path):
@@ -137,7 +137,7 @@ def test_what_else_runs_in_the_old_worker_comes_to_its_end(quick, tmp_path):
 
 
 def test_a_loop_that_does_not_answer(quick, monkeypatch, tmp_path):
-    monkeypatch.setattr(worker_retired, "LOOP_SECONDS", 2)
+    monkeypatch.setattr(supervisor, "LOOP_SECONDS", 2)
     old = pid_of(quick)
     other = quick.begin("jobs:other")
     wait_for(lambda: quick.row(other)["state"] == "running")
@@ -156,7 +156,7 @@ def test_a_loop_that_does_not_answer(quick, monkeypatch, tmp_path):
 
 
 def test_a_worker_that_answers_nothing(quick, monkeypatch):
-    monkeypatch.setattr(worker_retired, "LOOP_SECONDS", 2)
+    monkeypatch.setattr(supervisor, "LOOP_SECONDS", 2)
     old = pid_of(quick)
     name = quick.begin("jobs:stay", timeout_us=3_000_000)
     row = quick.row(name)
@@ -172,9 +172,9 @@ def test_a_sync_run_goes_on_to_its_own_end(quick, tmp_path):
     old = pid_of(quick)
     name = quick.begin("jobs:wait_for_file", str(path))
     run_id = quick.row(name)["id"]
-    quick.board.cancel(name, wait=False)
+    quick.service.cancel(name, wait=False)
     quick.run("jobs:stay", timeout_us=3_000_000)  # later than the other one is given up
-    assert quick.board.run(run_id)["state"] == "running"
+    assert quick.service.run(run_id)["state"] == "running"
     path.touch()
     row = ended(quick, run_id)
     assert (row["state"], row["output"]) == ("succeeded", f"{old}\n")
@@ -198,12 +198,12 @@ state.schedule_task("which", which, period="1h")
     [old] = own_workers.pids()
     row = own_workers.end("stay")
     assert row["reason"].startswith("timeout; its code has not ended")
-    run = own_workers.board.run_now("which")
+    run = own_workers.service.run_now("which")
     row = ended(own_workers, run["id"])
     assert (row["state"], row["error"]) == ("succeeded", None)
     assert int(row["output"]) != old
-    own_workers.tell("created", SessionContext("s", "k", datetime.now(UTC)).to_json())
+    own_workers.notify("created", SessionContext("s", "k", datetime.now(UTC)).to_json())
     own_workers.call(own_workers.executor.hook_drain())
     assert f"created in {int(row['output'])}" in own_workers.logged()
-    assert own_workers.board.show("stay")["run_count"] == 1
+    assert own_workers.service.show("stay")["run_count"] == 1
     wait_for(lambda: not is_alive(old))

@@ -102,5 +102,5 @@ def test_forks_keep_no_process_of_a_run(workers, tmp_path):
 def test_a_run_that_is_cancelled_while_its_process_starts_ends(workers):
     names = [workers.begin("jobs:use_pool", process=True) for _ in range(4)]
     for name in names:
-        workers.board.cancel(name, wait=False)
+        workers.service.cancel(name, wait=False)
     wait_for(lambda: workers.run("jobs:which")["state"] == "succeeded")

@@ -1,4 +1,4 @@
-"""What workers send is checked before it is believed."""
+"""Messages of workers are checked before they are trusted."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nbsession.core.schedule import make_trigger
-from nbsession.core.session_context import SessionContext
-from nbsession.scheduler.executors.worker_checks import (
+from nbsession.core.schedule.parse import make_trigger
+from nbsession.core.session import SessionContext
+from nbsession.scheduler.workers.messages import Lines
+from nbsession.scheduler.workers.validation import (
     MAX_OUTPUT_CHARACTERS,
     InvalidMessageError,
     checked_message,
 )
-from nbsession.scheduler.executors.worker_messages import Lines
 from workers import Workers, is_alive, wait_for
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def test_what_no_worker_says(message: Any) -> None:
     assert len(str(raised.value)) < 300
 
 
-def test_what_workers_say_is_kept_short_and_storable() -> None:
+def test_long_and_odd_text_of_workers_is_shortened_and_storable() -> None:
     for message in (ENDED, PROGRESS, ASK, LOG):
         assert checked_message(message) == message
     assert checked_message(LOG | {"more": 1}) == LOG
@@ -275,25 +275,25 @@ def test_the_answer_of_a_trigger(workers, answer, why):
         "home": workers.home().to_json(),
         "at_target": {**target, "qualname": "when"},
     }
-    workers.board.schedule(spec, replace=False)
-    task = wait_for(lambda: (t := workers.board.show(name))["state"] == "finished" and t)
+    workers.service.schedule(spec, replace=False)
+    task = wait_for(lambda: (t := workers.service.show(name))["state"] == "finished" and t)
     assert why in task["ended_by"]
 
 
-def test_odd_orders_are_refused_where_they_are_given(workers):
+def test_odd_requests_are_refused_where_they_are_made(workers):
     workers.write(
-        "orders.py",
+        "requests_.py",
         """
-        from nbsession.worker import active
+        from nbsession.worker import state as active
 
-        def order():
-            ask = active.state._desk._board._channel.ask
-            orders = [
+        def send():
+            ask = active.state._router._service._call
+            requests = [
                 ("schedule", {"name": "x"}), ("schedule", 5), ("schedule",), ("history", "x", -1),
                 ("history", "x", "y"), ("show", ["x"]), ("wait_for_run", 1, 1e9),
                 ("wait_for_run", "x"), ("explode",), ("show", "x" * 574_000),
             ]
-            for what, *args in orders:
+            for what, *args in requests:
                 try:
                     ask(what, *args)
                 except Exception as error:
@@ -303,7 +303,7 @@ def test_odd_orders_are_refused_where_they_are_given(workers):
                     print("taken:", what, args)
         """,
     )
-    row = workers.run("orders:order")
+    row = workers.run("requests_:send")
     assert row["state"] == "succeeded", row["traceback"]
     assert "taken" not in row["output"]
     assert len(row["output"].splitlines()) == 10
@@ -330,10 +330,10 @@ def test_a_worker_declares_only_tasks(workers, change):
         "declare.py",
         """
         import json
-        from nbsession.worker import active
+        from nbsession.worker import state as active
 
         def declare(spec):
-            active.state._desk._board._channel.ask("schedule", spec, replace=False)
+            active.state._router._service._call("schedule", spec, replace=False)
 
         def declare_file(path):
             with open(path) as file:
@@ -351,12 +351,12 @@ def test_a_worker_declares_only_tasks(workers, change):
         "at_target": None,
     }
     assert workers.run("declare:declare", spec)["state"] == "succeeded"
-    workers.board.cancel("a task", wait=False)
+    workers.service.cancel("a task", wait=False)
     (workers.folder / "change.json").write_text(json.dumps(spec | change))
     row = workers.run("declare:declare_file", str(workers.folder / "change.json"))
     assert row["state"] == "failed"
     assert "ValueError" in row["error"] or "RuntimeError" in row["error"]
-    names = [task["name"] for task in workers.board.list()]
+    names = [task["name"] for task in workers.service.list()]
     assert not [name for name in names if not name.startswith("declare")]
 
 
@@ -378,7 +378,7 @@ def test_a_session_hook_that_answers_oddly(tmp_path):
         )
         workers.start_setups()
         session = SessionContext("s", "k", datetime.now(UTC))
-        workers.tell("created", session.to_json())
+        workers.notify("created", session.to_json())
         workers.call(workers.executor.hook_drain())
         assert "callbacks for session s" in workers.logged(), workers.logged()
     finally:

@@ -1,4 +1,4 @@
-"""What tasks have started when the server is killed, or their worker."""
+"""Processes that tasks have started, when the server or their worker is killed."""
 
 from __future__ import annotations
 

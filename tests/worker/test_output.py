@@ -368,7 +368,7 @@ def test_processes_of_multiprocessing_print_to_their_run(workers, method):
 
 
 @pytest.mark.parametrize("process", [False, True])
-def test_forks_print_by_streams_that_were_kept(workers, process):
+def test_forks_print_to_streams_that_were_held(workers, process):
     texts = ["before", "by a handler", "text of a child", "bytes of a child", "after"]
     assert output(workers, "forks", process=process).splitlines() == texts
 
@@ -384,7 +384,7 @@ def test_a_process_pool_of_several_runs_prints_to_the_one_that_submits(workers, 
     assert output(workers, "third_of_processes") == "third\nthird of a child\n"
 
 
-def test_subprocesses_of_several_runs_are_told_apart(workers, tmp_path):
+def test_output_of_subprocesses_goes_to_their_own_runs(workers, tmp_path):
     stop = tmp_path / "stop"
     names = ["anna", "berta", "clara"]
     begun = [workers.begin("jobs:speak_for_a_while", name, str(stop)) for name in names]

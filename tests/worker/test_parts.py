@@ -1,4 +1,4 @@
-"""What has no need of a process."""
+"""Parts of workers that need no process."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ import threading
 
 import pytest
 
-from nbsession.core.log_level import MAX_LINES_PER_SECOND
-from nbsession.scheduler.executors.worker_backoff import WorkerBackoff
-from nbsession.scheduler.executors.worker_messages import MAX_LINE_BYTES, Lines, to_line
-from nbsession.scheduler.executors.worker_sources import WorkerSources, stamp_of
-from nbsession.worker.channel import Channel
-from nbsession.worker.output import HEAD_CHARACTERS, TAIL_CHARACTERS, RunOutput
-from nbsession.worker.pool import ThreadPool
-from nbsession.worker.server_log import ServerLog
+from nbsession.core.text import MAX_LINES_PER_SECOND
+from nbsession.scheduler.workers.messages import MAX_LINE_BYTES, Lines, to_line
+from nbsession.scheduler.workers.sources import WorkerSources, stamp_of
+from nbsession.scheduler.workers.supervisor import WorkerBackoff
+from nbsession.worker.channel import Channel, ServerLog
+from nbsession.worker.output.capture import HEAD_CHARACTERS, TAIL_CHARACTERS, RunOutput
 from nbsession.worker.state import WorkerState
+from nbsession.worker.threads import ThreadPool
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_output_is_whole_up_to_its_limit(size):
+def test_output_is_complete_up_to_its_limit(size):
     limit = HEAD_CHARACTERS + TAIL_CHARACTERS
     text = "".join(chr(ord("a") + n % 26) for n in range(limit + 100))
     for length in (0, 5, HEAD_CHARACTERS, limit):
@@ -56,7 +55,7 @@ def test_waits_double_up_to_half_a_minute():
     assert waits[-1] == 30
 
 
-def test_a_source_is_another_one_when_it_was_written_or_has_gone(tmp_path):
+def test_a_source_has_changed_when_it_was_written_or_removed(tmp_path):
     path = tmp_path / "a.py"
     path.write_text("1")
     for change in (lambda: path.write_text("2 "), path.unlink):
@@ -85,7 +84,7 @@ def test_as_many_threads_as_there_is_work():
             assert done.acquire(timeout=30)
 
 
-def test_who_hears_of_a_jobs_end_gets_its_thread():
+def test_a_job_submitted_at_the_end_of_another_gets_its_thread():
     pool = ThreadPool()
     threads: list[int] = []
     done = threading.Semaphore(0)
@@ -124,7 +123,7 @@ def test_a_flood_of_lines_is_cut_and_counted():
         state.log("x", "loud")
 
 
-def test_a_question_that_is_too_long_is_not_waited_for():
+def test_a_request_that_is_too_long_is_not_waited_for():
     ours, theirs = socket.socketpair()
     with theirs:
         channel = Channel(ours.detach())

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nbsession.core.target import Home
-from nbsession.worker import pool as pool_module
-from nbsession.worker.pool import OWN_THREADS, ThreadPool
+from nbsession.core.tasks.spec import Home
+from nbsession.worker import threads as pool_module
+from nbsession.worker.threads import OWN_THREADS, ThreadPool
 from workers import Workers, wait_for
 
 if TYPE_CHECKING:
@@ -111,13 +111,13 @@ def test_connections_of_sqlite_serve_all_runs_of_a_task(workers):
     ]
 
     def are_all_done() -> bool:
-        rows = [workers.board.history(name, 100) for name in names]
+        rows = [workers.service.history(name, 100) for name in names]
         return all(sum(row["state"] == "succeeded" for row in each) >= 12 for each in rows)
 
     wait_for(are_all_done)
-    rows = [row for name in names for row in workers.board.history(name, 100)]
+    rows = [row for name in names for row in workers.service.history(name, 100)]
     for name in names:
-        workers.board.cancel(name, wait=False)
+        workers.service.cancel(name, wait=False)
     assert [row["error"] for row in rows if row["error"]] == []
     assert {row["output"].split()[0] for row in rows if row["output"]} == {"unset"}
 
@@ -127,9 +127,9 @@ def test_a_run_by_hand_is_on_the_thread_of_the_others(workers):
     workers.end(name)
     for _ in range(5):
         workers.run("jobs:where")
-        run = workers.board.run_now(name)
-        wait_for(lambda run=run: workers.board.run(run["id"])["state"] == "succeeded")
-    assert len({row["output"] for row in workers.board.history(name, 9)}) == 1
+        run = workers.service.run_now(name)
+        wait_for(lambda run=run: workers.service.run(run["id"])["state"] == "succeeded")
+    assert len({row["output"] for row in workers.service.history(name, 9)}) == 1
 
 
 def test_the_next_run_has_the_same_thread_however_soon(workers, tmp_path):
@@ -137,10 +137,10 @@ def test_the_next_run_has_the_same_thread_however_soon(workers, tmp_path):
     name = workers.begin("jobs:tick", schedule={"period": "1h"})
     workers.end(name)
     for _ in range(40):
-        run = workers.board.run_now(name)
-        wait_for(lambda run=run: workers.board.run(run["id"])["ended_at"])
+        run = workers.service.run_now(name)
+        wait_for(lambda run=run: workers.service.run(run["id"])["ended_at"])
     (tmp_path / "stop").touch()
-    assert {row["error"] for row in workers.board.history(name, 99)} == {None}
+    assert {row["error"] for row in workers.service.history(name, 99)} == {None}
     assert all(workers.end(each)["state"] == "succeeded" for each in busy)
 
 
@@ -248,7 +248,7 @@ def test_what_a_task_schedules_is_where_its_own_module_or_its_worker_is(tmp_path
         home = Home(sys.executable, str(src), None, str(notebook), (str(added),))
         row = workers.run("jobs:schedule", home=home, process=process)
         assert (row["state"], row["error"]) == ("succeeded", None)
-        stdlib, own = (workers.board.show(name)["home"] for name in ("stdlib", "own"))
+        stdlib, own = (workers.service.show(name)["home"] for name in ("stdlib", "own"))
         assert (stdlib["directory"], own["directory"]) == (str(notebook), str(src))
         assert stdlib["first_paths"] == own["first_paths"] == [str(added)]
         assert workers.end("stdlib")["state"] == "succeeded"

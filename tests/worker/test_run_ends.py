@@ -1,4 +1,4 @@
-"""How runs end: once, by what has really ended them, and at any time."""
+"""The ends of runs: one each, for the real reason, at any time."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ def _jobs(workers: Workers) -> None:
 
 
 def _final(workers: Workers, run_id: int) -> dict[str, Any]:
-    """Return a run once it is final; its task has gone."""
+    """Return a run once it is final; its task has been removed."""
     return wait_for(
-        lambda: (r := workers.board.wait_for_run(run_id, 1)) and r["state"] != "running" and r
+        lambda: (r := workers.service.wait_for_run(run_id, 1)) and r["state"] != "running" and r
     )
 
 
 @pytest.mark.parametrize("process", [False, True])
-def test_the_progress_of_a_sync_run_is_told_while_it_goes_on(workers, tmp_path, process):
+def test_the_progress_of_a_sync_run_is_sent_while_it_goes_on(workers, tmp_path, process):
     path = tmp_path / "go"
     name = workers.begin("endings:climb", str(path), process=process)
     wait_for(lambda: workers.row(name)["progress"] == 0.5)
@@ -110,7 +110,7 @@ def test_a_run_that_is_cancelled_during_its_import_is_not_called(workers, qualna
     name = workers.begin(f"{module}:{qualname}")
     wait_for((workers.folder / "importing").exists)
     run_id = workers.row(name)["id"]
-    workers.board.cancel(name, wait=False)
+    workers.service.cancel(name, wait=False)
     assert workers.run("endings:beside")["state"] == "succeeded", "the loop has heard of it"
     (workers.folder / "go").touch()
     row = _final(workers, run_id)
@@ -123,7 +123,7 @@ def test_a_process_that_only_lingers_has_succeeded(workers, tmp_path):
     name = workers.begin("endings:linger", str(path), process=True)
     wait_for(path.exists)
     run_id = workers.row(name)["id"]
-    workers.board.cancel(name, wait=False)
+    workers.service.cancel(name, wait=False)
     row = _final(workers, run_id)
     assert (row["state"], row["reason"], row["output"]) == ("succeeded", None, "all done\n")
 

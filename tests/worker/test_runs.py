@@ -1,4 +1,4 @@
-"""What a worker does with the callables of tasks; each test runs in the same real worker."""
+"""The callables of tasks in a worker; each test uses the same real worker."""
 
 from __future__ import annotations
 
@@ -303,7 +303,7 @@ def test_what_cannot_be_found_says_so(workers):
     assert "takes" in workers.run("jobs:nap", 1)["error"]
 
 
-def test_a_module_that_was_mended_is_found(workers):
+def test_a_module_that_was_fixed_is_found(workers):
     assert workers.run("late:run")["state"] == "failed"
     workers.write("late.py", "def run(:")
     assert "SyntaxError" in workers.run("late:run")["error"]
@@ -321,7 +321,7 @@ def test_output_keeps_its_beginning_and_its_end(workers, process):
     assert len(workers.run("jobs:one_line", 50, process=process)["output"]) < 70_000
 
 
-def test_any_text_can_be_kept(workers):
+def test_any_text_can_be_stored(workers):
     row = workers.run("jobs:half_a_character")
     assert row["output"] == "bad \\ud800 text\\xff bytes"
 
@@ -355,9 +355,9 @@ def test_an_async_run_that_takes_too_long_is_cancelled(workers):
 def test_a_cancelled_task_ends_its_async_run(workers):
     name = workers.begin("jobs:sleep_on")
     row = workers.row(name)
-    workers.board.cancel(name, wait=False)
+    workers.service.cancel(name, wait=False)
     done = wait_for(
-        lambda: (r := workers.board.wait_for_run(row["id"], 1)) and r["state"] == "failed" and r
+        lambda: (r := workers.service.wait_for_run(row["id"], 1)) and r["state"] == "failed" and r
     )
     assert done["reason"] == "cancelled"
 
@@ -367,10 +367,10 @@ def test_a_process_is_killed_with_its_children(workers, tmp_path):
     name = workers.begin("jobs:hang", str(path), process=True)
     pids = wait_for(lambda: path.exists() and path.read_text().split())
     run_id = workers.row(name)["id"]
-    workers.board.cancel(name, wait=False)
+    workers.service.cancel(name, wait=False)
     wait_for(lambda: not any(is_alive(int(pid)) for pid in pids))
     row = wait_for(
-        lambda: (r := workers.board.wait_for_run(run_id, 1)) and r["state"] != "running" and r
+        lambda: (r := workers.service.wait_for_run(run_id, 1)) and r["state"] != "running" and r
     )
     assert (row["state"], row["reason"]) == ("failed", "cancelled")
 
@@ -410,7 +410,7 @@ def test_a_task_schedules_others(workers, process):
     assert "can schedule only what can be imported" in lines[1]
     assert "no task named 'nobody'" in lines[2]
     assert workers.end("planned")["output"] == "hello you!\n"
-    workers.board.cancel("planned", wait=False)
+    workers.service.cancel("planned", wait=False)
 
 
 @pytest.mark.parametrize("process", [False, True])
@@ -424,14 +424,14 @@ def test_a_name_that_nobody_has(workers, process):
 def test_a_task_awaits_another_ones_run(workers, process):
     row = workers.run("jobs:ask_for_run", process=process)
     assert row["output"] == "succeeded hello me!\n\n", row
-    workers.board.cancel("by-hand", wait=False)
+    workers.service.cancel("by-hand", wait=False)
 
 
 def test_a_task_may_cancel_itself(workers, tmp_path):
     path = tmp_path / "after"
     name = workers.begin("jobs:cancel_myself", str(path))
     wait_for(path.exists)
-    wait_for(lambda: name not in [task["name"] for task in workers.board.list()])
+    wait_for(lambda: name not in [task["name"] for task in workers.service.list()])
 
 
 def test_arguments_of_a_global_task_are_json(workers):

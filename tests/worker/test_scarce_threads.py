@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nbsession.worker.pool import ThreadPool
+from nbsession.worker.threads import ThreadPool
 from workers import wait_for
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from nbsession import state
-from nbsession.worker import pool
+from nbsession.worker import threads as pool
 
 start = threading.Thread.start
 
@@ -73,7 +73,7 @@ def scarce(workers: Workers) -> Workers:
     return workers
 
 
-def test_runs_and_questions(scarce):
+def test_runs_and_trigger_code(scarce):
     (pid,) = scarce.pids()
     scarce.run("scarcity:scarce", 0)
     for process in (False, True):
@@ -90,15 +90,15 @@ def test_runs_and_questions(scarce):
         "home": scarce.home().to_json(),
         "at_target": {**target, "qualname": "soon"},
     }
-    scarce.board.schedule(spec, replace=False)
+    scarce.service.schedule(spec, replace=False)
     scarce.run("scarcity:plenty")
-    assert wait_for(lambda: scarce.board.show("soon")["next_run"])
-    assert scarce.board.show("soon")["state"] == "scheduled"
+    assert wait_for(lambda: scarce.service.show("soon")["next_run"])
+    assert scarce.service.show("soon")["state"] == "scheduled"
     assert scarce.run("scarcity:greet")["output"] == "hello\n"
     assert scarce.pids() == [pid]
 
 
-def test_what_a_process_asks(scarce, tmp_path):
+def test_requests_of_a_process(scarce, tmp_path):
     (pid,) = scarce.pids()
     path = tmp_path / "begun"
     name = scarce.begin("scarcity:ask_later", str(path), process=True)
@@ -112,7 +112,7 @@ def test_what_a_process_asks(scarce, tmp_path):
     assert scarce.pids() == [pid]
 
 
-def test_a_job_without_a_thread_is_refused_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_without_a_thread_is_refused_and_not_queued(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nbsession.core.headers import Headers
 from nbsession.core.request import Request
-from nbsession.core.session_context import SessionContext
+from nbsession.core.session import SessionContext
 from workers import wait_for
 
 if TYPE_CHECKING:
@@ -107,12 +107,12 @@ state.on_session_destroyed(lambda session: note("first", session.id, session.end
 
 
 def names(workers: Workers) -> set[str]:
-    return {task["name"] for task in workers.board.list()}
+    return {task["name"] for task in workers.service.list()}
 
 
 def output(workers: Workers, name: str) -> str:
-    row = workers.board.run_now(name)
-    done = workers.board.wait_for_run(row["id"], 30)
+    row = workers.service.run_now(name)
+    done = workers.service.wait_for_run(row["id"], 30)
     assert done is not None
     assert done["state"] == "succeeded", done
     return str(done["output"])
@@ -138,11 +138,11 @@ def test_what_a_setup_script_declares(own_workers):
     assert output(workers, "closure") == "word extra 2\n"
     assert output(workers, "process").splitlines()[-1] == "top ! __main__ process"
     assert output(workers, "shared") == "shared helper\n"
-    task = workers.board.show("process")
+    task = workers.service.show("process")
     assert task["callback"] == "setup:top"
     assert task["owner"] == str(workers.folder / "setup.py")
-    assert workers.board.show("dates")["last_error"] is None
-    assert wait_for(lambda: workers.board.show("dates")["next_run"]) > "2026"
+    assert workers.service.show("dates")["last_error"] is None
+    assert wait_for(lambda: workers.service.show("dates")["next_run"]) > "2026"
     assert "setting up" in workers.logged()
     assert workers.logged().count("refused: process=True needs a function") == 2
 
@@ -151,10 +151,10 @@ def test_hooks_see_every_session_in_order(own_workers):
     workers = own_workers
     workers.write("setup.py", HOOKS)
     for number in range(3):  # also what happens before the script has run
-        workers.tell("created", context(number))
+        workers.notify("created", context(number))
     workers.start_setups()
     for number in range(3):
-        workers.tell("destroyed", context(number, ended=True))
+        workers.notify("destroyed", context(number, ended=True))
     workers.call(workers.executor.hook_drain())
     lines = (workers.folder / "heard").read_text().splitlines()
     assert "never" not in lines
@@ -177,7 +177,7 @@ def test_hooks_run_before_the_worker_ends(own_workers):
     workers.write("setup.py", HOOKS)
     workers.start_setups()
     for number in range(5):
-        workers.tell("destroyed", context(number, ended=True))
+        workers.notify("destroyed", context(number, ended=True))
     workers.call(workers.executor.close())
     assert (workers.folder / "heard").read_text().count("second") == 5
 
@@ -195,7 +195,7 @@ def test_an_edit_is_taken_up(own_workers):
     workers.write("setup.py", source)
     workers.start_setups()
     assert output(workers, "speak") == "1\n"
-    first = workers.board.show("speak")
+    first = workers.service.show("speak")
     (pid,) = workers.pids()
 
     workers.write("helper.py", "word = 2")
@@ -205,8 +205,8 @@ def test_an_edit_is_taken_up(own_workers):
     workers.write("setup.py", source.replace('"old"', '"new"').replace("@yearly", "@monthly"))
     wait_for(lambda: names(workers) == {"speak", "new"})
     assert output(workers, "new") == "2\n"
-    assert workers.board.show("speak")["schedule"] != first["schedule"]
-    assert len(workers.board.history("speak", 9)) == 2
+    assert workers.service.show("speak")["schedule"] != first["schedule"]
+    assert len(workers.service.history("speak", 9)) == 2
 
 
 def test_an_edit_that_raises_changes_nothing(own_workers):
@@ -230,7 +230,7 @@ def test_an_edit_that_raises_changes_nothing(own_workers):
 
 def test_a_script_that_raises_at_the_start_is_tried_again_when_edited(own_workers):
     workers = own_workers
-    workers.tell("created", context(1))
+    workers.notify("created", context(1))
     workers.start_setups()  # there is none
     assert "FileNotFoundError" in workers.logged()
     workers.write("setup.py", HOOKS + "raise SystemExit(3)")
@@ -263,11 +263,11 @@ def test_a_name_that_is_given_up_and_taken_again(own_workers):
         """,
     )
     workers.start_setups()
-    wait_for(lambda: workers.board.show("name")["run_count"] >= 2)
+    wait_for(lambda: workers.service.show("name")["run_count"] >= 2)
     heard = wait_for(lambda: "old" in (text := (workers.folder / "heard").read_text()) and text)
     assert heard.count("old") == 1
     assert heard.count("new") >= 2
-    assert workers.board.show("name")["error_count"] == 0, workers.board.history("name", 9)
+    assert workers.service.show("name")["error_count"] == 0, workers.service.history("name", 9)
 
 
 def test_a_script_that_says_two_things_of_one_name(own_workers):
@@ -301,17 +301,17 @@ def test_a_script_that_says_two_things_of_one_name(own_workers):
     logged = wait_for(lambda: (text := workers.logged()).count("warned") == 2 and text)
     assert "warned 3 first" in logged
     assert "warned 3\n" in logged + "\n"
-    first = workers.board.show("first")
+    first = workers.service.show("first")
     assert (first["callback"], first["schedule"]["cron"]) == ("setup:one", "@yearly")
-    assert workers.board.show("replaced")["callback"] == "setup:two"
-    assert workers.board.show("anew")["callback"] == "setup:two"
+    assert workers.service.show("replaced")["callback"] == "setup:two"
+    assert workers.service.show("anew")["callback"] == "setup:two"
     # Another run of the script may say anything else.
     workers.write("setup.py", source.replace("(one, one)", "(two, two)"))
-    wait_for(lambda: workers.board.show("first")["callback"] == "setup:two")
-    assert workers.board.show("first")["id"] == first["id"]
+    wait_for(lambda: workers.service.show("first")["callback"] == "setup:two")
+    assert workers.service.show("first")["id"] == first["id"]
 
 
-def test_a_process_loads_the_script_and_orders_nothing(own_workers):
+def test_a_process_loads_the_script_and_schedules_nothing(own_workers):
     workers = own_workers
     workers.write(
         "setup.py",
@@ -346,12 +346,12 @@ def test_a_process_loads_the_script_and_orders_nothing(own_workers):
     )
     workers.start_setups()
     assert workers.end("other")["state"] == "succeeded"
-    assert workers.board.show("later")["state"] == "paused"
-    workers.board.resume("later")
+    assert workers.service.show("later")["state"] == "paused"
+    workers.service.resume("later")
     lines = output(workers, "alone").splitlines()
     assert lines == ["[] False", "other", "", "gone"]
-    assert len(workers.board.history("other", 9)) == 2, "one by the script, one by the task"
-    assert workers.board.show("later")["state"] == "paused"
+    assert len(workers.service.history("other", 9)) == 2, "one by the script, one by the task"
+    assert workers.service.show("later")["state"] == "paused"
     assert names(workers) == {"alone", "other", "later"}
 
 
@@ -395,13 +395,13 @@ def test_a_task_of_a_setup_script_schedules_only_what_can_be_imported(own_worker
     workers.start_setups()
     assert "can schedule only what can be imported" in workers.end("plan")["output"]
     assert workers.end("shared")["output"] == "shared helper\n"
-    assert workers.board.show("shared")["owner"] is None
+    assert workers.service.show("shared")["owner"] is None
 
 
 def test_a_script_that_does_not_work_holds_up_no_end(own_workers):
     workers = own_workers
     workers.write("setup.py", "1 / 0")
     workers.start_setups()
-    workers.tell("created", context(1))
+    workers.notify("created", context(1))
     workers.call(workers.executor.close(seconds=60))
     assert "callbacks for session s1 (created)" in workers.logged()

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
-import { ApiError } from './apiError';
-import { count, LISTS, model, pass, ran, server, start } from './playedSidebar';
-import { aTask, NOW } from './samples';
+import { aTask, NOW } from '../../testing/samples';
+import { count, LISTS, model, pass, ran, server, start } from '../../testing/sidebarHarness';
+import { ApiError } from './interfaces';
 
 describe('the connection', () => {
   test('when it is back, the lists are read', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import { count, LISTS, model, pass, ran, server, start } from './playedSidebar';
-import { changes, settled } from './samples';
+import { changes, settled } from '../../testing/samples';
+import { count, LISTS, model, pass, ran, server, start } from '../../testing/sidebarHarness';
 
 describe('events', () => {
   test('follow one list of each, and nothing else is asked for', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Run, Task } from '../../shared/tasks';
-import { ApiError } from './apiError';
-import { aRun, aTask, FakeServer, NOW, settled } from './samples';
+import type { Run, Task } from '../../shared/rest';
+import { aRun, aTask, FakeServer, NOW, settled } from '../../testing/samples';
+import { ApiError } from './interfaces';
 import { TaskModel } from './taskModel';
 
 let server: FakeServer;

@@ -1,7 +1,6 @@
 import { type ISignal, Signal } from '@lumino/signaling';
-import type { Run } from '../../shared/tasks';
-import { ApiError } from './apiError';
-import type { TaskApi } from './sources';
+import type { Run } from '../../shared/rest';
+import { ApiError, type TaskApi } from './interfaces';
 import { isOpen } from './taskRow';
 
 /** How many runs are shown. */

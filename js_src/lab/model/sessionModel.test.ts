@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Task } from '../../shared/tasks';
-import { ApiError } from './apiError';
-import { model, notebooks, pass, server, start } from './playedSidebar';
-import { aCallback, aSession, aTask, changes, settled } from './samples';
+import type { Task } from '../../shared/rest';
+import { aCallback, aSession, aTask, changes, settled } from '../../testing/samples';
+import { model, notebooks, pass, server, start } from '../../testing/sidebarHarness';
+import { ApiError } from './interfaces';
 
 describe('sessions', () => {
   const session = aSession('k1', {

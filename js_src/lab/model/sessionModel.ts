@@ -6,16 +6,32 @@ import type {
   Order,
   Session,
   SessionListing,
-} from '../../shared/tasks';
-import { CallbackStates } from './callbackStates';
-import type { Outcome } from './ledger';
-import { type NewErrors, newErrors } from './newErrors';
-import { filtered, type SessionFilter } from './sessionFilter';
-import { callbackKey, type SessionRow, titleOf } from './sessionRow';
-import type { Notebooks, SessionApi } from './sources';
+  Task,
+} from '../../shared/rest';
+import { filtered, type SessionFilter } from './filter';
+import type { Notebooks, SessionApi } from './interfaces';
+import type { Outcome } from './pendingActions';
+import { CallbackStates, callbackKey, type SessionRow, titleOf } from './sessionRow';
 import type { Refused } from './taskModel';
-import { taskKey } from './taskRow';
-import { TaskRows } from './taskRows';
+import { TaskRows, taskKey } from './taskRow';
+
+/** A task of a kernel that has failed since it was told last. */
+export interface NewErrors {
+  readonly task: Task;
+  readonly count: number;
+}
+
+/** What has failed in a session since it was as it was before; undefined for no task yet. */
+export function newErrors(before: Session | undefined, after: Session): readonly NewErrors[] {
+  return after.tasks
+    .map((task) => ({ task, count: task.error_count - errorsOf(task, before) }))
+    .filter(({ count }) => count > 0);
+}
+
+/** Another task under the name counts anew. */
+function errorsOf({ id, name }: Task, before: Session | undefined): number {
+  return before?.tasks.find((task) => task.id === id && task.name === name)?.error_count ?? 0;
+}
 
 /** The sessions with their periodic callbacks and tasks, and what is ordered of these. */
 export class SessionModel {

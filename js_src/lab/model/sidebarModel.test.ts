@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import { model, server, start } from './playedSidebar';
-import { aRun, aSession, aTask, changes, NOW, settled } from './samples';
+import { aRun, aSession, aTask, changes, NOW, settled } from '../../testing/samples';
+import { model, server, start } from '../../testing/sidebarHarness';
 
 test('counts are of all tasks', async () => {
   server.tasks = [aTask('a', { state: 'running' }), aTask('b', { last_state: 'failed' })];

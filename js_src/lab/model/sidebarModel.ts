@@ -1,14 +1,12 @@
 import { type ISignal, Signal } from '@lumino/signaling';
-import type { Changes, KernelAnswer, Listing, Order, Task } from '../../shared/tasks';
+import type { Changes, KernelAnswer, Listing, Order, Task } from '../../shared/rest';
 import { type Fed, Feed } from './feed';
-import type { Outcome } from './ledger';
-import { OverdueWatch } from './overdueWatch';
-import { ServerClock } from './serverClock';
+import { countTasks, type StateFilter, type TaskCounts } from './filter';
+import type { EventSource, Notebooks, OrderAnswer, Page, SidebarApi } from './interfaces';
+import type { Outcome } from './pendingActions';
 import { SessionModel } from './sessionModel';
-import type { EventSource, Notebooks, OrderAnswer, Page, SidebarApi } from './sources';
 import { type Refused, TaskModel } from './taskModel';
-import { countTasks, type StateFilter, type TaskCounts } from './taskView';
-import { Ticker } from './ticker';
+import { OverdueWatch, ServerClock, Ticker } from './time';
 
 /** Of the server's tasks and those of all its kernels. */
 export type Counts = TaskCounts & { readonly sessions: number };

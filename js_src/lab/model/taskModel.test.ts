@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Run } from '../../shared/tasks';
-import { apply, list, model, names, shown } from './playedTasks';
-import { aRun, aTask } from './samples';
+import type { Run } from '../../shared/rest';
+import { aRun, aTask } from '../../testing/samples';
+import { apply, list, model, names, shown } from '../../testing/taskHarness';
 import type { TaskModel } from './taskModel';
 
 describe('rows', () => {

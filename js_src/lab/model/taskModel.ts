@@ -1,12 +1,5 @@
 import { type ISignal, Signal } from '@lumino/signaling';
-import type { Changes, Order, Run, Task, TaskListing } from '../../shared/tasks';
-import type { ApiError } from './apiError';
-import { EndedRuns } from './endedRuns';
-import type { Outcome } from './ledger';
-import { RunHistory } from './runHistory';
-import type { OrderAnswer, OrderOptions, TaskApi } from './sources';
-import { type TaskRow, taskKey } from './taskRow';
-import { TaskRows } from './taskRows';
+import type { Changes, Order, Run, Task, TaskListing } from '../../shared/rest';
 import {
   compareNames,
   countTasks,
@@ -16,8 +9,36 @@ import {
   type StateFilter,
   type TaskCounts,
   type TaskOrder,
-} from './taskView';
-import { wordsOf } from './wordsOf';
+  wordsOf,
+} from './filter';
+import type { ApiError, OrderAnswer, OrderOptions, TaskApi } from './interfaces';
+import type { Outcome } from './pendingActions';
+import { RunHistory } from './runHistory';
+import { isOpen, type TaskRow, TaskRows, taskKey } from './taskRow';
+
+const KEPT = 1000;
+
+/** Tells each run that has ended once, however often the server does. */
+export class EndedRuns {
+  private readonly known = new Set<number>();
+
+  /** Those that have ended and were not told before. */
+  news(runs: readonly Run[]): readonly Run[] {
+    return runs.filter((run) => !isOpen(run) && this.isNews(run.id));
+  }
+
+  private isNews(id: number): boolean {
+    if (this.known.has(id)) {
+      return false;
+    }
+    this.known.add(id);
+    if (this.known.size > KEPT) {
+      const [oldest] = this.known;
+      this.known.delete(oldest as number);
+    }
+    return true;
+  }
+}
 
 /** An order that was not carried out. */
 export interface Refused {

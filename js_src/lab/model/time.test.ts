@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ServerClock } from './serverClock';
-import type { Page } from './sources';
-import { Ticker } from './ticker';
+import type { Page } from './interfaces';
+import { ServerClock, Ticker } from './time';
 
 const NOON = Date.parse('2026-11-22T12:00:00Z');
 

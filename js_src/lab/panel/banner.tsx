@@ -1,9 +1,9 @@
 import * as React from 'react';
+import { errorWords, type Trans } from '../format';
 import type { FeedStatus } from '../model';
-import { errorWords, type Trans } from '../words';
-import { Notice } from './notice';
-import { useSurroundings } from './surroundings';
-import { useSignal } from './useSignal';
+import { useSurroundings } from './context';
+import { Notice } from './ui/notice';
+import { useSignal } from './ui/useSignal';
 
 /** What is wrong with all that is shown; nothing if nothing is. */
 export function Banner() {

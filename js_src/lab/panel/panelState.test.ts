@@ -1,6 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  aSession,
+  aTask,
+  changes,
+  FakeNotebooks,
+  FakeServer,
+  settled,
+} from '../../testing/samples';
 import { SidebarModel, taskKey } from '../model';
-import { aSession, aTask, changes, FakeNotebooks, FakeServer, settled } from '../model/samples';
 import { PanelState } from './panelState';
 
 const server = () => {

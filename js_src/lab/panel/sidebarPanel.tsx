@@ -1,13 +1,13 @@
 import * as React from 'react';
+import type { Trans } from '../format';
 import type { SidebarModel } from '../model';
-import type { Trans } from '../words';
 import { Banner } from './banner';
+import { SurroundingsProvider } from './context';
 import type { PanelState } from './panelState';
-import { SessionSection } from './sessionSection';
-import { SurroundingsProvider } from './surroundings';
-import { TaskSection } from './taskSection';
+import { SessionSection } from './sessions/sessionSection';
+import { TaskSection } from './tasks/taskSection';
 import { Toolbar } from './toolbar';
-import { useSignal } from './useSignal';
+import { useSignal } from './ui/useSignal';
 
 export interface SidebarPanelProps {
   readonly model: SidebarModel;

@@ -1,9 +1,9 @@
 import * as React from 'react';
+import { stateWords, type Trans } from '../format';
 import type { StateFilter, TaskOrder } from '../model';
-import { stateWords, type Trans } from '../words';
-import { Icon } from './icon';
-import { useSurroundings } from './surroundings';
-import { useSignal } from './useSignal';
+import { useSurroundings } from './context';
+import { Icon } from './ui/icon';
+import { useSignal } from './ui/useSignal';
 
 const STATES: readonly StateFilter[] = [
   'all',

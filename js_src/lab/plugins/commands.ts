@@ -2,9 +2,9 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ICommandPalette, InputDialog } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
-import type { Order, Task } from '../../shared/tasks';
+import type { Order, Task } from '../../shared/rest';
 import type { SidebarModel, TaskRow } from '../model';
-import { allTasks, canOrder, carryOut, confirmCancel } from './orders';
+import { allTasks, canOrder, carryOut, confirmCancel } from './taskActions';
 import { labelsOf } from './taskLabels';
 import { INews, ISidebar } from './tokens';
 

@@ -6,7 +6,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { PageConfig } from '@jupyterlab/coreutils';
 import { commands } from './commands';
-import { news } from './news';
+import { news } from './model';
 import { notifications } from './notifications';
 import { preferences } from './preferences';
 import { running } from './running';

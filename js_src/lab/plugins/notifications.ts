@@ -1,9 +1,9 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
-import type { Run } from '../../shared/tasks';
+import type { Run } from '../../shared/rest';
+import { runWords } from '../format/task';
 import { type NewErrors, type SidebarModel, taskKey } from '../model';
-import { runWords } from '../words/task';
 import { INews, IPreferences, ISidebar, type Target } from './tokens';
 
 /** Failures that come together are told together. */

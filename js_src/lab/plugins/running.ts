@@ -2,10 +2,10 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IRunningSessionManagers, type IRunningSessions } from '@jupyterlab/running';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { type ISignal, Signal } from '@lumino/signaling';
+import { stateWords } from '../format/task';
 import { hasFailed, type SidebarModel, type TaskRow } from '../model';
-import { stateWords } from '../words/task';
 import { tasksIcon } from './icon';
-import { allTasks, canOrder, carryOut, confirmCancel } from './orders';
+import { allTasks, canOrder, carryOut, confirmCancel } from './taskActions';
 import { INews, ISidebar } from './tokens';
 import '../../style/running.css';
 

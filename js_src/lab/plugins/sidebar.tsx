@@ -6,9 +6,9 @@ import {
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import { localeOf } from '../words/trans';
+import { localeOf } from '../format/trans';
 import { tasksIcon } from './icon';
-import { LatePanel } from './latePanel';
+import { LatePanel } from './lazyPanel';
 import { INews, IPreferences, ISidebar, type Target } from './tokens';
 
 const PANEL_ID = 'nbsession-sidebar';
@@ -36,7 +36,7 @@ export const sidebar: JupyterFrontEndPlugin<ISidebar> = {
 
     const makeView = async () => {
       const [{ PanelState, SidebarPanel }, model] = await Promise.all([
-        import('./styledPanel'),
+        import('./lazyViews'),
         news.loaded,
       ]);
       const state = new PanelState(model);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { model, notebooks, server, start } from '../model/playedSidebar';
-import { aSession, aTask } from '../model/samples';
-import { english } from '../words/english';
+import { english } from '../../testing/english';
+import { aSession, aTask } from '../../testing/samples';
+import { model, notebooks, server, start } from '../../testing/sidebarHarness';
 import { labelsOf } from './taskLabels';
 
 test('no two tasks are called alike', async () => {

@@ -1,5 +1,5 @@
+import type { Trans } from '../format';
 import type { NamedTask, SidebarModel } from '../model';
-import type { Trans } from '../words';
 
 /** How each task is called among the others; no two alike, for one of them is chosen by its label. */
 export function labelsOf(

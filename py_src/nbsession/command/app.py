@@ -1,4 +1,4 @@
-"""`jupyter nbsession`: its arguments, and what they lead to."""
+"""`jupyter nbsession`: its arguments and subcommands."""
 
 from __future__ import annotations
 
@@ -7,23 +7,17 @@ import io
 import sys
 from typing import TYPE_CHECKING
 
-from nbsession.core.version import __version__
+from nbsession.core.environment import __version__
 
 from . import doctor, tasks
-from .running_server import CommandError
+from .servers import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says.
-
-    Returns
-    -------
-    int
-        The exit code: 0 if it was done, 1 if not, 2 if it was not understood.
-    """
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="jupyter nbsession", description="What nbsession does in this user's servers."
     )

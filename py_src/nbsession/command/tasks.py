@@ -1,22 +1,44 @@
-"""`jupyter nbsession tasks`: what a running server's tasks do, and orders to them."""
+"""`jupyter nbsession tasks`: lists, shows and changes the tasks of a running server."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+import unicodedata
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.printable import printable, printable_lines
-from nbsession.scheduler.declaration import is_name
-from nbsession.scheduler.schedule_text import schedule_text, state_text
+from nbsession.core.tasks.run import OPEN_STATES
+from nbsession.core.text import printable, printable_lines
+from nbsession.scheduler.api.declare import is_name
+from nbsession.scheduler.api.remote import HTTPCall, RemoteTaskService
+from nbsession.scheduler.api.task import schedule_text, state_text
 
-from .running_server import CommandError, RunningServer, choose_server, task_path
-from .table import table
+from .servers import CommandError, choose_server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from nbsession.core.tasks.schema import TaskJSON
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return lines with aligned columns; what cannot be printed is escaped."""
+    cells = [[printable(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in cells
+    )
+
+
+def _width(text: str) -> int:
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(bool(unicodedata.combining(c)) for c in text)
+
 
 _HOLD_SECONDS = 25.0
 _WITH_VALUE = ("--server", "--runs")
@@ -25,7 +47,14 @@ _STAND_IN = "NAME"
 _NAME_HELP = (
     "of the task, also one that begins with a hyphen; if an option is called so: last, after --"
 )
-_OPEN = ("queued", "running")
+_ACTIONS = {
+    "list": "list the tasks",
+    "show": "show a task and its runs",
+    "run": "run a task now",
+    "pause": "pause a task",
+    "resume": "resume a paused task",
+    "cancel": "cancel a task",
+}
 
 
 def add_parser(commands: Any) -> None:
@@ -33,25 +62,20 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "tasks", help="list, show, run, pause, resume and cancel the tasks of a running server"
     )
-    orders = parser.add_subparsers(dest="order", metavar="COMMAND")
-    for order, text in _ORDERS.items():
-        sub = orders.add_parser(order, help=text, description=text)
-        if order != "list":
+    actions = parser.add_subparsers(dest="action", metavar="COMMAND")
+    for action, text in _ACTIONS.items():
+        sub = actions.add_parser(action, help=text, description=text)
+        if action != "list":
             sub.add_argument("name", metavar="NAME", help=_NAME_HELP)
-        if order == "show":
-            sub.add_argument(
-                "--runs",
-                type=_at_least_one,
-                default=10,
-                metavar="N",
-                help="how many runs (default: 10)",
-            )
-        if order in ("run", "cancel"):
-            what = "until the run has ended" if order == "run" else "for one more run first"
+        if action == "show":
+            what = "how many runs (default: 10)"
+            sub.add_argument("--runs", type=_at_least_one, default=10, metavar="N", help=what)
+        if action in ("run", "cancel"):
+            what = "until the run has ended" if action == "run" else "for one more run first"
             sub.add_argument("--wait", action="store_true", help=f"wait {what}")
         _add_options(sub)
     _add_options(parser)
-    parser.set_defaults(call=_call, order="list", json=False, server=None)
+    parser.set_defaults(call=_call, action="list", json=False, server=None)
 
 
 def take_name(arguments: Sequence[str]) -> tuple[list[str], str | None]:
@@ -62,17 +86,17 @@ def take_name(arguments: Sequence[str]) -> tuple[list[str], str | None]:
     words = list(arguments)
     if words[:1] != ["tasks"]:
         return words, None
-    place, order = 1, None
+    place, action = 1, None
     while place < len(words):
         word = words[place]
-        if word == "--" and order is not None and len(words) == place + 2:
+        if word == "--" and action is not None and len(words) == place + 2:
             return [*words[:place], _STAND_IN], words[-1]
         if _is_option(word):
             place += 1 + (_takes_value(word) and "=" not in word)
-        elif order is None:
-            order = word
+        elif action is None:
+            action = word
             place += 1
-            if order not in _ORDERS or order == "list":
+            if action not in _ACTIONS or action == "list":
                 break
         else:
             return [*words[:place], _STAND_IN, *words[place + 1 :]], word
@@ -93,87 +117,79 @@ def _takes_value(word: str) -> bool:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     # Suppressed, or a subcommand's default would win over what was said before it.
-    kept = argparse.SUPPRESS
-    parser.add_argument("--json", action="store_true", default=kept, help="print JSON")
+    unset = argparse.SUPPRESS
+    parser.add_argument("--json", action="store_true", default=unset, help="print JSON")
     text = "a pid, folder or URL, if several are running"
-    parser.add_argument("--server", type=_some_text, metavar="WHICH", default=kept, help=text)
+    parser.add_argument("--server", type=_some_text, metavar="WHICH", default=unset, help=text)
 
 
 def _at_least_one(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        message = f"{text!r} is not a whole number from 1 on"
-        raise argparse.ArgumentTypeError(message)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
 
 
 def _some_text(text: str) -> str:
     if not text:
-        message = "give a pid, a folder or a URL"
-        raise argparse.ArgumentTypeError(message)
+        raise argparse.ArgumentTypeError("give a pid, a folder or a URL")
     return text
 
 
-_ORDERS = {
-    "list": "list the tasks",
-    "show": "show a task and its runs",
-    "run": "run a task now",
-    "pause": "pause a task",
-    "resume": "resume a paused task",
-    "cancel": "cancel a task",
-}
-
-
 def _call(options: argparse.Namespace) -> int:
-    order = options.order or "list"  # `jupyter nbsession tasks` alone
-    if order != "list" and not is_name(options.name):
-        message = (
+    action = options.action or "list"  # `jupyter nbsession tasks` alone
+    if action != "list" and not is_name(options.name):
+        raise CommandError(
             f"no task has a name such as {options.name!r}; `jupyter nbsession tasks` lists them"
         )
-        raise CommandError(message)
-    server = choose_server(options.server)
-    if order == "list":
-        return _list(server, options)
-    if order == "show":
-        return _show(server, options)
-    if order == "run":
-        return _run(server, options)
-    body = {"wait": options.wait} if order == "cancel" else {}
-    answer = server.post(task_path(options.name, order), body)
-    if options.json:
-        print(json.dumps(answer, indent=2))
-    else:
-        done = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}[order]
-        later = " after one more run" if body.get("wait") else ""
-        print(f"{options.name}: {done}{later}")
+    service = RemoteTaskService(HTTPCall(choose_server(options.server)))
+    match action:
+        case "list":
+            return _list(service, options)
+        case "show":
+            return _show(service, options)
+        case "run":
+            return _run(service, options)
+        case "cancel":
+            service.cancel(options.name, wait=options.wait)
+            later = " after one more run" if options.wait else ""
+            return _report({"name": options.name}, f"cancelled{later}", options)
+        case "pause":
+            return _report(service.pause(options.name), "paused", options)
+    return _report(service.resume(options.name), "resumed", options)
+
+
+def _report(answer: object, done: str, options: argparse.Namespace) -> int:
+    print(json.dumps(answer, indent=2) if options.json else f"{options.name}: {done}")
     return 0
 
 
-def _list(server: RunningServer, options: argparse.Namespace) -> int:
-    tasks: list[dict[str, Any]] = server.get("tasks")["tasks"]
+def _list(service: RemoteTaskService, options: argparse.Namespace) -> int:
+    tasks = service.list()
     if options.json:
         print(json.dumps(tasks, indent=2))
     elif not tasks:
         print("no tasks; `state.schedule_task` in a notebook or a setup script makes one")
     else:
-        rows = [
-            [
-                task["name"],
-                schedule_text(task["schedule"]),
-                task["state"],
-                _when(task["next_run"]),
-                _last(task),
-                str(task["run_count"]),
-                str(task["error_count"]),
-            ]
-            for task in tasks
-        ]
-        print(table(["NAME", "SCHEDULE", "STATE", "NEXT", "LAST", "RUNS", "ERRORS"], rows))
+        head = ["NAME", "SCHEDULE", "STATE", "NEXT", "LAST", "RUNS", "ERRORS"]
+        print(table(head, [_task_row(task) for task in tasks]))
     return 0
 
 
-def _show(server: RunningServer, options: argparse.Namespace) -> int:
-    task = server.get(task_path(options.name))
-    runs = server.get(f"{task_path(options.name, 'runs')}?limit={options.runs}")["runs"]
+def _task_row(task: TaskJSON) -> list[str]:
+    return [
+        task["name"],
+        schedule_text(task["schedule"]),
+        task["state"],
+        _when(task["next_run"]),
+        _last(task),
+        str(task["run_count"]),
+        str(task["error_count"]),
+    ]
+
+
+def _show(service: RemoteTaskService, options: argparse.Namespace) -> int:
+    task = service.show(options.name)
+    runs = service.history(options.name, options.runs)
     if options.json:
         print(json.dumps({**task, "runs": runs}, indent=2))
         return 0
@@ -200,13 +216,12 @@ def _show(server: RunningServer, options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(server: RunningServer, options: argparse.Namespace) -> int:
-    run: dict[str, Any] = server.post(task_path(options.name, "run"), {})
-    while options.wait and run["state"] in _OPEN:
-        found = server.get(f"runs/{run['id']}?seconds={_HOLD_SECONDS}", _HOLD_SECONDS)
+def _run(service: RemoteTaskService, options: argparse.Namespace) -> int:
+    run = service.run_now(options.name)
+    while options.wait and run["state"] in OPEN_STATES:
+        found = service.wait_for_run(run["id"], _HOLD_SECONDS)
         if found is None:
-            message = f"run {run['id']} of {options.name} is not kept any more"
-            raise CommandError(message)
+            raise CommandError(f"run {run['id']} of {options.name} is not stored any more")
         run = found
     if options.json:
         print(json.dumps(run, indent=2))
@@ -217,7 +232,7 @@ def _run(server: RunningServer, options: argparse.Namespace) -> int:
             print(printable_lines(run["traceback"]), file=sys.stderr)
         why = f": {run['error'] or run['reason']}" if run["error"] or run["reason"] else ""
         print(f"{options.name}: run {run['id']} {run['state']}{printable_lines(why)}")
-    return 0 if run["state"] in (*_OPEN, "succeeded") else 1
+    return 0 if run["state"] in (*OPEN_STATES, "succeeded") else 1
 
 
 def _run_row(run: dict[str, Any]) -> list[str]:
@@ -231,7 +246,7 @@ def _run_row(run: dict[str, Any]) -> list[str]:
     return [str(run["id"]), due, state, took, run["error"] or run["reason"] or ""]
 
 
-def _last(task: dict[str, Any]) -> str:
+def _last(task: TaskJSON) -> str:
     gap = task.get("gap")
     since = "" if gap is None else state_text(gap["state"], gap["count"])
     if task["last_run"] is None:

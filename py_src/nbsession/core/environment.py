@@ -1,4 +1,4 @@
-"""The link's address and secret, handed to a kernel in its environment and taken out at once."""
+"""The version, and what a server hands to its kernels in their environment."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
+__version__ = "0.1.0"
+"""As in package.json: `make test-wheel` compares them."""
+
 LINK = "NBSESSION_LINK"
 TOKEN = "NBSESSION_TOKEN"  # noqa: S105 - a variable's name
 KERNEL_ID = "NBSESSION_KERNEL_ID"
 
-MEND_FROZEN_WIDGETS = "NBSESSION_MEND_FROZEN_WIDGETS"
-"""``"0"`` leaves ipykernel's widgets as they are; see `nbsession.kernel.message_hooks`."""
+FIX_FROZEN_WIDGETS = "NBSESSION_FIX_FROZEN_WIDGETS"
+"""``"0"`` leaves ipykernel's widgets as they are; see `nbsession.kernel.runtime.hooks`."""
 
 SHOW_TRACEBACKS = "NBSESSION_SHOW_TRACEBACKS"
 """``"1"`` in a kernel of a Voilà that shows tracebacks to its visitors."""
-
 
 _HUB = ("JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_API_TOKEN")
 HUB_PARAMETER = "redirects"
@@ -30,22 +32,7 @@ def is_under_hub(environ: Mapping[str, str]) -> bool:
 
 
 class LinkAddress:
-    """Where a kernel reaches the server that started it; not to be changed.
-
-    Attributes
-    ----------
-    url
-        ``unix:<path>`` or ``tcp:<host>:<port>``.
-    token
-        The kernel's own secret, good for this kernel id only.
-    kernel_id
-        The kernel the address was made for. A kernel started from inside that kernel inherits its
-        environment, so nobody may use an address whose id is not their own.
-
-    Notes
-    -----
-    No dataclass: making one costs a tenth of the time that `%load_ext` may take.
-    """
+    """Where a kernel reaches the server that started it; not to be changed."""
 
     __slots__ = ("kernel_id", "token", "url")
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import (
-    parse_qsl,
-    quote,
     quote_from_bytes,
     quote_plus,
     unquote_plus,
+    unquote_to_bytes,
     urlsplit,
     urlunsplit,
 )
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
+_Value = TypeVar("_Value")
 
 
 def text_of(raw: bytes) -> str:
@@ -41,27 +41,14 @@ def normalize(text: str) -> str:
 
 
 def parse_query(query: str) -> dict[str, list[bytes]]:
-    """Return a query's parameters.
-
-    Parameters
-    ----------
-    query
-        The query without its ``?``, percent-encoded.
-
-    Returns
-    -------
-    dict of str to list of bytes
-        Every value of every key, in order, blank ones included. Values are the bytes the browser
-        sent, since nothing says that they are UTF-8; keys are text.
-    """
-    return _parse(normalize(query))
+    """Return a query's parameters as raw bytes: repeats in order, blank ones too."""
+    return _parse(normalize(query), _decoded)
 
 
 def drop_parameters(query: str, is_dropped: Callable[[str], bool]) -> str:
     """Return the query without some parameters; the others keep their exact text and place."""
     parts = query.split("&")
-    kept = [part for part in parts if not is_dropped(unquote_plus(part.partition("=")[0]))]
-    return query if len(kept) == len(parts) else "&".join(kept)
+    return "&".join(part for part in parts if not is_dropped(unquote_plus(part.split("=")[0])))
 
 
 def drop_url_parameters(url: str, is_dropped: Callable[[str], bool]) -> str:
@@ -74,55 +61,41 @@ def drop_url_parameters(url: str, is_dropped: Callable[[str], bool]) -> str:
 
 
 def query_texts(query: str) -> dict[str, list[str]]:
-    """Return a query's parameters as text: every value of every key, in order, blank ones too.
-
-    Parameters
-    ----------
-    query
-        The query without its ``?``; what is not percent-encoded in it counts as UTF-8.
-    """
-    parsed = _parse(quote(query, safe=_ASCII))
-    return {key: [text_of(value) for value in values] for key, values in parsed.items()}
+    """Return a query's parameters as text: every value of every key, in order, blank ones too."""
+    return _parse(query, _decoded_text)
 
 
 def update_parameters(query: str, changes: Mapping[str, Sequence[str]]) -> str:
-    """Return the query with some parameters changed; the others keep their exact text and place.
-
-    Parameters
-    ----------
-    query
-        The query without its ``?``.
-    changes
-        The new values of each key, none to remove it. A key keeps the place where it comes first
-        and loses its repeats; a new one goes last.
-    """
+    """Return the query with some parameters changed; the others keep their exact text and place."""
     left = dict(changes)
-    kept: list[str] = []
+    parts: list[str] = []
     for part in query.split("&") if query else ():
-        key = _key_of(part)
+        key = _decoded_text(part.partition("=")[0]) if part else None
         if key not in changes:
-            kept.append(part)
+            parts.append(part)
         elif key in left:
-            kept += _encoded(key, left.pop(key))
+            parts += _encoded(key, left.pop(key))
     for key, values in left.items():
-        kept += _encoded(key, values)
-    return "&".join(kept)
-
-
-def _key_of(part: str) -> str | None:
-    """Return the key of one ``key=value``, None for the nothing between two ``&``."""
-    key = part.partition("=")[0]
-    if key.isascii() and key.isidentifier():  # nothing to decode
-        return key
-    return next(iter(query_texts(part)), None)
+        parts += _encoded(key, values)
+    return "&".join(parts)
 
 
 def _encoded(key: str, values: Sequence[str]) -> list[str]:
     return [f"{quote_plus(key)}={quote_plus(value)}" for value in values]
 
 
-def _parse(query: str) -> dict[str, list[bytes]]:
-    parsed: dict[str, list[bytes]] = {}
-    for key, value in parse_qsl(query, keep_blank_values=True, encoding="latin-1"):
-        parsed.setdefault(text_of(key.encode("latin-1")), []).append(value.encode("latin-1"))
+def _parse(query: str, decode: Callable[[str], _Value]) -> dict[str, list[_Value]]:
+    # urllib's parse_qsl decodes values, and so loses bytes that are no text.
+    parsed: dict[str, list[_Value]] = {}
+    for part in filter(None, query.split("&")):
+        key, _, value = part.partition("=")
+        parsed.setdefault(_decoded_text(key), []).append(decode(value))
     return parsed
+
+
+def _decoded(text: str) -> bytes:
+    return unquote_to_bytes(text.replace("+", " "))
+
+
+def _decoded_text(text: str) -> str:
+    return text_of(_decoded(text)) if "%" in text or "+" in text else text

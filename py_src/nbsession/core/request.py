@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from .cookies import Cookies
-from .headers import Headers
+from .headers import Cookies, Headers
 from .references import PartOfState
 
 if TYPE_CHECKING:
@@ -60,16 +59,10 @@ class Request(PartOfState):
 
     def to_json(self) -> dict[str, Any]:
         """Return the request as JSON values; `from_json` reads them back."""
-        return {
-            "method": self.method,
-            "url": self.url,
-            "path": self.path,
-            "query": self.query,
+        return vars(self) | {
             "headers": [list(item) for item in self.headers.items_all()],
             "cookies": dict(self.cookies),
-            "remote_ip": self.remote_ip,
             "received_at": self.received_at.isoformat() if self.received_at else None,
-            "host_kind": self.host_kind,
         }
 
     @classmethod
@@ -87,3 +80,26 @@ class Request(PartOfState):
             received_at=datetime.fromisoformat(received_at) if received_at else None,
             host_kind=data["host_kind"],
         )
+
+
+@dataclass(frozen=True)
+class User(PartOfState):
+    """The Jupyter identity of a visitor.
+
+    Attributes
+    ----------
+    username
+        Unique among the server's users.
+    name, display_name
+        For people to read.
+    initials, color
+        For a badge; either may be None.
+    """
+
+    _path: ClassVar[str] = "user"
+
+    username: str
+    name: str
+    display_name: str
+    initials: str | None = None
+    color: str | None = None

@@ -1,34 +1,28 @@
-"""Carrying a few context variables into the threads and thread pools that a piece of work uses."""
+"""Context variables that threads take along, and futures that a thread or a loop can wait for."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from concurrent.futures import Future
 from contextvars import ContextVar
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 Values = tuple[tuple[ContextVar[Any], Any], ...]
 """Context variables, each with the value that a thread is to see."""
 
 _submitting: ContextVar[bool] = ContextVar("nbsession_submitting", default=False)
-"""True while a pool starts its threads: they serve whoever submits, and belong to nobody."""
+"""True while a pool starts its threads: they serve all that submit, and belong to no one."""
 
 
 class ThreadCarrier:
     """Hooks in `Thread.start` and `ThreadPoolExecutor.submit`, so `loop.run_in_executor` too.
 
-    Only the given variables are carried; the user's own stay behind, as Python has it.
-
-    Parameters
-    ----------
-    capture
-        Called where a thread is started or a job submitted; returns what to carry, () for nothing.
-    into_initializers
-        Whether the initializers of pools see the values too. The pool's threads then keep them for
-        jobs that come with none, so `capture` must always return some.
+    Only the given variables are carried; the user's own are not, as always in Python.
     """
 
     def __init__(self, capture: Callable[[], Values], *, into_initializers: bool = False) -> None:
@@ -51,7 +45,7 @@ class ThreadCarrier:
     def remove(self) -> None:
         """Take the hooks out again.
 
-        One that somebody else has wrapped meanwhile stays, does nothing, and serves the next time.
+        One that other code has wrapped meanwhile stays, does nothing, and is used the next time.
         """
         with self._lock:
             self._uses = max(0, self._uses - 1)
@@ -59,7 +53,7 @@ class ThreadCarrier:
                 self._unhook()
 
     def close(self) -> None:
-        """Take the hooks out, whoever still uses them."""
+        """Take the hooks out, even if they are still used."""
         with self._lock:
             self._uses = 0
             self._unhook()
@@ -133,3 +127,41 @@ def _call_with(values: Values, fn: Callable[..., Any], /, *args: Any, **kwargs: 
     finally:
         for variable, token in tokens:
             variable.reset(token)
+
+
+Result = TypeVar("Result")
+
+
+class AwaitableFuture(Future[Result]):
+    """To be awaited on any loop; ``result()`` waits in a thread, and is there once it is done."""
+
+    def _check_can_wait(self) -> None:
+        """Raise RuntimeError if waiting here would block what has to end first."""
+        raise NotImplementedError
+
+    def result(self, timeout: float | None = None) -> Result:
+        """Return the result, or raise the error.
+
+        Parameters
+        ----------
+        timeout
+            In seconds; None for no end.
+
+        Raises
+        ------
+        RuntimeError
+            If it is not done, on the thread of the event loop that it may need.
+        TimeoutError
+            If it is not done in time.
+        """
+        self._check_can_wait()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return the error, None if there is none; waits and raises as `result` does."""
+        self._check_can_wait()
+        return super().exception(timeout)
+
+    def __await__(self) -> Generator[object, None, Result]:
+        """Wait on the running loop."""
+        return asyncio.wrap_future(self).__await__()

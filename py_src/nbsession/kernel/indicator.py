@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from anywidget import AnyWidget
 from ipywidgets import widget_serialization
 from traitlets import Instance, Int, TraitError, Unicode, validate
 
-from .activation import activate
-from .page import Page
+from nbsession.kernel.page.widget import STATIC, Page
 
-_STATIC = Path(__file__).parent.parent / "static"
+from .extension import activate
 
 SMALLEST_PX = 8
 
@@ -43,8 +41,8 @@ class BusyIndicator(AnyWidget):
     >>> BusyIndicator(size=24, label="Simulation")
     """
 
-    _esm = _STATIC / "indicator.js"
-    _css = _STATIC / "indicator.css"
+    _esm = STATIC / "indicator.js"
+    _css = STATIC / "indicator.css"
 
     page = Instance(Page, allow_none=True).tag(sync=True, **widget_serialization)
     size: Any = Int(16, help="In px.").tag(sync=True)
@@ -53,12 +51,11 @@ class BusyIndicator(AnyWidget):
     def __init__(self, size: int = 16, label: str = "", **traits: Any) -> None:
         unknown = [name for name in traits if not self.has_trait(name)]
         if unknown:
-            message = (
+            raise TypeError(
                 f"BusyIndicator takes no {', '.join(unknown)}; it takes size, label, "
                 "and the traits of a widget such as layout"
             )
-            raise TypeError(message)
-        pages = activate()._pages  # noqa: SLF001 - of one package
+        pages = activate()._session.pages  # noqa: SLF001 - of one package
         pages.open()
         super().__init__(size=size, label=label, page=pages.widget, **traits)
 
@@ -68,6 +65,5 @@ class BusyIndicator(AnyWidget):
     @validate("size")
     def _validate_size(self, proposal: dict[str, int]) -> int:
         if proposal["value"] < SMALLEST_PX:
-            message = f"size is in px and at least {SMALLEST_PX}, got {proposal['value']}"
-            raise TraitError(message)
+            raise TraitError(f"size is in px and at least {SMALLEST_PX}, got {proposal['value']}")
         return proposal["value"]

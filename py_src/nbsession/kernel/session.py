@@ -1,152 +1,200 @@
-"""The session that a kernel belongs to, asked of the server and remembered."""
+"""The session of a kernel: the parts that stand behind `state`."""
 
 from __future__ import annotations
 
-import os
-import threading
-import warnings
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from nbsession.core.errors import LinkError, NBSessionWarning
-
-from .process import foreign_kernel, kernel_log, under_voila, voila_version, web_host
+from nbsession.kernel.runtime.process import put_hook, under_voila
+from nbsession.kernel.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
-    from nbsession.core.session import SessionInfo
+    from collections.abc import Callable
 
-    from .link import Link
+    from nbsession.kernel.callbacks.execute import LoopExecutor
+    from nbsession.kernel.callbacks.registry import PeriodicCallbacks
+    from nbsession.kernel.lifecycle.expiration import ExpirationBlocks
+    from nbsession.kernel.lifecycle.hooks import LifecycleHooks
+    from nbsession.kernel.link.session_info import Session
+    from nbsession.kernel.location.location import Location
+    from nbsession.kernel.page.document import Document
+    from nbsession.kernel.page.onload import Loading
+    from nbsession.kernel.page.pages import Pages
+    from nbsession.kernel.page.panel import PanelRows, StatePanel
+    from nbsession.kernel.sidebar.control import SessionControl
+    from nbsession.kernel.sidebar.report import Reporter
+    from nbsession.kernel.tasks.hosted import KernelTasks
+    from nbsession.kernel.tasks.router import KernelTaskRouter
 
-_HOLD_SECONDS = 25.0
-"""How long one question for a preheated kernel's visitor is held open before it is asked again."""
+CONTROL_REQUEST = "nbsession_request"
 
-PAGE_WAIT_SECONDS = 1.0
-"""How long a JupyterLab page may take to send its query before it counts as sent none."""
-
-_SERVED = (
-    "It serves JupyterLab, Notebook 7 and nbclassic on Jupyter Server, and Voilà 0.5.8 and newer"
-)
-_OLDEST_VOILA = (0, 5)
-
-Need = Literal["server", "visitor", "page"]
+Part = TypeVar("Part")
 
 
-class Session:
-    """What is known of the visitor and the server.
+class part(Generic[Part]):  # noqa: N801 - it is used as `property` is
+    """A part of a session, made under the session's lock on its first use."""
 
-    Parameters
-    ----------
-    link
-        To the server; None without one: then everything is empty and nothing waits.
-    kernel_id
-        This kernel's id; None in a plain process.
-    """
+    def __init__(self, make: Callable[[KernelSession], Part]) -> None:
+        self._make = make
+        self._name = make.__name__
+        self.__doc__ = make.__doc__
 
-    def __init__(self, link: Link | None, kernel_id: str | None) -> None:
-        self.link = link
-        self.kernel_id = kernel_id
-        self.pid = os.getpid()
-        self._known: SessionInfo | None = None
-        self._waited_for_page = False
-        self._warned = False
-        self._is_checked = False
-        self._lock = threading.Lock()
+    @overload
+    def __get__(self, session: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, session: KernelSession, owner: type) -> Part: ...
+    def __get__(self, session: KernelSession | None, owner: type) -> Self | Part:
+        if session is None:
+            return self
+        with session.runtime.lock:
+            if self._name not in vars(session):
+                vars(session)[self._name] = self._make(session)
+        made: Part = vars(session)[self._name]
+        return made
 
-    def info(self, need: Need) -> SessionInfo:
-        """Return what is known of the session.
+    def find(self, session: KernelSession) -> Part | None:
+        """Return the part if it has been made."""
+        return vars(session).get(self._name)
 
-        Parameters
-        ----------
-        need
-            ``"server"``: what the server knows by itself. ``"visitor"``: waits until a preheated
-            kernel has been handed to a visitor. ``"page"``: waits, once and for at most
-            `PAGE_WAIT_SECONDS`, for what the page itself has to send.
-        """
-        from nbsession.core.session import SessionInfo  # dataclasses: not worth it at every load
 
-        if os.getpid() != self.pid:
-            return SessionInfo()
-        known = self._known
-        if known is not None and self._suffices(known, need):
-            return known
-        if self.link is None:
-            if need != "server":
-                self._warn_unserved()
-            return SessionInfo(kernel_id=self.kernel_id)
-        try:
-            info = self._ask(self.link, need)
-            if need != "server" and info.request is None:
-                self._warn_of_old_voila()
-        except LinkError as error:
-            self._warn(f"state is empty: {error}")
-            return SessionInfo(kernel_id=self.kernel_id)
-        return info
+class KernelSession:
+    """The parts of a session, each made on its first use; they live until it is closed."""
+
+    def __init__(self, server: Session, shell: Any | None) -> None:
+        self.server = server
+        self.runtime = Runtime(shell)
+        if under_voila() and self.runtime.kernel is not None:
+            from nbsession.kernel.page.voila_output import VoilaOutput
+
+            VoilaOutput(self.runtime, server)
+        handlers = getattr(self.runtime.kernel, "control_handlers", None)
+        if isinstance(handlers, dict):  # as in ipykernel
+            self.runtime.on_remove(put_hook(handlers, CONTROL_REQUEST, self._handle_request))
+
+    def close(self) -> None:
+        """Take everything out of the process that this session has put there."""
+        self.runtime.remove()
+
+    async def _handle_request(self, stream: Any, ident: Any, message: Any) -> None:
+        await self._control().handle(stream, ident, message)
+
+    def _control(self) -> SessionControl:
+        from nbsession.kernel.sidebar.control import SessionControl
+
+        return SessionControl(
+            self.runtime,
+            KernelSession.periodic_callbacks.find(self),
+            KernelSession.tasks.find(self),
+            KernelSession.session_hooks.find(self),
+        )
+
+    # -- callbacks --------------------------------------------------------------------------------
+
+    @part
+    def executor(self) -> LoopExecutor:
+        from nbsession.kernel.callbacks.execute import LoopExecutor
+
+        return LoopExecutor(self.runtime)
+
+    @part
+    def periodic_callbacks(self) -> PeriodicCallbacks:
+        from nbsession.kernel.callbacks.registry import PeriodicCallbacks
+
+        callbacks = PeriodicCallbacks(self.runtime)
+        if self._reporter is not None:
+            callbacks.listeners.add(self._reporter.note_change)
+        return callbacks
+
+    @part
+    def session_hooks(self) -> LifecycleHooks:
+        from nbsession.kernel.lifecycle.hooks import LifecycleHooks
+
+        return LifecycleHooks(self.runtime, self.server)
+
+    @part
+    def expiration(self) -> ExpirationBlocks:
+        from nbsession.kernel.lifecycle.expiration import ExpirationBlocks
+
+        return ExpirationBlocks(self.runtime, self.server)
+
+    # -- tasks ------------------------------------------------------------------------------------
+
+    @part
+    def task_router(self) -> KernelTaskRouter:
+        from nbsession.kernel.tasks.router import KernelTaskRouter
+
+        find_tasks = KernelSession.tasks.find
+        return KernelTaskRouter(self.server, lambda: find_tasks(self), lambda: self.tasks)
+
+    @part
+    def tasks(self) -> KernelTasks:
+        from nbsession.kernel.tasks.hosted import KernelTasks
+
+        tasks = KernelTasks(self.runtime, self.server.kernel_id)
+        if self._reporter is not None:
+            tasks.observe(self._reporter.note_change)
+        tasks.observe(self._publish_tasks)
+        return tasks
+
+    def _publish_tasks(self) -> None:
+        rows = KernelSession.panel_rows.find(self)
+        if rows is not None:
+            rows.publish_tasks()
+
+    @part
+    def _reporter(self) -> Reporter | None:
+        if self.server.link is None:
+            return None
+        from nbsession.kernel.sidebar.report import Reporter
+
+        return Reporter(self.server.link, self.runtime, lambda: self._control().describe())
+
+    # -- the page ---------------------------------------------------------------------------------
+
+    @part
+    def pages(self) -> Pages:
+        from nbsession.kernel.page.pages import Pages
+
+        return Pages(self.runtime)
+
+    @part
+    def loading(self) -> Loading:
+        from nbsession.kernel.page.onload import Loading
+
+        return Loading(self.runtime, self.server, self.pages)
+
+    @part
+    def location(self) -> Location:
+        from nbsession.kernel.location.location import Location
+
+        return Location(self.runtime, self.server, self.pages, self.loading)
+
+    @part
+    def document(self) -> Document:
+        from nbsession.kernel.page.document import Document
+
+        return Document(self.runtime, self.session_hooks, self.pages, self.periodic_callbacks)
+
+    @part
+    def panel_rows(self) -> PanelRows:
+        from nbsession.kernel.page.panel import PanelRows
+
+        find_tasks = KernelSession.tasks.find
+        return PanelRows(
+            self.runtime, self.pages, self.periodic_callbacks, lambda: find_tasks(self)
+        )
+
+    @part
+    def _panel(self) -> StatePanel:
+        from nbsession.kernel.page.panel import StatePanel
+
+        panel = StatePanel(lambda content: self._control().request(content))
+        self.runtime.on_remove(panel.close)
+        return panel
 
     @property
-    def may_have_page(self) -> bool:
-        """Return whether a program that serves notebooks to browsers started this kernel."""
-        return under_voila() or web_host() is not None
-
-    def _suffices(self, known: SessionInfo, need: Need) -> bool:
-        if known.page_pending and known.app_url is None:
-            return False  # a page that has not said yet which one it is
-        return known.bound and not (need == "page" and known.page_pending)
-
-    def _ask(self, link: Link, need: Need) -> SessionInfo:
-        info = self._fetch(link, "session", 0)
-        while need != "server" and not info.bound:
-            info = self._fetch(link, f"session?until=bound&seconds={_HOLD_SECONDS}", _HOLD_SECONDS)
-        if need == "page" and info.page_pending and not self._waited_for_page:
-            query = f"session?until=page&seconds={PAGE_WAIT_SECONDS}"
-            info = self._fetch(link, query, PAGE_WAIT_SECONDS)
-            self._waited_for_page = True
-        with self._lock:  # a slower thread must not put back an older answer
-            if self._known is None or not self._suffices(self._known, "page"):
-                self._known = info
-            return self._known
-
-    @staticmethod
-    def _fetch(link: Link, path: str, wait_seconds: float) -> SessionInfo:
-        from nbsession.core.session import SessionInfo
-
-        return SessionInfo.from_json(link.get(path, wait_seconds))
-
-    def _warn_unserved(self) -> None:
-        """Say once that a page may be there, but no server with nbsession."""
-        if self._warned or self._is_checked:
-            return
-        self._is_checked = True
-        if self._warn_of_old_voila():
-            return
-        if under_voila():
-            self._warn(
-                "state is empty: this Voilà does not use nbsession's kernel manager. Another "
-                "voila.json or an option replaced it; start Voilà with --VoilaConfiguration."
-                "multi_kernel_manager_class=nbsession.server.voila.SessionMappingKernelManager"
-            )
-        elif (host := web_host()) == "jupyverse":
-            self._warn(f"state is empty: nbsession does not serve {host}. {_SERVED}")
-        elif host is not None:
-            self._warn(
-                f"state is empty: the server that started this kernel ({host}) runs without "
-                "nbsession; install it there too, and start the server again"
-            )
-        elif (kernel := foreign_kernel()) is not None:
-            self._warn(
-                f"state is empty: this kernel{kernel and f' ({kernel})'} is not ipykernel, whose "
-                "kernels are the only ones that nbsession knows"
-            )
-
-    def _warn_of_old_voila(self) -> bool:
-        """Say once that this Voilà is too old; return whether it is."""
-        version = voila_version()
-        if version is None or tuple(map(int, version.split(".")[:2])) >= _OLDEST_VOILA:
-            return False
-        self._warn(f"state is empty: nbsession does not serve Voilà {version}. {_SERVED}")
-        return True
-
-    def _warn(self, message: str) -> None:
-        if not self._warned:
-            self._warned = True
-            warnings.warn(message, NBSessionWarning, stacklevel=5)
-            if under_voila():  # whose pages leave out what a cell writes to stderr
-                kernel_log().warning("nbsession: %s", message)
+    def panel(self) -> StatePanel:
+        """The panel that ``display(state)`` shows."""
+        with self.runtime.lock:
+            if self._panel.comm is None:  # the user's Widget.close_all()
+                del vars(self)["_panel"]
+            return self._panel

@@ -1,1 +1,1 @@
-"""The part of nbsession that lives in a Jupyter server or Voilà. User code never runs here."""
+"""The part of nbsession in a Jupyter server or Voilà: all on its event loop, and no user code."""

@@ -18,21 +18,7 @@ LOOK_SECONDS = 5.0
 
 
 class ServerActivity:
-    """Looks every few seconds whether something goes on that the server must not be ended for.
-
-    Parameters
-    ----------
-    is_blocked
-        Whether a kernel asks not to be ended.
-    running
-        Returns what identifies each run that goes on now; empty if runs do not count.
-    note
-        Called whenever there is activity.
-    log
-        Where it is said that this cannot be found out; it is tried again.
-    clock
-        Monotonic seconds.
-    """
+    """Looks every few seconds whether something goes on that the server must not be ended for."""
 
     def __init__(
         self,

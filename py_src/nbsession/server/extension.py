@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from jupyter_server.utils import url_path_join
 
-from .events.publication import register
-from .handlers import api, page, sessions, tasks
-from .host import Host
+from nbsession.server.api import base, sessions, tasks
+from nbsession.server.events.feed import register
+
+from .config import Host, NBSession
 from .services import SessionServices
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
-HANDLERS = [*page.HANDLERS, *sessions.HANDLERS, *tasks.HANDLERS, (r"/.*", api.NoSuchPathHandler)]
+HANDLERS = [*sessions.HANDLERS, *tasks.HANDLERS, (r"/.*", base.NoSuchPathHandler)]
 
 
 def _load_jupyter_server_extension(app: ServerApp) -> None:
@@ -35,7 +36,7 @@ def _load_jupyter_server_extension(app: ServerApp) -> None:
         event_logger=app.event_logger,
         note_activity=lambda now: activity.__setitem__("nbsession", now),
     )
-    services = SessionServices(host, app.kernel_manager, parent=app)
+    services = SessionServices(NBSession(parent=app), host, app.kernel_manager)
     services.mount(app.web_app.settings)
     _close_after_kernels(app, services)
     app.web_app.settings["nbsession"] = services
@@ -51,13 +52,13 @@ def _close_after_kernels(app: ServerApp, services: SessionServices) -> None:
         try:
             await clean_up()
         finally:
-            await services.life.close()
+            await services.close()
 
     def start_ioloop() -> None:
         try:
             start_loop()
         finally:  # without a terminal, SIGINT ends the server without any cleaning up
-            services.life.close_now()
+            services.close_now()
 
     app.cleanup_kernels = cleanup_kernels  # type: ignore[method-assign]
     app.start_ioloop = start_ioloop  # type: ignore[method-assign]

@@ -14,14 +14,11 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server import CallContext
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
-from .host import Host
-from .services import SessionServices
-from .stopped_loop import run_on_stopped
+from .config import Host, NBSession
+from .services import SessionServices, run_on_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
-
-    from .server_life import ServerLife
 
 _HAND_OUT = "get_rendered_notebook"
 
@@ -53,10 +50,10 @@ class SessionMappingKernelManager(AsyncMappingKernelManager):
                 root=voila.root_dir,
                 find_url=lambda: str(voila.connection_url),
             )
-            services = SessionServices(host, self, parent=voila)
+            services = SessionServices(NBSession(parent=voila), host, self)
             services.binds_preheated = self._hands_out
             services.mount(voila)
-            _stop_on_own_loop(voila, self, services.life)
+            _stop_on_own_loop(voila, self, services)
         except Exception:
             self.log.exception("nbsession is off: state will be empty in every notebook")
         else:
@@ -70,11 +67,13 @@ class SessionMappingKernelManager(AsyncMappingKernelManager):
             await super().shutdown_all(*args, **kwargs)
         finally:
             services = self.services
-            if services is not None and services.life.loop is asyncio.get_running_loop():
-                await services.life.close()
+            if services is not None and services.loop is asyncio.get_running_loop():
+                await services.close()
 
 
-def _stop_on_own_loop(voila: Any, kernels: SessionMappingKernelManager, life: ServerLife) -> None:
+def _stop_on_own_loop(
+    voila: Any, kernels: SessionMappingKernelManager, services: SessionServices
+) -> None:
     """Let Voilà shut its kernels down on the loop that served it.
 
     Voilà does it on whichever loop it finds, once its own has stopped. The link must be served
@@ -85,7 +84,7 @@ def _stop_on_own_loop(voila: Any, kernels: SessionMappingKernelManager, life: Se
         return
 
     def stop_kernels_first() -> None:
-        loop = life.loop
+        loop = services.loop
         try:
             if loop is not None and not (loop.is_running() or loop.is_closed()):
                 run_on_stopped(loop, kernels.shutdown_all())
@@ -119,8 +118,8 @@ def _binding(
 def _in_empty_context(coroutine: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """Await a coroutine so that the tasks it makes inherit no context variable.
 
-    Not by a task of its own: Voilà has just looked whether the pool holds a kernel, and takes it in
-    the same step of the loop.
+    Not by a task of its own: Voilà has just checked whether the pool holds a kernel, and takes it
+    in the same step of the loop.
     """
     context = contextvars.Context()
     step, value = coroutine.send, None

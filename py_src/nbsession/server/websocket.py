@@ -31,16 +31,6 @@ class KernelSockets:
 
     jupyter_server's own number is wrong for good once a page has left before its kernel answered.
     Lives on the server's event loop, and is touched by nothing else.
-
-    Parameters
-    ----------
-    send_at_once
-        Whether the delay of the sockets is switched off.
-
-    Attributes
-    ----------
-    on_open
-        Called with a kernel's id when a page has opened a socket to it.
     """
 
     def __init__(self, *, send_at_once: bool) -> None:
@@ -51,16 +41,7 @@ class KernelSockets:
         self._refused = ""
 
     def compose(self, kernel_managers: Any, holder: Any) -> None:
-        """Compose our connection over the configured one, which stays in charge.
-
-        Parameters
-        ----------
-        kernel_managers
-            Whose kernels the connections are for.
-        holder
-            Holds the class: tornado's settings in a Jupyter server, whose handler looks there;
-            Voilà itself, which fills the settings from its trait later on.
-        """
+        """Compose our connection over the configured one, which stays in charge."""
         _by_managers[kernel_managers] = self
         self._holder = holder
         try:
@@ -202,13 +183,7 @@ def send_at_once(handler: Any) -> None:
 
 
 def composed_connection(configured: Any) -> type:
-    """Return our connection over the configured one.
-
-    Raises
-    ------
-    TypeError
-        If that is no class of connections.
-    """
+    """Return our connection over the configured one."""
     for method in ("connect", "disconnect"):
         if not isinstance(configured, type) or not callable(getattr(configured, method, None)):
             message = f"{configured!r} has no {method}()"

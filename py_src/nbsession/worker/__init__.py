@@ -1,1 +1,1 @@
-"""The process that runs the callables of global tasks: `python -m nbsession.worker`."""
+"""The process that calls global tasks, `python -m nbsession.worker`; `state` is for users."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from nbsession.core.protocol import PROTOCOL
-from nbsession.core.version import __version__
+from nbsession.core.environment import __version__
+from nbsession.core.link_http import PROTOCOL
 
 
 def _main(argument: str) -> None:
@@ -20,12 +20,12 @@ def _main(argument: str) -> None:
     import faulthandler
 
     from .channel import Channel
-    from .parent import end_with_parent
-    from .process import WorkerProcess
+    from .guard import end_with_parent
+    from .main import serve
 
     end_with_parent()
     faulthandler.enable()
-    WorkerProcess(Channel(int(argument))).run()
+    serve(Channel(int(argument)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The line to whoever started this process: messages both ways, questions with answers."""
+"""The connection to whoever started this process: messages both ways, requests with answers."""
 
 from __future__ import annotations
 
@@ -10,46 +10,23 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core import errors
-from nbsession.core.current_run import current_run
-from nbsession.scheduler.executors.worker_messages import (
-    MAX_LINE_BYTES,
-    Lines,
-    Message,
-    to_line,
-)
+from nbsession.core.errors import error_from
+from nbsession.core.tasks.run import current_run
+from nbsession.core.text import MAX_LOG_CHARACTERS, LineLimit
+from nbsession.core.tracebacks import clean
+from nbsession.scheduler.workers.messages import MAX_LINE_BYTES, Lines, Message, to_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _CHUNK_BYTES = 65_536
-
-_ERRORS: dict[str, type[Exception]] = {
-    "TaskExistsError": errors.TaskExistsError,
-    "NoSuchTaskError": errors.NoSuchTaskError,
-    "StoreBusyError": errors.StoreBusyError,
-    "StoreError": errors.StoreError,
-    "ValueError": ValueError,
-    "TypeError": TypeError,
-}
-"""What the server raises for a question, raised here again."""
 
 
 class Channel:
     """One end of a socket pair. Anything may be sent from any thread.
 
-    Messages come in on the thread that calls `read`: a blocked event loop, or a sync callable, is
-    in nobody's way.
-
-    Parameters
-    ----------
-    descriptor
-        Of the socket that this process has inherited.
-
-    Attributes
-    ----------
-    is_open
-        False in a process that was forked from the one whose line it is.
+    Messages are received on the thread that iterates over `messages`: a blocked event loop, or a
+    sync callable, does not hold them up.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -62,13 +39,7 @@ class Channel:
         os.register_at_fork(after_in_child=self._abandon)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message; nothing happens if the other end has gone, which `read` will tell.
-
-        Raises
-        ------
-        ValueError
-            If it is too long.
-        """
+        """Send a message; nothing happens if the other end is closed, which ends `messages`."""
         if not self.is_open:
             return
         line = to_line(message)
@@ -84,22 +55,7 @@ class Channel:
                 return
 
     def ask(self, what: str, *args: Any, **kwargs: Any) -> Any:
-        """Ask the server's tasks something, and wait for the answer.
-
-        Parameters
-        ----------
-        what
-            A method of `TaskBoard`.
-        args, kwargs
-            Of the method, JSON values.
-
-        Raises
-        ------
-        Exception
-            What the method raises.
-        RuntimeError
-            In a forked process.
-        """
+        """Ask the server's task service something, and wait for the answer."""
         if not self.is_open:
             raise RuntimeError("a forked process cannot reach the server; ask in its parent")
         answers: SimpleQueue[Message] = SimpleQueue()
@@ -109,10 +65,8 @@ class Channel:
         answer = answers.get()
         if "error" not in answer:
             return answer["value"]
-        error = _ERRORS.get(answer["error"])
-        if error is None:
-            raise RuntimeError(f"{answer['error']}: {answer['message']}")
-        raise error(answer["message"])
+        name, text = answer["error"], answer["message"]
+        raise error_from(name, text, args[0] if args else "") or RuntimeError(f"{name}: {text}")
 
     def ask_later(
         self, question: Mapping[str, Any], on_answer: Callable[[Message], object]
@@ -126,14 +80,8 @@ class Channel:
             del self._waiting[number]
             raise
 
-    def answered(self, message: Message) -> None:
-        """Hand an answer to the one who has asked."""
-        on_answer = self._waiting.pop(message["job"], None)
-        if on_answer is not None:
-            on_answer(message)
-
-    def read(self, on_message: Callable[[Message], object]) -> None:
-        """Hand over every message that comes; return when the other end has gone."""
+    def messages(self) -> Iterator[Message]:
+        """Yield what is received until the other end closes; answers go to who has asked."""
         lines = Lines(math.inf)  # from a server that may hold long arguments
         while True:
             try:
@@ -143,9 +91,42 @@ class Channel:
             if not data:
                 return
             for message in lines.feed(data):
-                on_message(message)
+                if message["op"] == "answer":
+                    on_answer = self._waiting.pop(message["job"], None)
+                    if on_answer is not None:
+                        on_answer(message)
+                else:
+                    yield message
 
     def _abandon(self) -> None:
         # A forked child must neither speak for its parent, nor keep the line open after it.
         self.is_open = False
         self._socket.close()
+
+
+class ServerLog:
+    """Writes to the server's log; from any thread."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._lock = threading.Lock()
+        self._limit = LineLimit()
+
+    def write(self, level: str, text: str) -> None:
+        """Write a line; dropped and counted if there were too many in this second."""
+        if not self._channel.is_open:  # forked, perhaps while another thread had the lock
+            return
+        with self._lock:
+            if not self._limit.take():
+                return
+            left_out = self._limit.take_left_out()
+        if left_out:
+            self._send("warning", f"{left_out:,} lines left out")
+        self._send(level, clean(text, MAX_LOG_CHARACTERS))
+
+    def write_trace(self, text: str, trace: str) -> None:
+        """Write an error with its traceback."""
+        self._channel.send({"op": "log", "level": "error", "text": text, "trace": trace})
+
+    def _send(self, level: str, text: str) -> None:
+        self._channel.send({"op": "log", "level": level, "text": text})

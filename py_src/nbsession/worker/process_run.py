@@ -12,47 +12,42 @@ import sys
 import threading
 import time
 from codecs import getincrementaldecoder
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from nbsession.core.process import kill_group
-from nbsession.scheduler.executors.worker_checks import checked_message
-from nbsession.scheduler.executors.worker_messages import Lines, Message, to_line
-
-from .forks import no_forks
-from .output import READ_SECONDS
+from nbsession.scheduler.workers.messages import Lines, Message, to_line
+from nbsession.scheduler.workers.validation import checked_message
+from nbsession.worker.output.capture import READ_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .channel import Channel
     from .guard import Guard
-    from .pool import ThreadPool
     from .run import WorkerRun
+    from .threads import ThreadPool
+
+no_forks = threading.Lock()
+"""Held while a process is started.
+
+A fork in the middle of that would inherit the pipes and sockets that are meant for the other
+process: its start and its end would only be seen once the forked one has ended too.
+"""
+
+os.register_at_fork(
+    before=no_forks.acquire, after_in_parent=no_forks.release, after_in_child=no_forks.release
+)
 
 _CHUNK_BYTES = 65_536
-_END_SECONDS = 5.0
-"""How long a process may take to exit once its run has ended."""
+_EXIT_SECONDS = 5.0
+"""The time that a process may take to exit once its run has ended."""
 _FLOOD_SECONDS = 0.5
-"""After how long it is not waited any more for the end of what never stops printing."""
+"""The time for which output is drained that never stops."""
 
 
 class ProcessRun:
-    """Starts the process of one run, listens to it, and tells its end.
-
-    Parameters
-    ----------
-    run
-        The run.
-    channel
-        To the server: what the run asks and logs is passed on.
-    pool
-        Of threads, for answers.
-    guard
-        Told of the process.
-    home
-        Where the worker is, as the server said.
-    """
+    """Starts the process of one run, reads what it sends and prints, and reports its end."""
 
     def __init__(
         self,
@@ -70,9 +65,9 @@ class ProcessRun:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
         self._sending = threading.Lock()
-        self._killed: str | None = None
-        self._is_over = False
-        self._ended: Message | None = None
+        self._kill_reason: str | None = None
+        self._is_reaped = False
+        self._end: Message | None = None
         self._exit_by = 0.0
         self._lock = threading.Lock()
         self._decode = getincrementaldecoder("utf-8")("backslashreplace").decode
@@ -80,73 +75,65 @@ class ProcessRun:
     def kill(self, reason: str) -> None:
         """End the process and all that it has started; on any thread, which is not held up."""
         with self._lock:
-            self._killed = self._killed or reason
-            if self._process is not None and not self._is_over:
+            self._kill_reason = self._kill_reason or reason
+            if self._process is not None and not self._is_reaped:
                 kill_group(self._process.pid)
 
     def supervise(self) -> None:
-        """Run it; returns when it has ended. The process ends with the thread that calls this."""
+        """Run it to its end. The process ends with the thread that calls this."""
+        if self._kill_reason is not None:
+            self.run.fail_with(reason=self._kill_reason)
+            return
         try:
-            ours = self._start()
+            process, ours = self._start()
         except OSError as error:
             self.run.fail(error)
             return
         with ours:
-            process = self._process
-            if process is None:
-                self.run.fail_with(reason=self._killed)
-                return
             try:
                 self._connection = ours
                 self._channel.send({"op": "child", "job": self.run.job, "pid": process.pid})
                 self._send({"op": "home", **self._home})
-                self._send(self.run.order)
+                self._send(self.run.request)
                 self._listen(process, ours)
             finally:
                 self._reap(process)
-        self._tell(process.returncode)
+        self._report(process.returncode)
 
-    def _start(self) -> socket.socket:
-        """Start the process, unless it is to end before; return our end of the line to it."""
-        with no_forks:
+    def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        """Start the process; return our end of the connection to it, too."""
+        with no_forks, ExitStack() as stack:
             ours, theirs = socket.socketpair()
-            try:
-                if self._killed is None:
-                    self._start_with(theirs)
-            except BaseException:
-                ours.close()
-                raise
-            finally:
-                theirs.close()
-        return ours
-
-    def _start_with(self, theirs: socket.socket) -> None:
-        options = ["-u", "-P", "-m", "nbsession.worker.child", str(theirs.fileno())]
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, *options],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=[theirs.fileno()],
-            cwd=self._home["directory"],
-            process_group=0,
-        )
+            stack.callback(ours.close)
+            with theirs:
+                options = ["-u", "-P", "-m", "nbsession.worker.child", str(theirs.fileno())]
+                process = subprocess.Popen(  # noqa: S603 - our own interpreter
+                    [sys.executable, *options],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=[theirs.fileno()],
+                    cwd=self._home["directory"],
+                    process_group=0,
+                )
+            stack.pop_all()
         self._guard.watch(process.pid)
         with self._lock:  # not before: a slow disk may hold that up, and `kill` does not wait
             self._process = process
-            if self._killed is not None:
+            if self._kill_reason is not None:
                 kill_group(process.pid)
+        return process, ours
 
     def _listen(self, process: subprocess.Popen[bytes], ours: socket.socket) -> None:
-        """Take what it prints and says, until it says no more."""
+        """Take what it prints and sends, until it sends no more."""
         assert process.stdout is not None  # noqa: S101 - for mypy: it is a pipe
         output = process.stdout.fileno()
         with process.stdout, selectors.DefaultSelector() as selector:
             selector.register(ours, selectors.EVENT_READ)
             selector.register(output, selectors.EVENT_READ)
             lines = Lines()
-            while self._ended is None or time.monotonic() < self._exit_by:
-                for key, _ in selector.select(None if self._ended is None else _END_SECONDS):
+            while self._end is None or time.monotonic() < self._exit_by:
+                for key, _ in selector.select(None if self._end is None else _EXIT_SECONDS):
                     if key.fd != output:
                         if not self._take_messages(ours, lines):
                             self._drain(output)
@@ -157,7 +144,7 @@ class ProcessRun:
     def _take_messages(self, ours: socket.socket, lines: Lines) -> bool:
         try:
             data = ours.recv(_CHUNK_BYTES)
-        except OSError:  # it has gone with something unread
+        except OSError:  # it has ended with something unread
             return False
         for message in lines.feed(data):
             self._take(checked_message(message))
@@ -169,8 +156,8 @@ class ProcessRun:
         return bool(data)
 
     def _drain(self, output: int) -> None:
-        """Take what it has printed last; what it has started may print for a while yet."""
-        give_up_at = time.monotonic() + (READ_SECONDS if self._killed is None else 0)
+        """Take its last output; what it has started may print for a while yet."""
+        give_up_at = time.monotonic() + (READ_SECONDS if self._kill_reason is None else 0)
         poll = select.poll()
         poll.register(output, select.POLLIN)
         while poll.poll(max(0, give_up_at - time.monotonic()) * 1000):
@@ -182,16 +169,16 @@ class ProcessRun:
     def _take(self, message: Message) -> None:
         match message["op"]:
             case "progress":
-                self.run.progressed(message["fraction"], message["text"])
+                self.run.progress.report(message["fraction"], message["text"])
             case "ended":
-                self._ended = message
-                self._exit_by = time.monotonic() + _END_SECONDS
+                self._end = message
+                self._exit_by = time.monotonic() + _EXIT_SECONDS
             case "ask":
-                self._pass_on(message)
+                self._forward(message)
             case "log":
                 self._channel.send(message)
 
-    def _pass_on(self, question: Message) -> None:
+    def _forward(self, question: Message) -> None:
         job = question["job"]
 
         def refuse(error: Exception) -> None:
@@ -211,22 +198,22 @@ class ProcessRun:
 
     def _send(self, message: Mapping[str, Any]) -> None:
         line = to_line(message)
-        with self._sending, suppress(OSError):  # it may have gone
+        with self._sending, suppress(OSError):  # it may have ended
             if self._connection is not None:
                 self._connection.sendall(line)
 
     def _reap(self, process: subprocess.Popen[bytes]) -> None:
         with self._lock:
-            self._is_over = True  # once it is reaped, its id may be another's
+            self._is_reaped = True  # once it is reaped, its id may be another's
             kill_group(process.pid)
             self._guard.forget(process.pid)
         process.wait()
 
-    def _tell(self, code: int) -> None:
-        if self._ended is not None:  # a kill may have come while it was only still exiting
-            self.run.pass_on(self._ended)
-        elif self._killed is not None:
-            self.run.fail_with(reason=self._killed)
+    def _report(self, code: int) -> None:
+        if self._end is not None:  # a kill may have come while it was only still exiting
+            self.run.report_end({**self._end, "job": self.run.job})
+        elif self._kill_reason is not None:
+            self.run.fail_with(reason=self._kill_reason)
         else:
             self.run.fail_with(error=_end_text(code))
 

@@ -3,132 +3,163 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
-from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
-from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from nbsession.scheduler.workers.messages import BegunFlags
+from nbsession.worker.output.capture import current_output
 
 from .process_run import ProcessRun
 from .run import WorkerRun
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from nbsession.scheduler.executors.worker_flags import BegunFlags
+    from nbsession.worker.output.capture import RunOutput
 
+    from .callables import Call, Targets
     from .channel import Channel
-    from .directory import WorkingDirectory
     from .guard import Guard
-    from .pool import ThreadPool
-    from .targets import Call, Targets
+    from .run import Pending
+    from .threads import ThreadPool
+
+_WARNING = (
+    "nbsession: this run has changed the working directory of its worker, which other tasks share; "
+    "it is changed back when no run is going. Use process=True, which gives each run a process of "
+    "its own, or absolute paths.\n"
+)
 
 
-class Tools(NamedTuple):
-    """What calling callables takes.
+class WorkingDirectory:
+    """The directory that all runs share: warns of runs that change it, and changes it back."""
 
-    Attributes
-    ----------
-    channel
-        Where ends are told.
-    loop
-        The worker's main loop.
-    pool
-        Threads for the callables.
-    own_pool
-        Threads for what the worker itself has to do.
-    guard
-        Of the processes of runs' own.
-    flags
-        Where it is noted that runs have begun; None if nobody looks.
-    directory
-        In which the runs are.
-    """
+    def __init__(self) -> None:
+        self._path: str | None = None
+        self._warned: set[RunOutput] = set()
+        self._chdir: Callable[[Any], None] = os.chdir
 
-    channel: Channel
-    loop: AbstractEventLoop
-    pool: ThreadPool
-    own_pool: ThreadPool
-    guard: Guard
-    flags: BegunFlags | None
-    directory: WorkingDirectory
+    def watch(self) -> None:
+        """Warn of changes from now on; each run once, in its own output."""
+        self._path = _current_directory()
+        for name in ("chdir", "fchdir"):
+            change = getattr(os, name, None)
+            if change is not None:
+                setattr(os, name, self._warning(change))
+
+    def restore(self) -> None:
+        """Change back to it; no run may be going."""
+        self._warned.clear()
+        if self._path is not None and _current_directory() != self._path:
+            with suppress(OSError):  # it has been removed
+                self._chdir(self._path)
+
+    def _warning(self, change: Callable[[Any], None]) -> Callable[[Any], None]:
+        def chdir(path: Any) -> None:
+            change(path)
+            output = current_output.get()  # which threads of a run have too
+            if output is None or output in self._warned or _current_directory() == self._path:
+                return
+            self._warned = {each for each in self._warned if not each.is_closed} | {output}
+            sys.stderr.write(_WARNING)
+
+        chdir.__name__ = chdir.__qualname__ = change.__name__
+        chdir.__doc__ = change.__doc__
+        return chdir
+
+
+def _current_directory() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109 - at the end of every run
+    except OSError:  # it has been removed
+        return None
 
 
 class Runs:
     """Calls async callables on the loop, sync ones in threads, and some in their own processes.
 
     Those that are to keep off the main thread are awaited on a loop in a thread.
-
-    Parameters
-    ----------
-    tools
-        Where and how they are called.
-    targets
-        Finds what is called.
-    home
-        Where the worker is, as the server said; for processes of runs' own.
     """
 
-    def __init__(self, tools: Tools, targets: Targets, home: Mapping[str, Any]) -> None:
-        self._channel, self._loop, self._pool, self._own_pool, self._guard = tools[:5]
-        self._flags, self._directory = tools.flags, tools.directory
+    def __init__(  # noqa: PLR0913, PLR0917 - all that calling callables takes
+        self,
+        channel: Channel,
+        loop: AbstractEventLoop,
+        pool: ThreadPool,
+        own_pool: ThreadPool,
+        guard: Guard,
+        targets: Targets,
+        home: Mapping[str, Any],
+    ) -> None:
+        self._channel = channel
+        self._loop = loop
+        self._pool = pool
+        self._own_pool = own_pool
+        self._guard = guard
         self._targets = targets
         self._home = home
+        self._flags = None if home["flags"] is None else BegunFlags(home["flags"])
+        if self._flags is not None:
+            self._flags.close_file()
+        self.directory = WorkingDirectory()
         self._runs: dict[int, WorkerRun] = {}
-        self._uncancellable: set[int] = set()  # those in a sync callable
         self._processes: dict[int, ProcessRun] = {}
         self._lock = threading.Lock()
 
-    def start(self, order: Mapping[str, Any]) -> None:
+    def start(self, request: Mapping[str, Any]) -> None:
         """Begin a run; on any thread, which is not held up."""
-        run = WorkerRun(order, self._channel, self._loop)
+        run = WorkerRun(request, self._channel, self._loop, self._note_begun, self._leave)
         try:
-            if order["process"]:
+            if request["process"]:
                 self._start_process(run)
             else:
                 self._start_here(run)
         except RuntimeError as error:  # no thread can be started
             with self._lock:
                 self._processes.pop(run.job, None)
-            self._fail(run, error)
+            self._leave(run)
+            run.fail(error)
 
     def cancel(self, job: int, reason: str) -> None:
         """End a run, if it is one that can be ended; on any thread."""
         with self._lock:
-            process = self._processes.get(job)
+            process, run = self._processes.get(job), self._runs.get(job)
         if process is not None:
             process.kill(reason)
-        else:
-            self._loop.call_soon_threadsafe(self._cancel_here, job, reason)
+        elif run is not None:
+            run.cancel(reason)
 
-    def abandon(self, order: Mapping[str, Any]) -> None:
+    def abandon(self, message: Mapping[str, Any]) -> None:
         """End a run that has been cancelled in vain, whatever its code does; on any thread."""
-        job = order["job"]
-        if job in self._uncancellable:
-            self._channel.send({"op": "goes_on", "job": job})
-            return
+        job = message["job"]
         with self._lock:
             process = self._processes.get(job)
             run = self._runs.get(job) if process is None else process.run
         if run is None:  # its end is on its way
             return
-        run.cancel_reason = order["reason"]  # what has not been called yet will not be
+        if run.is_blocking:
+            self._channel.send({"op": "goes_on", "job": job})
+            return
+        run.cancel_reason = message["reason"]  # what has not been called yet will not be
         has_begun = process is not None or run.has_started
-        run.fail_with(reason=order["begun" if has_begun else "reason"])
+        run.fail_with(reason=message["begun" if has_begun else "reason"])
 
     async def end_all(self, reason: str) -> None:
-        """End every run that can be ended, and see the async ones off; on the loop."""
+        """End every run that can be ended, and wait for the async ones; on the loop."""
         self.kill_processes(reason)
         ends: list[asyncio.Future[None]] = []
         for run in list(self._runs.values()):
-            self._cancel_here(run.job, reason)
-            if run.left is not None:
-                ends.append(asyncio.wrap_future(run.left))
-            elif run.task is not None:
-                ends.append(run.task)
+            task, thread_end = run.task, run.thread_end
+            run.cancel(reason)
+            if thread_end is not None:
+                ends.append(asyncio.wrap_future(thread_end))
+            elif task is not None:
+                ends.append(task)
         if ends:
             await asyncio.wait(ends)
 
@@ -145,34 +176,8 @@ class Runs:
             self._processes[run.job] = process
         self._pool.submit(lambda: self._supervise(process))
 
-    def _start_here(self, run: WorkerRun) -> None:
-        with self._lock:
-            self._runs[run.job] = run
-        call, order = self._targets.known(run.order), run.order
-        if call is None or not call.is_async or order["threaded"]:
-            self._pool.submit(
-                lambda: Context().run(self._call_here, run, call),
-                order["of"],
-                stays=order["again"],
-                ended=_tell,
-            )
-        else:
-            self._loop.call_soon_threadsafe(self._begin_async, run, call)
-
-    def _leave(self, run: WorkerRun) -> None:
-        """Note that no code of a run is going any more."""
-        with self._lock:
-            self._runs.pop(run.job, None)
-            if not self._runs:
-                self._directory.restore()
-
-    def _note_begun(self, run: WorkerRun) -> None:
-        """Note that code of a run may be running from now on."""
-        if self._flags is not None:
-            self._flags.set(run.order["flag"])
-
     def _supervise(self, process: ProcessRun) -> None:
-        self._note_begun(process.run)
+        process.run.begin()
         try:
             process.supervise()
         except Exception as error:  # noqa: BLE001 - a child may say anything
@@ -181,103 +186,50 @@ class Runs:
             with self._lock:
                 self._processes.pop(process.run.job, None)
 
-    def _call_here(self, run: WorkerRun, call: Call | None) -> Callable[[], None] | None:
-        """Call a sync callable in this thread; have an async one awaited where it is to be.
-
-        Return what tells the end, for when the thread is free.
-        """
-        run.enter()
-        try:
-            if call is None:  # what is imported is the run's code too
-                self._note_begun(run)
-            rest = self._call(run, self._targets.load(run.order) if call is None else call)
-            if rest is not None:
-                self._begin_where_due(run, rest)
-                return None
-        except BaseException as error:  # noqa: BLE001 - SystemExit too ends the run, not us
-            self._leave(run)
-            return partial(run.fail, error)
-        self._leave(run)
-        return run.succeed
-
-    def _call(self, run: WorkerRun, call: Call) -> Callable[[], Awaitable[Any]] | None:
-        """Call a sync callable; return what gives the coroutine that is to be awaited, if any."""
-        if call.is_async:
-            return partial(call.function, *call.args, **call.kwargs)
-        _check_wanted(run)
-        self._note_begun(run)
-        run.started()
-        self._uncancellable.add(run.job)
-        try:
-            result = call.function(*call.args, **call.kwargs)
-        finally:
-            self._uncancellable.discard(run.job)
-        return (lambda: result) if result is not None and isawaitable(result) else None
-
-    def _fail(self, run: WorkerRun, error: BaseException) -> None:
-        self._leave(run)
-        run.fail(error)
-
-    def _begin_where_due(self, run: WorkerRun, call: Callable[[], Awaitable[Any]]) -> None:
-        if not run.order["threaded"]:
-            self._loop.call_soon_threadsafe(self._begin, run, call)
-            return
-        left = run.left = Future()
-        try:
-            with asyncio.Runner() as runner:
-                run.loop = runner.get_loop()
-                try:
-                    runner.run(self._await(run, call), context=Context())
-                except BaseException as error:  # noqa: BLE001 - SystemExit of a task beside it
-                    # Now: at the loop's end the run is only cancelled, which tells no cause.
-                    self._fail(run, error)
-        finally:
-            left.set_result(None)
-
-    def _begin_async(self, run: WorkerRun, call: Call) -> None:
-        self._begin(run, lambda: call.function(*call.args, **call.kwargs))
-
-    def _begin(self, run: WorkerRun, call: Callable[[], Awaitable[Any]]) -> None:
-        run.task = self._loop.create_task(self._await(run, call), context=Context())
-
-    async def _await(self, run: WorkerRun, call: Callable[[], Awaitable[Any]]) -> None:
-        run.enter()
-        run.task = asyncio.current_task()
-        run.is_awaited = True
-        try:
-            _check_wanted(run)
-            self._note_begun(run)
-            run.started()
-            await call()
-        except BaseException as error:  # noqa: BLE001 - SystemExit too ends the run, not the loop
-            self._fail(run, error)
+    def _start_here(self, run: WorkerRun) -> None:
+        with self._lock:
+            self._runs[run.job] = run
+        call, request = self._targets.known(run.request), run.request
+        if call is None or not call.is_async or request["threaded"]:
+            self._pool.submit(
+                lambda: Context().run(self._call_in_thread, run, call),
+                request["of"],
+                stays=request["again"],
+                ended=_report,
+            )
         else:
-            self._leave(run)
-            run.succeed()
-        finally:
-            run.task = None  # which would refer to itself through this frame
+            pending = partial(call.function, *call.args, **call.kwargs)
+            self._loop.call_soon_threadsafe(self._wait_on_loop, run, pending)
 
-    def _cancel_here(self, job: int, reason: str) -> None:
-        run = self._runs.get(job)
-        if run is None:
-            return
-        run.cancel_reason = reason
-        task = run.task
-        if task is None or not run.is_awaited:  # it will see the reason by itself
-            return
-        if run.loop is self._loop:
-            task.cancel()
-        else:
-            with suppress(RuntimeError):  # that loop is closed: the run has ended
-                run.loop.call_soon_threadsafe(task.cancel)
+    def _call_in_thread(self, run: WorkerRun, call: Call | None) -> Callable[[], None] | None:
+        def find() -> Call:
+            if call is not None:
+                return call
+            run.begin()  # what is imported is the run's code too
+            return self._targets.load(run.request)
+
+        def wait(pending: Pending) -> None:
+            if run.request["threaded"]:
+                run.wait_here(pending)
+            else:
+                self._loop.call_soon_threadsafe(self._wait_on_loop, run, pending)
+
+        return run.call(find, wait)
+
+    def _wait_on_loop(self, run: WorkerRun, pending: Pending) -> None:
+        run.task = self._loop.create_task(run.wait(pending), context=Context())
+
+    def _note_begun(self, run: WorkerRun) -> None:
+        if self._flags is not None:
+            self._flags.set(run.request["flag"])
+
+    def _leave(self, run: WorkerRun) -> None:
+        with self._lock:
+            self._runs.pop(run.job, None)
+            if not self._runs:
+                self.directory.restore()
 
 
-def _tell(end: Callable[[], None] | None) -> None:
+def _report(end: Callable[[], None] | None) -> None:
     if end is not None:
         end()
-
-
-def _check_wanted(run: WorkerRun) -> None:
-    """Raise what ends a run that was cancelled before its callable could be called."""
-    if run.cancel_reason is not None:
-        raise asyncio.CancelledError

@@ -1,40 +1,35 @@
-"""What the setup script wants called when a session of the server begins or ends."""
+"""The callbacks of a setup script for sessions of the server that begin or end."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import Future
 from contextvars import Context
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from nbsession.core.callable_reference import is_async
-from nbsession.core.session_callback import takes_context
-
-from .traces import traceback_text
+from nbsession.core.callables import is_async
+from nbsession.core.session import takes_context
+from nbsession.core.tracebacks import traceback_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from nbsession.core.session_context import SessionContext
+    from nbsession.core.session import SessionContext
 
-    from .channel import Channel
-    from .pool import ThreadPool
-    from .server_log import ServerLog
+    from .channel import Channel, ServerLog
+    from .threads import ThreadPool
 
 Hook = tuple["Callable[..., Any]", bool]
+"""A callback, and whether it takes the session's context."""
 
 
 class SessionHooks:
-    """The callbacks, and the calling of them.
+    """Keeps the callbacks, and calls them.
 
-    What is told of one session is dealt with in the order in which it was told, one callback after
-    the other; those of several sessions run side by side.
-
-    Parameters
-    ----------
-    setup
-        The setup script's path; only there are session hooks registered.
+    The events of one session are dealt with in their order, one callback after the other; those of
+    several sessions side by side.
     """
 
     def __init__(self, setup: str | None) -> None:
@@ -44,22 +39,7 @@ class SessionHooks:
         self._lock = threading.Lock()
 
     def add(self, event: str, callback: Callable[..., Any]) -> Callable[[], None]:
-        """Register a callback; returns what takes it out again.
-
-        Parameters
-        ----------
-        event
-            ``"created"`` or ``"destroyed"``.
-        callback
-            Takes the `SessionContext` or nothing.
-
-        Raises
-        ------
-        TypeError
-            If it cannot be called so.
-        RuntimeError
-            Outside of a setup script's worker.
-        """
+        """Register a callback; return a function that unregisters it."""
         if self._setup is None:
             message = (
                 f"state.on_session_{event} works in a setup script (--NBSession.setup=…), where "
@@ -76,58 +56,39 @@ class SessionHooks:
 
         return unregister
 
-    def tell(
+    def begin_calls(
         self, message: Mapping[str, Any], channel: Channel, log: ServerLog, pool: ThreadPool
     ) -> None:
-        """Call everybody for a session, and tell the server when that is done; on the loop.
-
-        Parameters
-        ----------
-        message
-            The server's.
-        channel
-            Where it is told.
-        log
-            Where callbacks that raise are told.
-        pool
-            Threads for sync callbacks.
-        """
+        """Call every callback for an event, then answer the server; on the loop."""
         session_id = message["context"]["id"]
-        calls = self._call_all(message, self._latest.get(session_id), log, pool)
+        before = self._latest.get(session_id)
 
-        async def tell() -> None:
+        async def call_all() -> None:
             try:
-                await calls
+                if before is not None:
+                    await asyncio.wait([before])
+                await self._call_all(message, log, pool)
             finally:
                 channel.send({"op": "answered", "job": message["job"]})
-
-        task = self._latest[session_id] = asyncio.get_running_loop().create_task(tell())
 
         def forget(_done: asyncio.Task[None]) -> None:
             if self._latest.get(session_id) is task:
                 del self._latest[session_id]
 
+        task = self._latest[session_id] = asyncio.get_running_loop().create_task(call_all())
         task.add_done_callback(forget)
 
-    async def _call_all(
-        self,
-        message: Mapping[str, Any],
-        before: asyncio.Task[None] | None,
-        log: ServerLog,
-        pool: ThreadPool,
-    ) -> None:
-        from nbsession.core.session_context import SessionContext
+    async def _call_all(self, message: Mapping[str, Any], log: ServerLog, pool: ThreadPool) -> None:
+        from nbsession.core.session import SessionContext
 
-        if before is not None:
-            await asyncio.wait([before])
         session = SessionContext.from_json(message["context"])
         event = message["event"]
         with self._lock:
             hooks = list(self._hooks[event])
         for hook in hooks if event == "created" else reversed(hooks):
-            problem = await _call(hook, session, pool)
-            if problem is not None:
-                log.write_trace(f"a callback of state.on_session_{event} has raised", problem)
+            trace = await _call(hook, session, pool)
+            if trace is not None:
+                log.write_trace(f"a callback of state.on_session_{event} has raised", trace)
 
 
 async def _call(hook: Hook, session: SessionContext, pool: ThreadPool) -> str | None:
@@ -138,36 +99,26 @@ async def _call(hook: Hook, session: SessionContext, pool: ThreadPool) -> str | 
         if is_async(callback):
             await callback(*arguments)
         else:
-            result = await _in_thread(lambda: callback(*arguments), pool)
+            result = await _call_in_thread(lambda: callback(*arguments), pool)
             if isawaitable(result):
                 await result
-    except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - the user's; told, and the others go on
+    except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - the user's; reported, and the others go on
         return traceback_text(error)
     return None
 
 
-async def _in_thread(call: Callable[[], Any], pool: ThreadPool) -> Any:
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-
-    def finish(error: BaseException | None, result: Any) -> None:
-        if future.cancelled():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
+async def _call_in_thread(call: Callable[[], Any], pool: ThreadPool) -> Any:
+    future: Future[Any] = Future()
 
     def run() -> None:
-        result: Any = None
-        error: BaseException | None = None
+        if not future.set_running_or_notify_cancel():
+            return
         try:
-            result = Context().run(call)
-        except StopIteration as stopped:  # which no future takes
-            error = RuntimeError(f"the callback raised {stopped!r}")
-        except BaseException as raised:  # noqa: BLE001 - carried over to the loop
-            error = raised
-        loop.call_soon_threadsafe(finish, error, result)
+            future.set_result(Context().run(call))
+        except StopIteration as error:  # which no future of asyncio takes
+            future.set_exception(RuntimeError(f"the callback raised {error!r}"))
+        except BaseException as error:  # noqa: BLE001 - carried over to the loop
+            future.set_exception(error)
 
     pool.submit(run)
-    return await future
+    return await asyncio.wrap_future(future)

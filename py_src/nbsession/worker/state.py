@@ -1,54 +1,46 @@
-"""`state` in a worker: what setup scripts and tasks know of their server."""
+"""`state` in a worker, for setup scripts and tasks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from nbsession.core.log_level import checked_level
 from nbsession.core.references import PartOfState
-from nbsession.scheduler.scheduling import Scheduling
+from nbsession.core.text import checked_level
+from nbsession.scheduler.api.mixin import Scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from nbsession.core.headers import Headers
-    from nbsession.core.request import Request
-    from nbsession.core.user import User
+    from nbsession.core.request import Request, User
 
-    from .desk import WorkerDesk
-    from .server_log import ServerLog
+    from .channel import ServerLog
     from .session_hooks import SessionHooks
+    from .tasks import WorkerTaskRouter
 
 
 class WorkerState(PartOfState, Scheduling):
     """The state of no session: global, as the tasks are.
 
     Everything about a visitor is empty. What belongs to a page's kernel is not there.
-
-    Parameters
-    ----------
-    log
-        The server's.
-    desk
-        Where tasks are handed in.
-    hooks
-        Of the sessions.
-    home
-        Where the worker is, as the server said.
     """
 
     _path = ""
 
     def __init__(
-        self, log: ServerLog, desk: WorkerDesk, hooks: SessionHooks, home: Mapping[str, Any]
+        self,
+        log: ServerLog,
+        router: WorkerTaskRouter,
+        hooks: SessionHooks,
+        home: Mapping[str, Any],
     ) -> None:
         self._log = log
-        self._desk = desk
+        self._router = router
         self._hooks = hooks
         self._home = home
 
-    def _task_desk(self) -> WorkerDesk:
-        return self._desk
+    def _task_router(self) -> WorkerTaskRouter:
+        return self._router
 
     def __repr__(self) -> str:
         return f"<nbsession.WorkerState: {self._home['setup'] or self._home['folder']}>"
@@ -66,7 +58,7 @@ class WorkerState(PartOfState, Scheduling):
 
     @property
     def request(self) -> Request | None:
-        """None: a task belongs to no visitor. Session callbacks get that of their session."""
+        """None: a task belongs to no visitor. Session hooks get that of their session."""
         return None
 
     @property
@@ -84,7 +76,7 @@ class WorkerState(PartOfState, Scheduling):
     @property
     def cookies(self) -> Mapping[str, str]:
         """Empty."""
-        from nbsession.core.cookies import Cookies
+        from nbsession.core.headers import Cookies
 
         return Cookies()
 
@@ -110,26 +102,7 @@ class WorkerState(PartOfState, Scheduling):
         return None
 
     def on_session_created(self, callback: Callable[..., Any]) -> Callable[[], None]:
-        """Call back for every session of the server that begins from now on.
-
-        Parameters
-        ----------
-        callback
-            Takes the `SessionContext` or nothing. Sync ones run in a thread, async ones on the
-            worker's loop. What it raises is in the server's log, and the others go on.
-
-        Returns
-        -------
-        callable
-            Unregisters it.
-
-        Raises
-        ------
-        TypeError
-            If the callback cannot be called so.
-        RuntimeError
-            If this is no setup script's worker.
-        """
+        """Call back for every session of the server that begins from now on."""
         return self._hooks.add("created", callback)
 
     def on_session_destroyed(self, callback: Callable[..., Any]) -> Callable[[], None]:
@@ -140,18 +113,8 @@ class WorkerState(PartOfState, Scheduling):
         return self._hooks.add("destroyed", callback)
 
     def log(self, message: object, level: str = "info") -> None:
-        """Write to the server's log; of a flood, only so many lines a second.
-
-        Parameters
-        ----------
-        message
-            Anything; its text is logged, at most 8,192 characters of it.
-        level
-            ``"debug"``, ``"info"``, ``"warning"``, ``"error"`` or ``"critical"``.
-
-        Raises
-        ------
-        ValueError
-            If `level` is none of these.
-        """
+        """Write to the server's log; of a flood, only so many lines a second."""
         self._log.write(checked_level(level), str(message))
+
+
+state: WorkerState | None = None

@@ -1,1 +1,1 @@
-"""Where schedules and runs are kept."""
+"""Stores of tasks and runs: in memory, in SQLite."""

@@ -1,1 +1,1 @@
-"""What nbsession tells by jupyter_events: the schemas lie beside this."""
+"""Events of nbsession through jupyter_events."""

@@ -1,0 +1,1 @@
+"""Tasks and runs as values that every process uses."""

@@ -1,0 +1,1 @@
+"""Callbacks of the user: `execute` and periodic callbacks."""

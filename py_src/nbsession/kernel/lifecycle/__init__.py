@@ -1,0 +1,1 @@
+"""The beginning and end of a session: hooks, shutdown, expiration."""

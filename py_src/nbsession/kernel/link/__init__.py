@@ -1,0 +1,1 @@
+"""The kernel's link to its Jupyter server."""

@@ -1,0 +1,1 @@
+"""`state.location`: the page's URL as traits, and their sync to widgets."""

@@ -1,0 +1,1 @@
+"""The page that shows this kernel: its model, document, `onload`, `defer`, panel."""

@@ -1,0 +1,1 @@
+"""The runtime below all features: main loop, busy, message hooks, runner of callbacks."""

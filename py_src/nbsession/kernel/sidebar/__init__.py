@@ -1,0 +1,1 @@
+"""The kernel's part of JupyterLab's sidebar: reports and requests."""

@@ -1,0 +1,1 @@
+"""`state.schedule_task` and `state.tasks` in a kernel."""

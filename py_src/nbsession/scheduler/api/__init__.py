@@ -1,0 +1,1 @@
+"""The task API: declarations, `Task`, and the service behind them."""

@@ -1,0 +1,1 @@
+"""The engine: claims due occurrences, runs them, writes the history."""

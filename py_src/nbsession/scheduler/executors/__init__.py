@@ -1,1 +1,0 @@
-"""Where callables of tasks are called."""

@@ -1,0 +1,1 @@
+"""The server's side of its workers, the processes that call tasks: `executor` is the entry."""

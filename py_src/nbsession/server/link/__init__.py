@@ -1,0 +1,1 @@
+"""The link's server, on a Unix socket."""

@@ -1,0 +1,1 @@
+"""Capture of the page's request, without credentials."""

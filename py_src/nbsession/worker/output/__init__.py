@@ -1,0 +1,1 @@
+"""The output of runs: streams of this process, and pipes of subprocesses."""
