@@ -46,7 +46,8 @@ class Probe:
     def seen(self) -> list[Any]:
         if not self._path.exists():
             return []
-        return [json.loads(line) for line in self._path.read_text().rpartition("\n")[0].splitlines()]
+        whole_lines, _, _ = self._path.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole_lines.splitlines()]
 
     def of(self, kernel_id: str) -> list[str]:
         """Return what befell one session."""

@@ -61,7 +61,8 @@ class SetupScript:
         """All that was written down."""
         if not self._notes.exists():
             return []
-        return [json.loads(line) for line in self._notes.read_text().rpartition("\n")[0].splitlines()]
+        whole_lines, _, _ = self._notes.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole_lines.splitlines()]
 
     def of(self, kind: str) -> list[list[Any]]:
         """What was written down of one kind, without the kind."""
