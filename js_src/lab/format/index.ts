@@ -1,4 +1,4 @@
-/** What tasks are and do, in words. */
+/** Tasks, runs and schedules as text. */
 
 export { cronWords, everyWords, periodWords, scheduleWords } from './schedule';
 export {

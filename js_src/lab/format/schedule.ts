@@ -70,7 +70,7 @@ export function periodWords(period: string, trans: Trans): string {
   return parts(period, trans).join(' ') || period;
 }
 
-/** How often: `every 10 min`, `every hour`. */
+/** The text of a period: `every 10 min`, `every hour`. */
 export function everyWords(period: string, trans: Trans): string {
   const single: Record<string, string> = {
     '1w': trans.__('every week'),

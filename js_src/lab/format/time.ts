@@ -6,7 +6,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** How long something took: `420 ms`, `1.2 s`, `3 min 4 s`, `2 h 5 min`, `3 d 4 h`; '' for null. */
+/** The text of a duration: `420 ms`, `1.2 s`, `3 min 4 s`, `2 h 5 min`, `3 d 4 h`; '' for null. */
 export function durationWords(ms: number | null, trans: Trans): string {
   if (ms === null || Number.isNaN(ms)) {
     return '';
@@ -131,7 +131,7 @@ const COARSE_MS = 10 * MINUTE;
 /** From here on nobody counts the days. */
 const FAR_MS = 60 * DAY;
 
-/** How long until something is due: `in 42 s`, `in 4 min 5 s`, `in 42 min`, `now`, `late by 2 min`. */
+/** The time left until something is due: `in 42 s`, `in 4 min 5 s`, `in 42 min`, `now`, `late by 2 min`. */
 export function countdown(dueMs: number, nowMs: number, trans: Trans, locale?: string): Passing {
   const leftMs = dueMs - nowMs;
   if (leftMs <= -LATE_MS) {
@@ -148,7 +148,7 @@ export function countdown(dueMs: number, nowMs: number, trans: Trans, locale?: s
   return { text: trans.__('in %1', length), stepMs };
 }
 
-/** How long ago something was: `just now`, `42 s ago`, `3 min ago`, `5 h 12 min ago`. */
+/** The time since something: `just now`, `42 s ago`, `3 min ago`, `5 h 12 min ago`. */
 export function ago(thenMs: number, nowMs: number, trans: Trans, locale?: string): Passing {
   const sinceMs = nowMs - thenMs;
   if (sinceMs < SECOND) {

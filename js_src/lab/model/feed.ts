@@ -10,7 +10,7 @@ export class Sequence {
   private serial: number | null = null;
   private now = '';
 
-  /** What an event is, after those that have come before it. */
+  /** The place of an event among those before it. */
   judge({ serial, now }: Pick<Changes, 'serial' | 'now'>): Verdict {
     const { serial: last, now: lastNow } = this;
     // A server that was started again counts from 1, at a later time.

@@ -77,7 +77,7 @@ export class ApiError extends Error {
     this.name = 'ApiError';
   }
 
-  /** What an answer says that is not OK, whoever made it: ours, jupyter_server or a proxy. */
+  /** The error of an answer that is not OK, from our server, jupyter_server or a proxy. */
   static from(status: number, body: unknown): ApiError {
     const { kind, message } = (body ?? {}) as { kind?: ErrorKind; message?: unknown };
     const text = typeof message === 'string' && message !== '' ? message : `HTTP ${status}`;

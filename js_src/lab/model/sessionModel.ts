@@ -21,7 +21,7 @@ export interface NewErrors {
   readonly count: number;
 }
 
-/** What has failed in a session since it was as it was before; undefined for no task yet. */
+/** The failures of a session since its state before; undefined for no task yet. */
 export function newErrors(before: Session | undefined, after: Session): readonly NewErrors[] {
   return after.tasks
     .map((task) => ({ task, count: task.error_count - errorsOf(task, before) }))
